@@ -1,0 +1,1 @@
+"""Trueup's engine: bytes → ingest → ledger → audits; nothing here imports Streamlit except ui."""

@@ -1,0 +1,103 @@
+"""The contract every audit shares: what it is asked, what it may answer, how an answer is judged.
+
+Source: docs/decisions/001-audit-contract.md. Nothing in this module reads data.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import polars as pl
+
+Status = Literal["holds", "watch", "broken", "cannot tell"]
+Ask = Callable[..., pl.DataFrame]
+"""ask(sql, **parameters) -> frame: the only road to the ledger, passed in so page, CLI and test share code."""
+
+
+class Scope(NamedTuple):
+    """Which rows a question is about. An empty tuple means all; both days are included."""
+
+    start: dt.date
+    end: dt.date
+    regions: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    as_of: int = 9_223_372_036_854_775_807
+    choices: tuple[tuple[str, str], ...] = ()
+
+    def choice(self, name: str, default: str) -> str:
+        """One audit-specific setting of the page (a limit, a switch), as text from the URL."""
+        return dict(self.choices).get(name, default)
+
+    def parameters(self) -> dict[str, object]:
+        """The SQL parameters every audit query may use."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "regions": list(self.regions),
+            "services": list(self.services),
+            "models": list(self.models),
+            "as_of": self.as_of,
+        }
+
+
+class Measure(NamedTuple):
+    """A number with its 95 % interval; `method` says how the interval was made."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+
+class TooLittle(NamedTuple):
+    """The answer when the data cannot carry one: never a zero."""
+
+    missing: str
+    """What is missing, naming the table and column or the count that is short."""
+    how: str
+    """How to supply it, one sentence."""
+    n: int = 0
+
+
+class Need(NamedTuple):
+    """A column an audit reads: drives the need/have strip and the set-up recipe."""
+
+    column: str
+    """table.column of the ledger."""
+    why: str
+    how: str
+    """How to make it appear: a setting, a file, a recipe."""
+    required: bool = True
+
+
+class Finding(NamedTuple):
+    """One audit's verdict. `low`/`high` bound the gap; text fields are ready to show."""
+
+    audit: str
+    status: Status
+    reported: str
+    supported: str
+    gap: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    n: int
+    sentence: str
+    missing: str = ""
+
+
+def against_limit(low: float, high: float, limit: float) -> Status:
+    """Judge a whole interval: inside the limit, past it, or across it.
+
+    >>> against_limit(0.01, 0.04, 0.05), against_limit(0.06, 0.09, 0.05), against_limit(0.04, 0.06, 0.05)
+    ('holds', 'broken', 'watch')
+    """
+    if high <= limit:
+        return "holds"
+    if low > limit:
+        return "broken"
+    return "watch"
