@@ -1,0 +1,148 @@
+"""Colours, text safety and layout that every chart form shares.
+
+Figures are built in the light palette; `themed` recolours one for dark. `finish` leaves the drawn numbers as a
+table in `layout.meta`, from which CSV, XLSX and PPTX are written.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from core.amounts import Number
+
+At = dt.date | dt.datetime | int | float | str
+
+COLOURS: Mapping[str, tuple[str, str]] = {
+    "useful": ("#C7D4EA", "#2A3A5C"),
+    "loss": ("#E2611B", "#FF9C66"),
+    "accent": ("#1D4ED8", "#6C9BFF"),
+    "muted": ("#94A3B8", "#64748C"),
+    "warn": ("#B54708", "#FEC84B"),
+    "good": ("#0E9384", "#2ED3B7"),
+    "other": ("#7A5AF8", "#BDB4FE"),
+    "ink": ("#0F172A", "#E6EAF2"),
+    "label": ("#64748B", "#94A3B9"),
+    "grid": ("#EEF2F6", "#1E293B"),
+    "paper": ("#FFFFFF", "#0B0F19"),
+}
+"""Role: (light, dark). Every colour stands for one role only, so that themed can swap it."""
+
+PATTERNS = {"loss": "/", "muted": "x", "warn": "\\", "other": "."}
+"""Roles that a black-and-white print must still tell from the rest."""
+
+LABEL_LENGTH = 48
+_BAND_OPACITY = 0.16
+
+
+def light(role: str) -> str:
+    """The light colour of a role; themed knows its dark one."""
+    return COLOURS[role][0]
+
+
+def band(colour: str) -> str:
+    """A `#RRGGBB` colour as the see-through fill of an interval band."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{_BAND_OPACITY})"
+
+
+_DARK = {light_one: dark_one for light_one, dark_one in COLOURS.values()}
+_DARK |= {band(light_one): band(dark_one) for light_one, dark_one in COLOURS.values()}
+
+
+def plain(text: object, length: int = LABEL_LENGTH) -> str:
+    """Text as Plotly shows it literally: no tags, one line, cut at `length` characters.
+
+    >>> plain("<b>x</b> & y")
+    '&lt;b&gt;x&lt;/b&gt; &amp; y'
+    """
+    line = " ".join(str(text).split())
+    line = line if len(line) <= length else line[: length - 1] + "…"
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def floats(values: Iterable[Number | None]) -> list[float | None]:
+    """Decimals and integers as Plotly draws them; None stays a hole in the line."""
+    return [None if value is None else float(value) for value in values]
+
+
+def fill(roles: Sequence[str]) -> dict[str, Any]:
+    """Marker of bars: colour and pattern by role, with an outline that keeps a bar of zero visible."""
+    return {
+        "color": [light(role) for role in roles],
+        "pattern": {
+            "shape": [PATTERNS.get(role, "") for role in roles],
+            "fgcolor": [light("paper")] * len(roles),
+            "size": 6,
+            "solidity": 0.16,
+        },
+        "line": {"color": [light(role) for role in roles], "width": 1.5},
+    }
+
+
+def ticks(unit: str) -> dict[str, Any]:
+    """Axis ticks in a unit."""
+    if unit == "usd":
+        return {"tickprefix": "$", "tickformat": "~s"}
+    if unit in ("share", "points"):
+        return {"tickformat": ".0%" if unit == "share" else "+.1%"}
+    suffix = {"count": "", "": "", "ratio": "×"}.get(unit, f" {plain(unit, 12)}")
+    return {"tickformat": "~s" if unit in ("count", "", "tokens") else "", "ticksuffix": suffix}
+
+
+def finish(
+    figure: go.Figure,
+    form: str,
+    unit: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    height: int = 310,
+) -> go.Figure:
+    """House layout, and the drawn table in `layout.meta` as {form, unit, columns, rows}."""
+    axis = {
+        "gridcolor": light("grid"),
+        "linecolor": light("grid"),
+        "zerolinecolor": light("grid"),
+        "automargin": True,
+    }
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    figure.update_layout(
+        template=go.layout.Template(),
+        height=height,
+        margin={"l": 8, "r": 8, "t": 30, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        font={"family": "Inter, sans-serif", "size": 12, "color": light("label")},
+        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"color": light("ink")}},
+        hoverlabel={"bgcolor": light("paper"), "font": {"color": light("ink")}, "bordercolor": light("grid")},
+        dragmode=False,
+        meta={"form": form, "unit": unit, "columns": list(columns), "rows": [_jsonable(row) for row in rows]},
+    )
+    if figure.layout.showlegend is None:
+        figure.update_layout(showlegend=False)
+    return figure
+
+
+def _jsonable(row: Sequence[object]) -> list[object]:
+    return [str(cell) if isinstance(cell, dt.date) else cell for cell in row]
+
+
+def themed(figure: go.Figure, dark: bool) -> go.Figure:
+    """The figure itself in light; in dark a copy with every palette colour swapped for its dark one."""
+    return go.Figure(_recoloured(figure.to_plotly_json(), False), skip_invalid=False) if dark else figure
+
+
+def _recoloured(part: Any, is_colour: bool) -> Any:
+    """Only values under a key that names a colour are swapped: a label may read '#1D4ED8' and stay."""
+    if isinstance(part, dict):
+        return {
+            key: value if key == "meta" else _recoloured(value, is_colour or "color" in key.lower())
+            for key, value in part.items()
+        }
+    if isinstance(part, (list, tuple)):
+        return [_recoloured(value, is_colour) for value in part]
+    return _DARK.get(part, part) if is_colour and isinstance(part, str) else part
