@@ -1,0 +1,51 @@
+"""What a reader hands to the ledger, and what the ledger answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import polars as pl
+
+
+class Quarantined(NamedTuple):
+    """One input row that was refused; kept with its reason so that it can be mended and sent again."""
+
+    row_number: int
+    field: str | None
+    reason: str
+    row_text: str
+
+
+class Repaired(NamedTuple):
+    """One value a repair rule changed, or (applied=False) declined to change."""
+
+    row_key: str
+    rule: str
+    before: str | None
+    after: str | None
+    applied: bool
+    reason: str
+
+
+class Batch(NamedTuple):
+    """Rows of one import: they are committed together or not at all."""
+
+    source: str
+    format: str
+    sha256: str
+    rows_read: int
+    frames: dict[str, pl.DataFrame]
+    quarantined: list[Quarantined] = []
+    repaired: list[Repaired] = []
+    demo: bool = False
+
+
+class Receipt(NamedTuple):
+    """What became of a batch. `already_known`: the same bytes came before, nothing changed."""
+
+    import_id: int
+    rows_read: int
+    rows_accepted: int
+    rows_quarantined: int
+    rows_duplicate: int
+    already_known: bool

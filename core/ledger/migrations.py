@@ -1,0 +1,57 @@
+"""Forward migrations of the ledger's schema.
+
+schema.sql describes the newest shape and is enough for a new file. An older file is brought forward by the
+statements of MIGRATIONS, in order; a migration is never edited once released.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+SCHEMA = Path(__file__).with_name("schema.sql")
+
+MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, ()),)
+"""(version, statements that bring a file from version - 1). Version 1 is schema.sql itself."""
+
+NEWEST = MIGRATIONS[-1][0]
+
+
+class NewerSchema(RuntimeError):
+    """The file was written by a later Trueup than this one."""
+
+
+def migrate(connection: DuckDBPyConnection, newest: int = NEWEST) -> int:
+    """Create or bring forward the tables; returns the version the file had before (0 for a new file).
+
+    Raises NewerSchema when the file is ahead of this code: going back would lose columns.
+    """
+    before = _version(connection)
+    if before > newest:
+        raise NewerSchema(
+            f"the ledger has schema version {before}, this Trueup knows {newest}: "
+            "start the newer Trueup that wrote it, or restore a backup"
+        )
+    connection.execute("begin")
+    for version, statements in MIGRATIONS:
+        if 0 < before < version:
+            for statement in statements:
+                connection.execute(statement)
+    connection.execute(SCHEMA.read_text())
+    if before < newest:
+        connection.execute("insert into schema_version values (?, now()::timestamp)", [newest])
+    connection.execute("commit")
+    return before
+
+
+def _version(connection: DuckDBPyConnection) -> int:
+    known = connection.execute(
+        "select count(*) from information_schema.tables where table_name = 'schema_version'"
+    ).fetchall()
+    if not known[0][0]:
+        return 0
+    rows = connection.execute("select coalesce(max(version), 0) from schema_version").fetchall()
+    return int(rows[0][0])

@@ -1,0 +1,240 @@
+"""Operations and attempts: what an application tried to do, and how many times it took.
+
+An agent step is one model call and the tool calls that follow it in the same container. A step that failed and
+is tried again is one operation with several attempts; SDK retries inside a call are attempts of it too. Every
+attempt has lines: the sends of its model call, and its tool calls. The attempt succeeded when every line did.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from core.ledger.calls import BACKOFF_WINDOW_NS, RECALL_WINDOW_NS, Call, same_arguments
+from core.ledger.trace import Span, Trace
+
+
+class Step(NamedTuple):
+    """One try of something: at most one model call attempt chain, then tool calls. `calls` pair each call with
+    the member span that belongs to this step."""
+
+    container: str
+    path: tuple[str, ...]
+    inference: tuple[Call, int] | None
+    tools: tuple[tuple[Call, int], ...]
+
+    @property
+    def spans(self) -> list[Span]:
+        """The spans of the step's parts, in order."""
+        parts = [self.inference] if self.inference else []
+        return [call.members[index] for call, index in [*parts, *self.tools]]
+
+    @property
+    def started_at_ns(self) -> int:
+        """Start of its first part."""
+        return self.spans[0].started_at_ns
+
+    @property
+    def ended_at_ns(self) -> int:
+        """End of its last part."""
+        return max(span.ended_at_ns for span in self.spans)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every part succeeded."""
+        return not any(span.failed for span in self.spans)
+
+
+class Line(NamedTuple):
+    """One line of an attempt: a send of a model call, or a tool call."""
+
+    call: Call
+    span: Span
+    started_at_ns: int
+    duration_ns: int
+    ok: bool
+    carries_usage: bool
+    error_class: str | None
+    http_status_code: int | None
+    kind: str
+
+
+class Attempt(NamedTuple):
+    """One attempt of an operation. `rescued`: it failed and a later one of the same operation succeeded."""
+
+    operation_id: str
+    operation: str
+    number: int
+    retry_kind: str
+    lines: tuple[Line, ...]
+    ok: bool
+    rescued: bool
+
+
+def attempts_of(trace: Trace, calls: list[Call]) -> list[Attempt]:
+    """Every attempt of a trace's kept calls, grouped into operations; removed calls stand alone at the end."""
+    found: list[Attempt] = []
+    for chain in _operations(_steps(trace, [call for call in calls if call.removal is None])):
+        found += _attempts_of_operation(chain)
+    for call in calls:
+        if call.removal is not None:
+            line = _line(call, call.span, call.span.started_at_ns, call.span, "first", usage=True)
+            span = call.span
+            found.append(Attempt(span.span_id, _operation(span), 1, "first", (line,), line.ok, False))
+    return found
+
+
+def _steps(trace: Trace, calls: list[Call]) -> list[Step]:
+    parts = [(call, index) for call in calls for index in range(len(call.members))]
+    parts.sort(key=lambda part: (part[0].members[part[1]].started_at_ns, part[0].members[part[1]].span_id))
+    open_steps: dict[str, int] = {}
+    steps: list[Step] = []
+    for call, index in parts:
+        container, path = trace.container(call.members[index])
+        at = open_steps.get(container)
+        if call.line_kind == "tool" and at is not None and _follows(steps[at], call.members[index]):
+            steps[at] = steps[at]._replace(tools=(*steps[at].tools, (call, index)))
+            continue
+        open_steps[container] = len(steps)
+        if call.line_kind == "tool":
+            steps.append(Step(container, path, None, ((call, index),)))
+        else:
+            steps.append(Step(container, path, (call, index), ()))
+    return steps
+
+
+def _follows(step: Step, tool: Span) -> bool:
+    """A tool call belongs to the model call before it, if that one answered before the tool started."""
+    if step.inference is None:
+        return False
+    call, index = step.inference
+    asked = call.members[index]
+    return not asked.failed and asked.ended_at_ns <= tool.started_at_ns + 2_000_000
+
+
+def _operations(steps: list[Step]) -> list[list[tuple[str, Step]]]:
+    """Chains of (retry kind, step): each step joins the latest failed step it repeats, else starts a chain."""
+    chains: list[list[tuple[str, Step]]] = []
+    failed: list[int] = []
+    for step in steps:
+        for at in reversed(failed):
+            kind = _retry_kind(chains[at][-1][1], step)
+            if kind:
+                chains[at].append((kind, step))
+                failed.remove(at)
+                break
+        else:
+            at = len(chains)
+            chains.append([("first", step)])
+        if not step.ok:
+            failed.append(at)
+    return chains
+
+
+def _retry_kind(earlier: Step, step: Step) -> str | None:
+    """How `step` repeats `earlier`, or None when it does not."""
+    pause = step.started_at_ns - earlier.ended_at_ns
+    if step.container != earlier.container or pause < 0:
+        return None
+    broken = {call.members[index].tool_name for call, index in earlier.tools if call.members[index].failed}
+    if broken:
+        again = {call.members[index].tool_name for call, index in step.tools}
+        if pause > RECALL_WINDOW_NS or not broken & again:
+            return None
+        return "step_retry" if earlier.inference and step.inference else "tool_retry"
+    if earlier.inference is None or step.inference is None or pause > BACKOFF_WINDOW_NS:
+        return None
+    before = earlier.inference[0].members[earlier.inference[1]]
+    after = step.inference[0].members[step.inference[1]]
+    if (before.operation, before.agent_name, earlier.path) != (after.operation, after.agent_name, step.path):
+        return None
+    if before.request_model != after.request_model:
+        return "fallback" if before.request_model and after.request_model else None
+    if before.error_class == "parse":
+        return "validation_retry"
+    return "app_retry" if before.name == after.name and same_arguments(before, after) else None
+
+
+def _attempts_of_operation(chain: list[tuple[str, Step]]) -> list[Attempt]:
+    first = chain[0][1].spans[0]
+    tries: list[tuple[str, list[Line]]] = []
+    for kind, step in chain:
+        sends = _sends(step.inference, kind) if step.inference else []
+        tries += [(line.kind, [line]) for line in sends]
+        tools = [_tool_line(call, index, kind) for call, index in step.tools]
+        if tools and sends:
+            tries[-1][1].extend(tools)
+        elif tools:
+            tries.append((kind, tools))
+    outcomes = [all(line.ok for line in lines) for _, lines in tries]
+    return [
+        Attempt(
+            operation_id=first.span_id,
+            operation=_operation(first),
+            number=number + 1,
+            retry_kind=kind,
+            lines=tuple(lines),
+            ok=outcomes[number],
+            rescued=not outcomes[number] and any(outcomes[number + 1 :]),
+        )
+        for number, (kind, lines) in enumerate(tries)
+    ]
+
+
+def _operation(span: Span) -> str:
+    return span.operation or ("http" if span.span_role == "http" else span.span_role)
+
+
+def _sends(part: tuple[Call, int], kind: str) -> list[Line]:
+    """The attempts inside one member span of a model call: its HTTP spans, padded to a declared count."""
+    call, index = part
+    member, https = call.members[index], call.sends[index] if index < len(call.sends) else ()
+    own_kind = kind if index == 0 else ("app_retry" if call.grade == "inferred" else "sdk_retry")
+    missing = 0
+    if call.grade == "declared" and len(call.members) == 1:
+        missing = (call.attempts or 1) - max(1, len(https))
+    spans: list[Span] = [member] * missing + (list(https) or [member])
+    lines: list[Line] = []
+    for position, span in enumerate(spans):
+        last = position == len(spans) - 1
+        line_kind = own_kind if position == 0 else "sdk_retry"
+        if last:
+            lines.append(_line(call, member, span.started_at_ns, span, line_kind, usage=True))
+        else:
+            lines.append(_earlier_send(call, member, span, line_kind))
+    return lines
+
+
+def _line(call: Call, member: Span, started_at_ns: int, send: Span, kind: str, *, usage: bool) -> Line:
+    """The last send of a member: it succeeded when the member did, and carries the member's usage."""
+    return Line(
+        call=call,
+        span=send,
+        started_at_ns=started_at_ns,
+        duration_ns=max(0, member.ended_at_ns - started_at_ns),
+        ok=not member.failed,
+        carries_usage=usage,
+        error_class=member.error_class if member.failed else None,
+        http_status_code=send.http_status_code or member.http_status_code,
+        kind=kind,
+    )
+
+
+def _earlier_send(call: Call, member: Span, send: Span, kind: str) -> Line:
+    """A send that was followed by another one failed, whatever its status: a 200 can break after its headers."""
+    seen = send is not member
+    return Line(
+        call=call,
+        span=send,
+        started_at_ns=send.started_at_ns,
+        duration_ns=send.ended_at_ns - send.started_at_ns if seen else 0,
+        ok=False,
+        carries_usage=False,
+        error_class=(send.error_class or "connection") if seen else "unknown",
+        http_status_code=send.http_status_code if seen else None,
+        kind=kind,
+    )
+
+
+def _tool_line(call: Call, index: int, kind: str) -> Line:
+    span = call.members[index]
+    return _line(call, span, span.started_at_ns, span, kind, usage=True)

@@ -1,0 +1,199 @@
+"""The one connection to the DuckDB file: reads on cursors, writes by one thread with group commit.
+
+A batch is acknowledged after the transaction that holds it has committed. Batches that arrive while a
+transaction is being written share the next one, so the cost of a commit is spread over them.
+Measured numbers and the choices behind them: docs/decisions/004-ledger.md.
+"""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import polars as pl
+
+from core.ledger import derive, write
+from core.ledger.batch import Batch, Quarantined, Receipt, Repaired
+from core.ledger.migrations import migrate
+
+__all__ = ["Batch", "Overloaded", "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked"]
+
+GROUP_ROWS = 20_000
+"""A transaction closes at this many rows: above it the commit is no longer the main cost."""
+GROUP_WAIT_S = 0.01
+"""How long an open transaction waits for company. Senders already wait for the previous commit."""
+
+_PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
+_HOLDER = re.compile(r"\(PID (\d+)")
+
+
+class StoreLocked(RuntimeError):
+    """Another process holds the file; the message names it."""
+
+
+class Overloaded(RuntimeError):
+    """The queue of unwritten batches is full: the caller should come back later."""
+
+    def __init__(self, waiting: int, retry_after_s: int) -> None:
+        super().__init__(f"{waiting} batches are waiting to be written; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s
+
+
+class _Waiting(NamedTuple):
+    batch: Batch
+    answer: Future[Receipt]
+
+
+class Store:
+    """A ledger file owned by this process. Make it with `Store.open`, end it with `close`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, queue_limit: int, price_overrides: Path | None):
+        self._connection = connection
+        self._price_overrides = price_overrides
+        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(maxsize=queue_limit)
+        self._derive_lock = threading.Lock()
+        self._broken: Exception | None = None
+        self._ledger = write.Ledger(connection.cursor())
+        self._version = derive.derived_through(connection)
+        self._writer = threading.Thread(target=self._write_groups, name="trueup-writer", daemon=True)
+        self._writer.start()
+
+    @classmethod
+    def open(
+        cls, path: Path | str, *, queue_limit: int = 256, price_overrides: Path | None = None, threads: int = 2
+    ) -> Store:
+        """Open or create the ledger at `path` (":memory:" for a throw-away one) and bring its schema up to date.
+
+        Raises StoreLocked when another process owns the file, NewerSchema when a later Trueup wrote it.
+        """
+        if str(path) != ":memory:":
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = duckdb.connect(str(path), config={"threads": threads})
+        except duckdb.IOException as error:
+            holder = _HOLDER.search(str(error))
+            if "lock" not in str(error).lower():
+                raise
+            who = f"process {holder.group(1)}" if holder else "another process"
+            raise StoreLocked(
+                f"{path} is owned by {who}. Stop it, or use its address: the running dashboard takes "
+                "files on its data page and at /v1/traces."
+            ) from error
+        migrate(connection)
+        connection.execute("set autoinstall_known_extensions = false")
+        return cls(connection, queue_limit, price_overrides)
+
+    def ask(self, sql: str, **parameters: object) -> pl.DataFrame:
+        """Run one query on its own cursor; parameters the text does not name are ignored."""
+        named = set(_PARAMETER.findall(sql))
+        cursor = self._connection.cursor()
+        try:
+            return cursor.sql(sql, params={name: parameters[name] for name in named}).pl()
+        finally:
+            cursor.close()
+
+    def submit(self, batch: Batch) -> Receipt:
+        """Store one batch and return after its transaction has committed.
+
+        Raises Overloaded when too many batches wait, and whatever made the write fail.
+        """
+        return self.submit_soon(batch).result()
+
+    def submit_soon(self, batch: Batch) -> Future[Receipt]:
+        """Queue one batch; the future resolves after its transaction has committed."""
+        answer: Future[Receipt] = Future()
+        try:
+            self._waiting.put_nowait(_Waiting(batch, answer))
+        except queue.Full:
+            raise Overloaded(self._waiting.qsize(), retry_after_s=1) from None
+        return answer
+
+    def submit_many(self, batches: Iterable[Batch]) -> list[Receipt]:
+        """Store batches in order, letting them share transactions; waits for the last commit."""
+        answers: list[Future[Receipt]] = []
+        for batch in batches:
+            answer: Future[Receipt] = Future()
+            self._waiting.put(_Waiting(batch, answer))
+            answers.append(answer)
+        return [answer.result() for answer in answers]
+
+    def derive(self) -> int:
+        """Bring calls, attempts and runs up to date with every committed import; returns the data version."""
+        with self._derive_lock:
+            cursor = self._connection.cursor()
+            try:
+                self._version = derive.bring_up_to_date(cursor, self._price_overrides)
+            finally:
+                cursor.close()
+        return self._version
+
+    def version(self) -> int:
+        """The newest import that calls, attempts and runs reflect; 0 for an empty ledger."""
+        return self._version
+
+    def latest_import(self) -> int:
+        """The newest committed import; 0 for an empty ledger."""
+        return self._ledger.last_import_id
+
+    def queue_depth(self) -> int:
+        """Batches accepted into memory and not yet committed."""
+        return self._waiting.qsize()
+
+    def writable(self) -> bool:
+        """Whether the writer is alive and its last transaction did not fail on the disk."""
+        return self._writer.is_alive() and self._broken is None
+
+    def close(self) -> None:
+        """Write what waits, then checkpoint and close the file."""
+        self._waiting.put(None)
+        self._writer.join(timeout=60)
+        with self._derive_lock:
+            self._connection.close()
+
+    def _write_groups(self) -> None:
+        open_for_business = True
+        while open_for_business:
+            first = self._waiting.get()
+            if first is None:
+                return
+            group, open_for_business = self._gather(first)
+            self._commit(group)
+
+    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        """Collect what is waiting into one transaction; False when the end marker came along."""
+        group = [first]
+        rows = first.batch.rows_read
+        closes_at = time.monotonic() + GROUP_WAIT_S
+        while rows < GROUP_ROWS:
+            try:
+                following = self._waiting.get(timeout=max(0.0, closes_at - time.monotonic()))
+            except queue.Empty:
+                break
+            if following is None:
+                return group, False
+            group.append(following)
+            rows += following.batch.rows_read
+        return group, True
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            receipts = self._ledger.write([waiting.batch for waiting in group])
+        except Exception as error:  # a bad batch must not take its neighbours along
+            if len(group) > 1:
+                for waiting in group:
+                    self._commit([waiting])
+                return
+            if isinstance(error, duckdb.IOException):
+                self._broken = error
+            group[0].answer.set_exception(error)
+            return
+        self._broken = None
+        for waiting, receipt in zip(group, receipts, strict=True):
+            waiting.answer.set_result(receipt)

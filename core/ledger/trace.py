@@ -1,0 +1,174 @@
+"""One trace in memory: its spans, their family, and what time says about them.
+
+Pure: spans in, answers out. `Trace` is built from the rows of one trace with repeats already removed.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import NamedTuple
+
+CLOCK_TOLERANCE_NS = 2_000_000
+"""Spans of one process start and end within the resolution of two calls to the clock; JavaScript's is 1 ms."""
+
+CONTAINER_ROLES = frozenset({"agent", "workflow"})
+MODEL_PATHS = (
+    "/chat/completions",
+    "/completions",
+    "/responses",
+    "/embeddings",
+    "/messages",
+    ":generatecontent",
+    ":streamgeneratecontent",
+    ":predict",
+    "/converse",
+    "/converse-stream",
+    "/invoke",
+    "/invoke-with-response-stream",
+    "/v2/chat",
+)
+"""Ends of the URL paths at which model providers answer. A path is all that is left of a self-hosted gateway."""
+
+
+class Span(NamedTuple):
+    """The columns of `spans` the retry ledger reads, in the order of derive.SPANS_OF_TRACES."""
+
+    import_id: int
+    trace_id: str
+    span_id: str
+    parent_span_id: str | None
+    name: str
+    kind: str
+    scope_name: str | None
+    dialect: str
+    service_name: str | None
+    deployment_environment_name: str | None
+    cloud_region: str | None
+    started_at_ns: int
+    ended_at_ns: int
+    status_code: str
+    error_class: str | None
+    span_role: str
+    operation: str | None
+    provider: str | None
+    request_model: str | None
+    response_model: str | None
+    response_id: str | None
+    provider_request_id: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    service_tier: str | None
+    reported_cost_usd: object
+    conversation_id: str | None
+    enduser_hash: str | None
+    agent_name: str | None
+    tool_name: str | None
+    tool_call_id: str | None
+    arguments_hash: str | None
+    server_address: str | None
+    url_path: str | None
+    http_status_code: int | None
+    resend_count: int | None
+    content_hash: str
+
+    @property
+    def failed(self) -> bool:
+        """Whether the span itself says so; an UNSET status with an error class counts (MCP, AI SDK)."""
+        return self.status_code == "ERROR" or self.error_class is not None
+
+    @property
+    def model(self) -> str | None:
+        """The model that answered, else the one that was asked."""
+        return self.response_model or self.request_model
+
+    @property
+    def to_model_host(self) -> bool:
+        """Whether this is an HTTP client span that called a model endpoint."""
+        path = (self.url_path or "").lower().rstrip("/")
+        return self.span_role == "http" and self.kind == "client" and path.endswith(MODEL_PATHS)
+
+
+def contains(outer: Span, inner: Span, tolerance_ns: int = CLOCK_TOLERANCE_NS) -> bool:
+    """Whether `inner` ran inside `outer`, give or take the clocks' resolution."""
+    return (
+        outer.started_at_ns - tolerance_ns <= inner.started_at_ns
+        and inner.ended_at_ns <= outer.ended_at_ns + tolerance_ns
+    )
+
+
+class Trace:
+    """The spans of one trace and their family relations. Parents that never arrived are simply absent."""
+
+    def __init__(self, spans: list[Span]) -> None:
+        self.spans = sorted(spans, key=lambda span: (span.started_at_ns, span.ended_at_ns, span.span_id))
+        self.by_id = {span.span_id: span for span in self.spans}
+
+    @cached_property
+    def children(self) -> dict[str | None, list[Span]]:
+        """Spans by parent id, in order of start."""
+        children: dict[str | None, list[Span]] = {}
+        for span in self.spans:
+            children.setdefault(span.parent_span_id, []).append(span)
+        return children
+
+    def ancestors(self, span: Span) -> list[Span]:
+        """From the parent to the top-most span that arrived. A cycle (hostile ids) ends the walk."""
+        found: list[Span] = []
+        seen = {span.span_id}
+        parent = self.by_id.get(span.parent_span_id or "")
+        while parent is not None and parent.span_id not in seen:
+            found.append(parent)
+            seen.add(parent.span_id)
+            parent = self.by_id.get(parent.parent_span_id or "")
+        return found
+
+    def orphaned(self, span: Span) -> bool:
+        """Whether the span, or one above it, names a parent that has not arrived."""
+        top = ([span, *self.ancestors(span)])[-1]
+        return top.parent_span_id is not None
+
+    def of_role(self, role: str) -> list[Span]:
+        """Spans of one role, in order of start."""
+        return [span for span in self.spans if span.span_role == role]
+
+    @cached_property
+    def root(self) -> Span | None:
+        """The span without a parent; the earliest when there are several."""
+        return next((span for span in self.spans if span.parent_span_id is None), None)
+
+    @cached_property
+    def containers(self) -> dict[str, str]:
+        """Agent and workflow spans to the first of the attempts they repeat.
+
+        An agent step that ended in error and is followed, under the same parent, by one of the same name is
+        the same container: an orchestrator that restarts a step opens a new span for it.
+        """
+        first: dict[str, str] = {}
+        for span in self.spans:
+            if span.span_role not in CONTAINER_ROLES:
+                continue
+            first[span.span_id] = span.span_id
+            for sibling in self.children[span.parent_span_id]:
+                repeats = (
+                    sibling.span_id in first
+                    and sibling.name == span.name
+                    and sibling.failed
+                    and sibling.ended_at_ns <= span.started_at_ns + CLOCK_TOLERANCE_NS
+                )
+                if repeats:
+                    first[span.span_id] = first[sibling.span_id]
+        return first
+
+    def container(self, span: Span) -> tuple[str, tuple[str, ...]]:
+        """The agent (or top span) a call belongs to, and the names of the step spans between the two."""
+        path: list[str] = []
+        top = "" if span.parent_span_id is None else span.parent_span_id
+        for ancestor in self.ancestors(span):
+            if ancestor.span_role in CONTAINER_ROLES:
+                return self.containers[ancestor.span_id], tuple(reversed(path))
+            top = ancestor.span_id
+            path.append(ancestor.name)
+        return top, tuple(reversed(path[:-1]))

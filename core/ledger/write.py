@@ -1,0 +1,185 @@
+"""Writing batches: one transaction for a group, duplicates counted, import numbers handed out in order."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from core.ledger.batch import Batch, Receipt
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+EVENT_TIME = {
+    "spans": "started_at_ns",
+    "span_events": "at_ns",
+    "metric_points": "at_ns",
+    "outcomes": "at_ns",
+    "cost_lines": "charge_period_start_ns",
+    "change_events": "at_ns",
+    "tickets": "created_at_ns",
+    "probes": "at_ns",
+}
+"""The column that dates a row, for the tables that have one."""
+
+RESTATED = ("billed_cost", "effective_cost", "list_cost", "tokens", "requests", "consumed_quantity", "status")
+"""The values of a bill line; a later line with the same key and the same values is an exact repeat."""
+
+KNOWN_LINES = """
+    select
+        line_key,
+        import_id as first_import_id,
+        billed_cost,
+        effective_cost,
+        list_cost,
+        tokens,
+        requests,
+        consumed_quantity,
+        status
+    from cost_lines
+    where line_key in (select line_key from arriving)
+    order by import_id
+"""
+
+
+class Ledger:
+    """Write access to one connection, with what must be remembered between transactions."""
+
+    def __init__(self, connection: DuckDBPyConnection) -> None:
+        self._connection = connection
+        known = connection.execute("select sha256, import_id from imports").fetchall()
+        self._known = {str(sha256): int(import_id) for sha256, import_id in known}
+        self.last_import_id = max(self._known.values(), default=0)
+        self._columns: dict[str, list[str]] = {}
+
+    def write(self, batches: list[Batch]) -> list[Receipt]:
+        """Commit batches in one transaction and return a receipt for each, in order."""
+        before = self.last_import_id
+        added: dict[str, int] = {}
+        receipts: list[Receipt] = []
+        rows: dict[str, list[pl.DataFrame]] = {}
+        self._connection.execute("begin")
+        try:
+            for batch in batches:
+                receipts.append(self._place(batch, added, rows))
+            for table, frames in rows.items():
+                self._insert(table, pl.concat(frames, how="diagonal_relaxed"))
+            self._connection.execute("commit")
+        except Exception:
+            self._connection.execute("rollback")
+            self.last_import_id = before
+            for sha256 in added:
+                del self._known[sha256]
+            raise
+        return receipts
+
+    def _place(self, batch: Batch, added: dict[str, int], rows: dict[str, list[pl.DataFrame]]) -> Receipt:
+        first = self._known.get(batch.sha256)
+        if first is not None:
+            _add(rows, "duplicates", [_duplicate(first, "imports", batch.sha256, first, "exact")])
+            return Receipt(first, batch.rows_read, 0, 0, batch.rows_read, already_known=True)
+        self.last_import_id += 1
+        import_id = self.last_import_id
+        self._known[batch.sha256] = added[batch.sha256] = import_id
+        frames = dict(batch.frames)
+        repeated = 0
+        if "cost_lines" in frames:
+            self._flush(rows, "cost_lines")
+            frames["cost_lines"], repeats = self._without_known_lines(frames["cost_lines"], import_id)
+            repeated = sum(row["kind"] == "exact" for row in repeats)
+            _add(rows, "duplicates", repeats)
+        for table, frame in frames.items():
+            if frame.height:
+                arriving = frame.with_columns(pl.lit(import_id, dtype=pl.Int64).alias("import_id"))
+                rows.setdefault(table, []).append(arriving)
+        accepted = sum(frame.height for frame in frames.values())
+        receipt = Receipt(
+            import_id, batch.rows_read, accepted, len(batch.quarantined), repeated, already_known=False
+        )
+        _add(rows, "imports", [_import_row(batch, receipt, frames)])
+        _add(rows, "quarantine", [{"import_id": import_id, **row._asdict()} for row in batch.quarantined])
+        _add(rows, "repairs", [{"import_id": import_id, **row._asdict()} for row in batch.repaired])
+        return receipt
+
+    def _without_known_lines(
+        self, lines: pl.DataFrame, import_id: int
+    ) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
+        """Bill lines that say something new, and one duplicates row for each that was seen before."""
+        self._connection.register("arriving", lines.select("line_key").to_arrow())
+        known = {row["line_key"]: row for row in self._connection.sql(KNOWN_LINES).pl().rows(named=True)}
+        self._connection.unregister("arriving")
+        keep: list[bool] = []
+        repeats: list[dict[str, Any]] = []
+        for row in lines.rows(named=True):
+            seen = known.get(row["line_key"])
+            exact = seen is not None and all(_equal(row.get(name), seen[name]) for name in RESTATED)
+            keep.append(not exact)
+            if seen is not None:
+                kind = "exact" if exact else "revision"
+                repeats.append(
+                    _duplicate(import_id, "cost_lines", row["line_key"], seen["first_import_id"], kind)
+                )
+        return lines.filter(pl.Series(keep, dtype=pl.Boolean)), repeats
+
+    def _flush(self, rows: dict[str, list[pl.DataFrame]], table: str) -> None:
+        """Write what the group holds for a table, so that its next batch is compared with it too."""
+        if table in rows:
+            self._insert(table, pl.concat(rows.pop(table), how="diagonal_relaxed"))
+
+    def _insert(self, table: str, frame: pl.DataFrame) -> None:
+        if table not in self._columns:
+            described = self._connection.execute(f"describe {table}").fetchall()
+            self._columns[table] = [str(row[0]) for row in described]
+        unknown = set(frame.columns) - set(self._columns[table])
+        if unknown:
+            raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}: see core/ledger/schema.sql")
+        self._connection.register("arriving", frame.to_arrow())
+        try:
+            self._connection.execute(f"insert into {table} by name select * from arriving")
+        finally:
+            self._connection.unregister("arriving")
+
+
+def _equal(arriving: object, known: object) -> bool:
+    if arriving is None or known is None:
+        return arriving is known
+    return arriving == known
+
+
+def _add(rows: dict[str, list[pl.DataFrame]], table: str, records: list[dict[str, Any]]) -> None:
+    if records:
+        rows.setdefault(table, []).append(pl.DataFrame(records, infer_schema_length=None))
+
+
+def _duplicate(import_id: int, table: str, key: str, first: int, kind: str) -> dict[str, Any]:
+    return {
+        "import_id": import_id,
+        "table_name": table,
+        "row_key": key,
+        "first_import_id": first,
+        "kind": kind,
+    }
+
+
+def _import_row(batch: Batch, receipt: Receipt, frames: dict[str, pl.DataFrame]) -> dict[str, Any]:
+    times = [
+        (frame[EVENT_TIME[table]].min(), frame[EVENT_TIME[table]].max())
+        for table, frame in frames.items()
+        if table in EVENT_TIME and frame.height
+    ]
+    return {
+        "import_id": receipt.import_id,
+        "at_ns": time.time_ns(),
+        "source": batch.source,
+        "format": batch.format,
+        "sha256": batch.sha256,
+        "rows_read": receipt.rows_read,
+        "rows_accepted": receipt.rows_accepted,
+        "rows_quarantined": receipt.rows_quarantined,
+        "rows_duplicate": receipt.rows_duplicate,
+        "min_event_ns": min((low for low, _ in times), default=None),  # type: ignore[type-var]
+        "max_event_ns": max((high for _, high in times), default=None),  # type: ignore[type-var]
+        "demo": batch.demo,
+    }
