@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import Number, count, exact_usd, interval, number, share, usd
-from core.palette import COLOURS, At, band, fill, finish, floats, light, plain, themed, ticks
+from core.palette import COLOURS, At, band, fill, finish, floats, light, plain, role_bars, themed, ticks
 from core.run_charts import Flow, SpanRow, sankey, span_waterfall
 
 __all__ = [
@@ -76,19 +76,19 @@ def waterfall(steps: Sequence[Step], unit: str) -> go.Figure:
     places = list(range(len(steps)))
     texts = [("" if standing else " ") + _step_text(step, unit) for step in steps]
     along, across = ("x", "y") if standing else ("y", "x")
-    bar = go.Bar(
-        base=bases, orientation="v" if standing else "h", marker=fill(roles), width=0.74, hoverinfo="skip",
-        **{along: places, across: lengths},
+    drawn = role_bars(
+        roles, {"base": bases, along: places, across: lengths},
+        orientation="v" if standing else "h", width=0.74, hoverinfo="skip",
     )  # fmt: skip
     text = go.Scatter(
         mode="text", text=texts, textposition="top center" if standing else "middle right", cliponaxis=False,
         textfont={"size": 12.5, "color": light("ink")}, customdata=[plain(step.label) for step in steps],
         hovertemplate="%{customdata}: %{text}<extra></extra>", **{along: places, across: ends},
     )  # fmt: skip
-    figure = go.Figure([_connector(tops, along, across), bar, text])
+    figure = go.Figure([_connector(tops, along, across), *drawn, text])
     names = {"tickvals": places, "ticktext": labels, "showgrid": False, "zeroline": False, "tickangle": 0}
     names |= {"tickfont": {"size": 12, "color": light("ink")}, "range": [-0.5, len(steps) - 0.5]}
-    values = {"range": _range(bases, tops, 0.1 if standing else 0.25), "visible": False}
+    values = {"range": _range(bases, tops, 0.1 if standing else 0.4), "visible": False}
     if not standing:
         names["range"] = [len(steps) - 0.5, -0.5]
     figure.update_layout({f"{along}axis": names, f"{across}axis": values})
@@ -219,12 +219,12 @@ def bars(drawn: Sequence[Bar], unit: str, limit: float | None = None) -> go.Figu
     }  # fmt: skip
     texts = [plain(number(bar.value, unit)) for bar in drawn]
     hover = [plain(_with_interval(*at, unit)) for at in zip(values, lows, highs, strict=True)]
-    figure = go.Figure(
-        go.Bar(
-            x=values, y=places, orientation="h", error_x=whiskers, width=0.62, customdata=hover,
-            marker=fill([bar.colour_role for bar in drawn]), hovertemplate="%{customdata}<extra></extra>",
-        )
-    )  # fmt: skip
+    arrays: dict[str, list[Any]] = {"x": values, "y": places, "customdata": hover}
+    roles = [bar.colour_role for bar in drawn]
+    shared = {"orientation": "h", "width": 0.62, "hovertemplate": "%{customdata}<extra></extra>"}
+    figure = go.Figure(role_bars(roles, arrays, **shared))
+    unseen = {"opacity": 0, "size": 1}
+    figure.add_scatter(x=values, y=places, mode="markers", marker=unseen, error_x=whiskers, hoverinfo="skip")
     figure.add_scatter(
         x=highs, y=places, mode="text", text=[f" {text}" for text in texts], textposition="middle right",
         cliponaxis=False, textfont={"color": light("ink")}, hoverinfo="skip",
@@ -251,11 +251,11 @@ def stacked_share(parts: Sequence[Bar], unit: str) -> go.Figure:
         text = f"{number(part.value, unit)} ({share(part_share)})"
         figure.add_bar(
             x=[part_share], y=[""], orientation="h", name=plain(f"{part.label} {share(part_share)}"), width=0.6,
-            marker=fill([part.colour_role]), customdata=[plain(f"{part.label}: {text}", 90)],
+            marker=fill(part.colour_role), customdata=[plain(f"{part.label}: {text}", 90)],
             hovertemplate="%{customdata}<extra></extra>",
         )  # fmt: skip
         rows.append((part.label, float(part.value), part_share))
-    figure.update_layout(barmode="stack", showlegend=True, legend_traceorder="normal")
-    figure.update_xaxes(range=[0, 1], tickformat=".0%", nticks=5)
+    figure.update_layout(showlegend=True)
+    figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_yaxes(visible=False)
     return finish(figure, "stacked_share", unit, ("part", "value", "share"), rows, 140)

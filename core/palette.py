@@ -69,18 +69,24 @@ def floats(values: Iterable[Number | None]) -> list[float | None]:
     return [None if value is None else float(value) for value in values]
 
 
-def fill(roles: Sequence[str]) -> dict[str, Any]:
-    """Marker of bars: colour and pattern by role, with an outline that keeps a bar of zero visible."""
+def fill(role: str) -> dict[str, Any]:
+    """Marker of a role's bars: colour, pattern, and an outline that keeps a bar of zero visible."""
+    pattern = {"shape": PATTERNS.get(role, ""), "fillmode": "overlay", "fgcolor": light("paper"), "size": 7}
     return {
-        "color": [light(role) for role in roles],
-        "pattern": {
-            "shape": [PATTERNS.get(role, "") for role in roles],
-            "fgcolor": [light("paper")] * len(roles),
-            "size": 6,
-            "solidity": 0.16,
-        },
-        "line": {"color": [light(role) for role in roles], "width": 1.5},
+        "color": light(role),
+        "pattern": pattern | {"solidity": 0.14},
+        "line": {"color": light(role), "width": 1.5},
     }
+
+
+def role_bars(roles: Sequence[str], arrays: Mapping[str, Sequence[Any]], **shared: Any) -> list[go.Bar]:
+    """One bar trace a role: plotly.js warns in the console about patterns over a list of colours."""
+    traces = []
+    for role in dict.fromkeys(roles):
+        places = [place for place, at in enumerate(roles) if at == role]
+        own = {name: [values[place] for place in places] for name, values in arrays.items()}
+        traces.append(go.Bar(marker=fill(role), **own, **shared))
+    return traces
 
 
 def ticks(unit: str) -> dict[str, Any]:
@@ -117,9 +123,17 @@ def finish(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "Inter, sans-serif", "size": 12, "color": light("label")},
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "font": {"color": light("ink")}},
+        legend={
+            "orientation": "h",
+            "yanchor": "bottom",
+            "y": 1.0,
+            "x": 0,
+            "traceorder": "normal",
+            "font": {"color": light("ink")},
+        },
         hoverlabel={"bgcolor": light("paper"), "font": {"color": light("ink")}, "bordercolor": light("grid")},
         dragmode=False,
+        barmode="stack" if form == "stacked_share" else "overlay",
         meta={"form": form, "unit": unit, "columns": list(columns), "rows": [_jsonable(row) for row in rows]},
     )
     if figure.layout.showlegend is None:

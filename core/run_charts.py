@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
 from core.amounts import Number, number
-from core.palette import band, fill, finish, light, plain
+from core.palette import band, finish, light, plain, role_bars
 
 INDENT = "\N{NO-BREAK SPACE}" * 3
 
@@ -39,33 +39,38 @@ def span_waterfall(spans: Sequence[SpanRow]) -> go.Figure:
     places = list(range(len(spans)))
     roles = ["loss" if span.failed else "accent" if span.attempt else "useful" for span in spans]
     longest = max((span.start_ms + span.duration_ms for span in spans), default=0.0) or 1.0
-    texts = [f" {plain(span.attempt)}" if span.attempt else "" for span in spans]
     hover = [
         plain(f"{span.label}: {number(span.duration_ms, 'ms')}{', failed' if span.failed else ''}", 90)
         for span in spans
     ]
-    figure = go.Figure(
-        go.Bar(
-            x=[max(span.duration_ms, longest * 0.002) for span in spans], base=[span.start_ms for span in spans],
-            y=places, orientation="h", width=0.62, marker=fill(roles), customdata=hover,
-            hovertemplate="%{customdata}<extra></extra>",
-        )
-    )  # fmt: skip
-    ends = [span.start_ms + span.duration_ms for span in spans]
-    far = [end > 0.6 * longest for end in ends]
+    arrays: dict[str, list[Any]] = {
+        "x": [max(span.duration_ms, longest * 0.002) for span in spans],
+        "base": [span.start_ms for span in spans],
+        "y": places,
+        "customdata": hover,
+    }
+    shared = {"orientation": "h", "width": 0.34, "hovertemplate": "%{customdata}<extra></extra>"}
+    figure = go.Figure(role_bars(roles, arrays, **shared))
     figure.add_scatter(
-        x=[span.start_ms if late else end for span, end, late in zip(spans, ends, far, strict=True)], y=places,
-        mode="text", text=texts, textposition=["middle left" if late else "middle right" for late in far],
-        textfont={"size": 11.5, "color": light("ink")}, cliponaxis=False, hoverinfo="skip",
-    )  # fmt: skip
-    labels = [INDENT * min(span.depth, 8) + plain(span.label, 34) for span in spans]
-    figure.update_yaxes(
-        tickvals=places, ticktext=labels, range=[len(spans) - 0.5, -0.5], showgrid=False,
-        tickfont={"color": light("ink"), "size": 11.5}, ticklabelposition="outside",
-    )  # fmt: skip
-    figure.update_xaxes(range=[0, longest * 1.04], ticksuffix=" ms", nticks=5, side="top")
+        x=[0.0] * len(spans),
+        y=[place - 0.44 for place in places],
+        mode="text",
+        textposition="middle right",
+        text=[_named(span) for span in spans],
+        textfont={"size": 11.5, "color": light("ink")},
+        hoverinfo="skip",
+        cliponaxis=False,
+    )
+    figure.update_yaxes(visible=False, range=[len(spans) - 0.5, -0.9])
+    figure.update_xaxes(range=[0, longest * 1.02], ticksuffix=" ms", tickformat=",", nticks=5, side="bottom")
     columns = ("span", "depth", "start_ms", "duration_ms", "failed", "attempt")
-    return finish(figure, "span_waterfall", "ms", columns, spans, 64 + 26 * len(spans))
+    return finish(figure, "span_waterfall", "ms", columns, spans, 70 + 40 * len(spans))
+
+
+def _named(span: SpanRow) -> str:
+    """The label stands above its bar: beside it there is no room on a narrow screen."""
+    attempt = f" · {plain(span.attempt)}" if span.attempt else ""
+    return f"{INDENT * min(span.depth, 8)}{plain(span.label)}{attempt}"
 
 
 def sankey(flows: Sequence[Flow], unit: str) -> go.Figure:
