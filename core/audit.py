@@ -32,15 +32,23 @@ class Scope(NamedTuple):
         return dict(self.choices).get(name, default)
 
     def parameters(self) -> dict[str, object]:
-        """The SQL parameters every audit query may use."""
+        """The SQL parameters every audit query may use.
+
+        Choices of several names travel as one text with chr(31) around each name, because lists are not
+        portable SQL: `($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)`.
+        """
         return {
             "start": self.start,
             "end": self.end,
-            "regions": list(self.regions),
-            "services": list(self.services),
-            "models": list(self.models),
+            "regions": _joined(self.regions),
+            "services": _joined(self.services),
+            "models": _joined(self.models),
             "as_of": self.as_of,
         }
+
+
+def _joined(names: tuple[str, ...]) -> str:
+    return "".join(f"\x1f{name}\x1f" for name in names)
 
 
 class Measure(NamedTuple):

@@ -20,8 +20,10 @@ EPOCH = dt.date(1970, 1, 1)
 BUCKET_WIDTH = log(1.02)
 
 _MONEY = pl.Decimal(24, 12)
-_WHEN = {"started_at_ns": pl.Int64, "day": pl.Date, "hour": pl.Int64, "duration_ns": pl.Int64}
-RUN_SCHEMA = {
+_WHEN: dict[str, type[pl.DataType]] = {"started_at_ns": pl.Int64, "day": pl.Date, "hour": pl.Int64, "duration_ns": pl.Int64}
+Schema = dict[str, pl.DataType | type[pl.DataType]]
+
+RUN_SCHEMA: Schema = {
     "trace_id": pl.String,
     "run_name": pl.String,
     "service_name": pl.String,
@@ -33,8 +35,10 @@ RUN_SCHEMA = {
     "conversation_id": pl.String,
     "enduser_hash": pl.String,
 }
-CALL_SCHEMA = {
-    **dict.fromkeys(("trace_id", "span_id", "line_kind", "operation", "service_name", "cloud_region"), pl.String),
+CALL_SCHEMA: Schema = {
+    **dict.fromkeys(
+        ("trace_id", "span_id", "line_kind", "operation", "service_name", "cloud_region"), pl.String
+    ),
     **dict.fromkeys(("provider", "request_model", "response_model", "tool_name", "dialect"), pl.String),
     **_WHEN,
     "duration_bucket": pl.Int32,
@@ -51,7 +55,7 @@ CALL_SCHEMA = {
     "removed_rule": pl.String,
     "kept_span_id": pl.String,
 }
-ATTEMPT_SCHEMA = {
+ATTEMPT_SCHEMA: Schema = {
     **dict.fromkeys(("trace_id", "operation_id", "operation"), pl.String),
     "attempt_number": pl.Int32,
     **dict.fromkeys(("line_kind", "call_span_id", "span_id", "retry_kind", "grade"), pl.String),
@@ -210,4 +214,6 @@ def _provider(span: Span) -> str | None:
     host, path = span.server_address or "", span.url_path or ""
     if "anthropic" in host or path.endswith("/v1/messages"):
         return "anthropic"
-    return "openai" if "openai" in host or path.endswith(("/completions", "/responses", "/embeddings")) else None
+    return (
+        "openai" if "openai" in host or path.endswith(("/completions", "/responses", "/embeddings")) else None
+    )

@@ -341,7 +341,7 @@ create table if not exists attempts (
     response_id varchar, provider_request_id varchar,
     input_tokens bigint, output_tokens bigint, cache_read_tokens bigint, cache_write_tokens bigint, reasoning_tokens bigint,
     expected_usd decimal(24, 12),      -- catalogue, override or reported price; null = unpriced or usage unknown
-    price_source varchar not null,     -- override, catalogue, reported, not_billable, usage_unknown, unknown_model
+    price_source varchar not null,     -- override, catalogue, reported, not_billable, usage_unknown, unknown_model, no_tool_price
     billable varchar not null,         -- yes, no, maybe: from the provider's billability rules
     removed_rule varchar               -- as in calls
 );

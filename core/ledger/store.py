@@ -67,7 +67,12 @@ class Store:
 
     @classmethod
     def open(
-        cls, path: Path | str, *, queue_limit: int = 256, price_overrides: Path | None = None, threads: int = 2
+        cls,
+        path: Path | str,
+        *,
+        queue_limit: int = 256,
+        price_overrides: Path | None = None,
+        threads: int = 2,
     ) -> Store:
         """Open or create the ledger at `path` (":memory:" for a throw-away one) and bring its schema up to date.
 

@@ -52,7 +52,7 @@ class Ledger:
         known = connection.execute("select sha256, import_id from imports").fetchall()
         self._known = {str(sha256): int(import_id) for sha256, import_id in known}
         self.last_import_id = max(self._known.values(), default=0)
-        self._columns: dict[str, list[str]] = {}
+        self._columns: dict[str, set[str]] = {}
 
     def write(self, batches: list[Batch]) -> list[Receipt]:
         """Commit batches in one transaction and return a receipt for each, in order."""
@@ -82,6 +82,8 @@ class Ledger:
             return Receipt(first, batch.rows_read, 0, 0, batch.rows_read, already_known=True)
         self.last_import_id += 1
         import_id = self.last_import_id
+        for table, frame in batch.frames.items():
+            self._check_columns(table, frame)
         self._known[batch.sha256] = added[batch.sha256] = import_id
         frames = dict(batch.frames)
         repeated = 0
@@ -129,17 +131,21 @@ class Ledger:
             self._insert(table, pl.concat(rows.pop(table), how="diagonal_relaxed"))
 
     def _insert(self, table: str, frame: pl.DataFrame) -> None:
-        if table not in self._columns:
-            described = self._connection.execute(f"describe {table}").fetchall()
-            self._columns[table] = [str(row[0]) for row in described]
-        unknown = set(frame.columns) - set(self._columns[table])
-        if unknown:
-            raise ValueError(f"{table} has no column {', '.join(sorted(unknown))}: see core/ledger/schema.sql")
         self._connection.register("arriving", frame.to_arrow())
         try:
             self._connection.execute(f"insert into {table} by name select * from arriving")
         finally:
             self._connection.unregister("arriving")
+
+    def _check_columns(self, table: str, frame: pl.DataFrame) -> None:
+        if table not in self._columns:
+            described = self._connection.execute(f"describe {table}").fetchall()
+            self._columns[table] = {str(row[0]) for row in described}
+        unknown = set(frame.columns) - self._columns[table]
+        if unknown:
+            raise ValueError(
+                f"{table} has no column {', '.join(sorted(unknown))}: see core/ledger/schema.sql"
+            )
 
 
 def _equal(arriving: object, known: object) -> bool:

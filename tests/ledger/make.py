@@ -16,7 +16,9 @@ def span(span_id: str, start_ms: float, end_ms: float, role: str = "inference", 
         trace_id="t",
         span_id=span_id,
         parent_span_id=fields.pop("parent", None),
-        name=f"{role} {span_id}" if role not in ("inference", "http") else {"http": "POST"}.get(role, "chat m"),
+        name=f"{role} {span_id}"
+        if role not in ("inference", "http")
+        else {"http": "POST"}.get(role, "chat m"),
         kind="client" if role in ("http", "inference") else "internal",
         scope_name="scope",
         dialect="genai",
@@ -35,7 +37,9 @@ def span(span_id: str, start_ms: float, end_ms: float, role: str = "inference", 
     return Span(**values)  # type: ignore[arg-type]
 
 
-def http(span_id: str, start_ms: float, end_ms: float, status_code: int | None = 200, **fields: object) -> Span:
+def http(
+    span_id: str, start_ms: float, end_ms: float, status_code: int | None = 200, **fields: object
+) -> Span:
     """One HTTP client span to a model endpoint; no status code means it timed out."""
     failed = status_code is None or status_code >= 400
     if failed:

@@ -117,7 +117,10 @@ def test_failed_tool_and_an_answer_without_it_are_two_operations() -> None:
         span("tool", 60, 70, "tool", parent="run", tool_name="pay", status="ERROR"),
         span("c2", 80, 150, parent="run"),
     )
-    assert [(line[0], line[4], line[5]) for line in outline(found)] == [("c1", False, False), ("c2", True, False)]
+    assert [(line[0], line[4], line[5]) for line in outline(found)] == [
+        ("c1", False, False),
+        ("c2", True, False),
+    ]
 
 
 def test_removed_calls_stand_alone() -> None:
