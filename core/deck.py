@@ -29,7 +29,8 @@ _NUMBER_FORMATS = {"usd": '"$"#,##0.00##', "share": "0.0%", "points": "0.0%", "c
 
 
 def _colour(role: str) -> Any:
-    return RGBColor(*bytes.fromhex(light(role)[1:]))
+    colour: Any = RGBColor
+    return colour(*bytes.fromhex(light(role)[1:]))
 
 
 def figure_pptx(figure: go.Figure, source: Source) -> bytes:
