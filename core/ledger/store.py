@@ -10,7 +10,6 @@ from __future__ import annotations
 import queue
 import re
 import threading
-import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 from pathlib import Path
@@ -27,9 +26,6 @@ __all__ = ["Batch", "Overloaded", "Quarantined", "Receipt", "Repaired", "Store",
 
 GROUP_ROWS = 20_000
 """A transaction closes at this many rows: above it the commit is no longer the main cost."""
-GROUP_WAIT_S = 0.01
-"""How long an open transaction waits for company. Senders already wait for the previous commit."""
-
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 _HOLDER = re.compile(r"\(PID (\d+)")
 
@@ -172,13 +168,12 @@ class Store:
             self._commit(group)
 
     def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        """Collect what is waiting into one transaction; False when the end marker came along."""
+        """What waits by now shares one transaction; False when the end marker came along."""
         group = [first]
         rows = first.batch.rows_read
-        closes_at = time.monotonic() + GROUP_WAIT_S
         while rows < GROUP_ROWS:
             try:
-                following = self._waiting.get(timeout=max(0.0, closes_at - time.monotonic()))
+                following = self._waiting.get_nowait()
             except queue.Empty:
                 break
             if following is None:
