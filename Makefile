@@ -1,0 +1,68 @@
+# `make run` starts the dashboard, `make test` proves it, `make` is the quick loop before a commit.
+# pip is called by its name alone: where packages come from is the machine's pip configuration.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := check
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SIZE ?= small
+CHECKED := app.py core data/demo pages tests
+
+.PHONY: check run test slow bench format setup setup-dev browser clean
+
+check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -q -m "not slow and not browser"
+
+run: setup  ## the dashboard on demo data, or on what the ledger holds
+	$(BIN)/python -m core demo --if-empty --size $(SIZE)
+	exec $(BIN)/python -m core serve
+
+test: setup-dev browser  ## everything but the simulations
+	$(BIN)/pytest -m "not slow"
+
+slow: setup-dev  ## the simulations: false alarms, power, large worlds
+	$(BIN)/pytest -m slow
+
+bench: setup-dev  ## rates and times on this machine
+	$(BIN)/pytest -q -s -m bench
+
+format: setup-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+setup: $(VENV)/.setup-done
+setup-dev: $(VENV)/.setup-dev-done
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+	  echo "Trueup needs Python 3.11 or newer; '$(PYTHON)' is older or missing. Name another one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || {
+	  echo "Python's venv module is missing. Install it, on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.setup-done: requirements.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/.setup-dev-done: $(VENV)/.setup-done pyproject.toml
+	@# The group is read here because Debian's pip is older than pip's own --group.
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")' > $(VENV)/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r $(VENV)/dev.txt
+	touch $@
+
+browser:
+	@if command -v chromium >/dev/null; then exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "The browser tests need chromium: install it and put it on PATH." >&2; exit 1; fi
+	as_root=""; if [ "$$(id -u)" != 0 ]; then as_root="sudo -n"; fi
+	if $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq chromium; then exit 0; fi
+	echo "The browser tests need chromium. Install it: apt-get install chromium" >&2; exit 1
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

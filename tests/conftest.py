@@ -1,0 +1,27 @@
+"""Shared by all tests: an empty ledger, and settings that do not see the developer's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.ledger.store import Store
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No TRUEUP_ variable of the machine reaches a test."""
+    for variable in list(os.environ):
+        if variable.startswith("TRUEUP_"):
+            monkeypatch.delenv(variable)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty ledger on disk."""
+    opened = Store.open(tmp_path / "trueup.duckdb")
+    yield opened
+    opened.close()
