@@ -11,6 +11,7 @@ resend_count ("ordinal number of request resending attempt").
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 from core.ledger.dedup import Removal
@@ -221,9 +222,7 @@ def _bare_http_calls(spans: list[Span]) -> list[Call]:
             runs.append([span])
     found: list[Call] = []
     for runs in groups.values():
-        doubtful = [
-            _may_be_retry(before[-1], after[0]) for before, after in zip(runs, runs[1:], strict=False)
-        ]
+        doubtful = [_may_be_retry(before[-1], after[0]) for before, after in itertools.pairwise(runs)]
         for index, run in enumerate(runs):
             found.append(_bare_call(run, any(doubtful[max(0, index - 1) : index + 1])))
     return found

@@ -2,7 +2,8 @@
 
 An agent step is one model call and the tool calls that follow it in the same container. A step that failed and
 is tried again is one operation with several attempts; SDK retries inside a call are attempts of it too. Every
-attempt has lines: the sends of its model call, and its tool calls. The attempt succeeded when every line did.
+attempt has lines: the sends of its model call, and its tool calls. The attempt succeeded when every line did and
+the step around them did not crash.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class Step(NamedTuple):
     path: tuple[str, ...]
     inference: tuple[Call, int] | None
     tools: tuple[tuple[Call, int], ...]
+    crashed: bool = False
 
     @property
     def spans(self) -> list[Span]:
@@ -40,8 +42,8 @@ class Step(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Whether every part succeeded."""
-        return not any(span.failed for span in self.spans)
+        """Whether every part succeeded and the step span around them too."""
+        return not self.crashed and not any(span.failed for span in self.spans)
 
 
 class Line(NamedTuple):
@@ -73,7 +75,8 @@ class Attempt(NamedTuple):
 def attempts_of(trace: Trace, calls: list[Call]) -> list[Attempt]:
     """Every attempt of a trace's kept calls, grouped into operations; removed calls stand alone at the end."""
     found: list[Attempt] = []
-    for chain in _operations(_steps(trace, [call for call in calls if call.removal is None])):
+    steps = _with_crashes(trace, _steps(trace, [call for call in calls if call.removal is None]))
+    for chain in _operations(steps):
         found += _attempts_of_operation(chain)
     for call in calls:
         if call.removal is not None:
@@ -109,6 +112,24 @@ def _follows(step: Step, tool: Span) -> bool:
     call, index = step.inference
     asked = call.members[index]
     return not asked.failed and asked.ended_at_ns <= tool.started_at_ns + 2_000_000
+
+
+def _with_crashes(trace: Trace, steps: list[Step]) -> list[Step]:
+    """Mark steps whose calls all succeeded but whose step span ended in error: the last step inside it crashed.
+
+    Step spans are those between a call and the top span; innermost first, so an error that travels up counts once.
+    """
+    inside: dict[str, list[int]] = {}
+    for index, step in enumerate(steps):
+        for ancestor in {a.span_id: a for span in step.spans for a in trace.ancestors(span)[:-1]}.values():
+            if ancestor.failed and ancestor.span_role not in ("inference", "http", "tool"):
+                inside.setdefault(ancestor.span_id, []).append(index)
+    steps = list(steps)
+    for span_id in sorted(inside, key=lambda key: -len(trace.ancestors(trace.by_id[key]))):
+        members = inside[span_id]
+        if all(steps[index].ok for index in members):
+            steps[members[-1]] = steps[members[-1]]._replace(crashed=True)
+    return steps
 
 
 def _operations(steps: list[Step]) -> list[list[tuple[str, Step]]]:
@@ -147,6 +168,8 @@ def _retry_kind(earlier: Step, step: Step) -> str | None:
     after = step.inference[0].members[step.inference[1]]
     if (before.operation, before.agent_name, earlier.path) != (after.operation, after.agent_name, step.path):
         return None
+    if earlier.crashed:
+        return "step_retry" if step.path else None
     if before.request_model != after.request_model:
         return "fallback" if before.request_model and after.request_model else None
     if before.error_class == "parse":
@@ -157,6 +180,7 @@ def _retry_kind(earlier: Step, step: Step) -> str | None:
 def _attempts_of_operation(chain: list[tuple[str, Step]]) -> list[Attempt]:
     first = chain[0][1].spans[0]
     tries: list[tuple[str, list[Line]]] = []
+    crashes: set[int] = set()
     for kind, step in chain:
         sends = _sends(step.inference, kind) if step.inference else []
         tries += [(line.kind, [line]) for line in sends]
@@ -165,7 +189,9 @@ def _attempts_of_operation(chain: list[tuple[str, Step]]) -> list[Attempt]:
             tries[-1][1].extend(tools)
         elif tools:
             tries.append((kind, tools))
-    outcomes = [all(line.ok for line in lines) for _, lines in tries]
+        if step.crashed:
+            crashes.add(len(tries) - 1)
+    outcomes = [i not in crashes and all(line.ok for line in lines) for i, (_, lines) in enumerate(tries)]
     return [
         Attempt(
             operation_id=first.span_id,

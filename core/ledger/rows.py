@@ -20,7 +20,12 @@ EPOCH = dt.date(1970, 1, 1)
 BUCKET_WIDTH = log(1.02)
 
 _MONEY = pl.Decimal(24, 12)
-_WHEN: dict[str, type[pl.DataType]] = {"started_at_ns": pl.Int64, "day": pl.Date, "hour": pl.Int64, "duration_ns": pl.Int64}
+_WHEN: dict[str, type[pl.DataType]] = {
+    "started_at_ns": pl.Int64,
+    "day": pl.Date,
+    "hour": pl.Int64,
+    "duration_ns": pl.Int64,
+}
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 RUN_SCHEMA: Schema = {

@@ -333,7 +333,7 @@ create table if not exists attempts (
     tool_name varchar,
     started_at_ns bigint not null, day date not null, hour bigint not null, duration_ns bigint not null,
     ok boolean not null,               -- this line succeeded
-    attempt_ok boolean not null,       -- every line of the attempt succeeded
+    attempt_ok boolean not null,       -- every line succeeded and the step span around them did not end in error
     rescued boolean not null,          -- attempt failed and a later attempt of the operation succeeded
     last_success boolean not null,     -- belongs to the run's last successful attempt: the converting one if the run converted
     orphan boolean not null,

@@ -56,6 +56,28 @@ def test_worked_scenario() -> None:
     ]
 
 
+def test_step_that_crashes_after_its_model_answered_failed() -> None:
+    """As above, but the plan's model call itself was fine: only the step's span ended in error."""
+    spans = [part._replace(status_code="OK") if part.span_id == "i1" else part for part in scenario()]
+    found = attempts(*spans)
+    assert [(attempt.operation_id, attempt.ok, attempt.rescued) for attempt in found] == [
+        ("i1", False, False),
+        ("i2", False, True),
+        ("i2", False, True),
+        ("i2", True, False),
+    ]
+    assert [line.ok for line in found[0].lines] == [True]
+
+
+def test_error_of_a_step_that_holds_a_failed_call_counts_once() -> None:
+    found = attempts(
+        span("outer", 5, 400, "chain", parent="run", status="ERROR"),
+        span("c1", 10, 50, parent="outer"),
+        span("c2", 60, 150, parent="outer", status="ERROR", arguments_hash="z"),
+    )
+    assert [attempt.ok for attempt in found] == [True, False]
+
+
 def test_sdk_retries_and_the_tool_share_the_last_attempt() -> None:
     found = attempts(
         span("c", 10, 500, parent="run"),

@@ -1,0 +1,1 @@
+"""Real clients against the running application and a local fake provider."""
