@@ -24,6 +24,7 @@ def test_calls_of_a_real_client_appear_with_their_attempts(tmp_path: Path) -> No
             capture_output=True,
             text=True,
             timeout=120,
+            check=False,
         )
         assert client.returncode == 0, client.stderr
         wait_for_derived(address, 1)
