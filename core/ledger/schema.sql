@@ -59,6 +59,14 @@ create table if not exists derivations (
     price_version varchar not null  -- catalogue version and overrides hash used for expected_usd
 );
 
+create table if not exists deletions (
+    at_ns      bigint  not null,  -- UTC ns
+    reason     varchar not null,  -- 'retention'
+    before_day date    not null,  -- rows dated before this UTC day are gone: a link that reaches there says so
+    table_name varchar not null,
+    row_count  bigint  not null
+);
+
 create table if not exists spans (
     import_id        bigint  not null,
     trace_id         varchar not null,  -- 32 lower-case hex

@@ -7,6 +7,7 @@ Measured numbers and the choices behind them: docs/decisions/004-ledger.md.
 
 from __future__ import annotations
 
+import datetime as dt
 import queue
 import re
 import threading
@@ -18,7 +19,7 @@ from typing import NamedTuple
 import duckdb
 import polars as pl
 
-from core.ledger import derive, write
+from core.ledger import derive, retain, write
 from core.ledger.batch import Batch, Quarantined, Receipt, Repaired
 from core.ledger.migrations import migrate
 
@@ -134,6 +135,15 @@ class Store:
             finally:
                 cursor.close()
         return self._version
+
+    def retain(self, days: int, today: dt.date) -> int:
+        """Delete telemetry dated more than `days` before `today`; returns rows deleted. Bills are kept."""
+        with self._derive_lock:
+            cursor = self._connection.cursor()
+            try:
+                return retain.delete_before(cursor, today - dt.timedelta(days=days))
+            finally:
+                cursor.close()
 
     def version(self) -> int:
         """The newest import that calls, attempts and runs reflect; 0 for an empty ledger."""

@@ -300,3 +300,17 @@ def test_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
     store.close()
     with pytest.raises(NewerSchema, match=f"schema version {NEWEST + 1}, this Trueup knows {NEWEST}"):
         Store.open(path)
+
+
+def test_retention_deletes_old_telemetry_and_records_it() -> None:
+    """Spans are dated 2026-11-18: kept 10 days later with 10 days of retention, gone a day after that."""
+    store = Store.open(":memory:")
+    store.submit(spans_batch(a_trace("t1", 2), "a"))
+    store.submit(cost_batch("x", a="1.00"))
+    store.derive()
+    assert store.retain(10, dt.date(2026, 11, 28)) == 0
+    assert store.retain(10, dt.date(2026, 11, 29)) == 8  # 4 spans, 1 run, 1 call, 2 attempt lines
+    recorded = store.ask("select table_name, row_count from deletions order by 1").rows()
+    assert recorded == [("attempts", 2), ("calls", 1), ("runs", 1), ("spans", 4)]
+    assert store.ask("select count(*) as n from cost_lines").item() == 1
+    store.close()
