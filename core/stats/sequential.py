@@ -71,8 +71,12 @@ def _log_mixture(total: float, square: float, mix: float) -> float:
 
 
 def _beginning(sums: np.ndarray, alarm: int | None) -> int | None:
-    """First period after the lowest point of the running sum before the alarm (Page 1954)."""
+    """Likeliest start of a shift from 0 that lasts to the alarm: largest (sum since)^2 / periods since.
+
+    The likelihood ratio of a change in the mean at an unknown time (Lai 1995, JRSS B 57:613).
+    """
     if alarm is None:
         return None
-    before = np.concatenate([[0.0], sums[: alarm + 1]])
-    return min(int(np.argmin(before)), alarm)
+    before = np.concatenate([[0.0], sums[:alarm]])
+    since = np.maximum(sums[alarm] - before, 0.0)
+    return int(np.argmax(since**2 / np.arange(alarm + 1, 0, -1)))
