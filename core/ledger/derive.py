@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from itertools import groupby
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -99,15 +98,20 @@ def derived_through(connection: DuckDBPyConnection) -> int:
     return int(rows[0][0])
 
 
-def bring_up_to_date(cursor: DuckDBPyConnection, price_overrides: Path | None) -> int:
+def prices_changed(cursor: DuckDBPyConnection, costing: Costing) -> bool:
+    """Whether the newest derivation used other prices than these."""
+    rows = cursor.execute(
+        "select price_version from derivations order by import_id desc, at_ns desc limit 1"
+    ).fetchall()
+    return bool(rows) and rows[0][0] != costing.version
+
+
+def bring_up_to_date(cursor: DuckDBPyConnection, costing: Costing) -> int:
     """Derive every trace touched since the last time; all of them when prices changed. Returns the version."""
-    costing = Costing.load(price_overrides)
-    after = derived_through(cursor)
+    after = 0 if prices_changed(cursor, costing) else derived_through(cursor)
     newest = cursor.execute("select coalesce(max(import_id), 0) from imports").fetchall()
     through = int(newest[0][0])
-    if after and _price_version(cursor) != costing.version:
-        after = 0
-    elif after == through:
+    if after == through:
         return through
     cursor.execute("begin")
     try:
@@ -140,11 +144,6 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
             cursor.execute(f"insert into {table} by name select * from derived")
             cursor.unregister("derived")
     cursor.execute("insert into derivations values (?, ?, ?)", [through, time.time_ns(), costing.version])
-
-
-def _price_version(cursor: DuckDBPyConnection) -> str:
-    rows = cursor.execute("select price_version from derivations order by import_id desc, at_ns desc limit 1")
-    return str(rows.fetchall()[0][0])
 
 
 def _frames(

@@ -21,6 +21,7 @@ import polars as pl
 
 from core.ledger import derive, retain, write
 from core.ledger.batch import Batch, Quarantined, Receipt, Repaired
+from core.ledger.cost import Costing
 from core.ledger.migrations import migrate
 
 __all__ = ["Batch", "Overloaded", "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked"]
@@ -127,11 +128,18 @@ class Store:
         return [answer.result() for answer in answers]
 
     def derive(self) -> int:
-        """Bring calls, attempts and runs up to date with every committed import; returns the data version."""
+        """Bring calls, attempts and runs up to date with every committed import; returns the data version.
+
+        Other prices than last time are a version of their own, so that an older link keeps its amounts.
+        """
         with self._derive_lock:
+            costing = Costing.load(self._price_overrides)
             cursor = self._connection.cursor()
             try:
-                self._version = derive.bring_up_to_date(cursor, self._price_overrides)
+                if derive.prices_changed(cursor, costing):
+                    key = f"{costing.version} after import {self.latest_import()}"
+                    self.submit(Batch(costing.version, "prices", key, 0, {}))
+                self._version = derive.bring_up_to_date(cursor, costing)
             finally:
                 cursor.close()
         return self._version

@@ -314,3 +314,25 @@ def test_retention_deletes_old_telemetry_and_records_it() -> None:
     assert recorded == [("attempts", 2), ("calls", 1), ("runs", 1), ("spans", 4)]
     assert store.ask("select count(*) as n from cost_lines").item() == 1
     store.close()
+
+
+def test_other_prices_are_a_version_of_their_own(tmp_path: Path) -> None:
+    """1,000 tokens at $10 per million are $0.01; doubled prices give $0.02 from the next version on."""
+    prices = tmp_path / "prices.toml"
+    entry = '[[model]]\nprovider = "*"\nmodel = "*"\ninput = {}\noutput = 0.0\n'
+    prices.write_text(entry.format("10.0"))
+    path = tmp_path / "ledger.duckdb"
+    usage = {"gen_ai_usage_input_tokens": 1000, "gen_ai_usage_output_tokens": 0, "gen_ai_request_model": "m"}
+    row = span_row("t1", "c", None, "inference", 0, gen_ai_provider_name="p", **usage)
+    spent = (
+        "select sum(expected_usd)::double as usd from attempts where import_id <= $n and superseded_by > $n"
+    )
+    store = Store.open(path, price_overrides=prices)
+    store.submit(spans_batch([row], "a"))
+    assert store.derive() == 1
+    store.close()
+    prices.write_text(entry.format("20.0"))
+    store = Store.open(path, price_overrides=prices)
+    assert store.derive() == store.derive() == 2
+    assert (store.ask(spent, n=1).item(), store.ask(spent, n=2).item()) == (0.01, 0.02)
+    store.close()
