@@ -12,9 +12,13 @@ import polars as pl
 from core.reconcile import ZERO, Key, Period, Settlement, Traced
 from core.reconcile_bills import Bill
 
+FEWEST_MATCHED_SHARE = 0.5
+"""Gateways invent ids for some providers (LiteLLM for Anthropic): then nothing matches, and an anti-join would call
+the whole bill hidden. Below this share of matched calls the cells are compared instead."""
 
-def by_call_providers(bills: pl.DataFrame, bill: Bill) -> set[str]:
-    """Providers whose invoice carries a response id on every usage line, so that no cell has to be estimated."""
+
+def by_call_providers(bills: pl.DataFrame, joins: pl.DataFrame, bill: Bill) -> set[str]:
+    """Providers whose invoice carries a response id on every usage line, most of them found in the traces."""
     usage = bills.filter(
         (pl.col("measure") == "cost")
         & (pl.col("charge_category") == "Usage")
@@ -22,11 +26,17 @@ def by_call_providers(bills: pl.DataFrame, bill: Bill) -> set[str]:
         & (pl.col("billing_currency") == "USD")
         & (pl.col("token_type").fill_null("") != "tool")
     )
-    sums = usage.group_by("provider", "source_format").agg(pl.col("lines").sum(), pl.col("with_id").sum())
+    keys = ["provider", "source_format"]
+    sums = usage.group_by(keys).agg(pl.col("lines").sum(), pl.col("with_id").sum())
+    matched = joins.group_by(keys).agg(
+        calls=pl.col("calls").sum(), matched=pl.col("calls").filter(pl.col("joined") != "billed_only").sum()
+    )
     return {
         row["provider"]
-        for row in sums.rows(named=True)
-        if bill.sources.get(row["provider"]) == row["source_format"] and row["lines"] == row["with_id"]
+        for row in sums.join(matched, on=keys).rows(named=True)
+        if bill.sources.get(row["provider"]) == row["source_format"]
+        and row["lines"] == row["with_id"]
+        and row["matched"] >= FEWEST_MATCHED_SHARE * row["calls"]
     }
 
 

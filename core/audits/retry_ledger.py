@@ -33,6 +33,7 @@ from core.audits.retry_evidence_sql import SPAN_TREE, WORST_CALLS
 from core.audits.retry_ledger_books import Books, books
 from core.audits.retry_ledger_measure import Retries, measured
 from core.audits.retry_ledger_sql import ATTEMPTS, CALLS, CHANGES, RUNS
+from core.links import Choice
 
 TITLE = "The retry counted three ways"
 SECTION = "Headline"
@@ -46,6 +47,21 @@ FEWEST_RUNS = 30
 NEWEST = 9_223_372_036_854_775_806
 FEWEST_PRICED_SHARE = 0.5
 """When less than half of the billable lines have a price, the ratio speaks of the minority."""
+
+CHOICES = (
+    Choice(
+        "double_counting", "Calls told twice", ("removed", "kept"), "removed",
+        "Overlapping instrumentations tell of one call twice; 'kept' counts every span.",
+    ),
+    Choice(
+        "limit", "Limit on the gap", ("0.05", "0.10", "0.20", "0.50", "1.00"), "0.20",
+        "Share by which all attempts may cost more than the successful ones.",
+    ),
+    Choice(
+        "invoice_source", "Invoice taken from", ("", "focus", "openai_costs", "litellm"), "",
+        "Empty: a vendor's or FOCUS bill before a gateway's log. Two sources are never added.",
+    ),
+)  # fmt: skip
 
 NEEDS = (
     Need("attempts.attempt_ok", "which attempts failed", "Send traces to /v1/traces or ingest a trace file."),

@@ -62,7 +62,9 @@ def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
         return _without_bill(cells, why_none)
     bill = read_bill(bills, scope.choice("invoice_source", ""))
     traced, billed = under_one_name(traced_cells(cells, bill), bill.cells)
-    by_call = {provider for provider in by_call_providers(bills, bill) if provider in bill.periods}
+    by_call = {
+        provider for provider in by_call_providers(bills, frames["joins"], bill) if provider in bill.periods
+    }
     traced_rest = {key: cell for key, cell in traced.items() if key[0] not in by_call}
     billed_rest = {key: line for key, line in billed.items() if key[0] not in by_call}
     cell_settlements = settle_all(traced_rest, billed_rest, bill.periods)
