@@ -125,11 +125,14 @@ def _inference_llm(name: str, run: Run, call: Call) -> bytes:
             _inference_head(name, "LLM", model.request_name, "") + session + wire.error(f"{kind}: {message}")
         )
         return body + wire.exception_event(call.end_ns, f"openai.{kind}", message)
-    inner = f'"model":"{model.snapshot}","service_tier":"default"'
+    answer = f'"id":"{call.response_id}","model_name":"{model.snapshot}","service_tier":"default"'
     if name == "ChatCompletion":
-        output = f'{{"id":"{call.response_id}","choices":[],"object":"chat.completion",{inner}}}'
+        output = f'{{{answer.replace("model_name", "model")},"choices":[],"object":"chat.completion"}}'
     else:
-        output = f'{{"generations": [], "llm_output": {{"model_name": "{model.snapshot}", "id": "{call.response_id}"}}}}'
+        message = f'{{"kwargs":{{"content":"__REDACTED__","response_metadata":{{{answer}}}}}}}'
+        output = (
+            f'{{"generations":[[{{"text":"__REDACTED__","message":{message}}}]],"llm_output":{{{answer}}}}}'
+        )
     body = _inference_head(name, "LLM", model.request_name, model.snapshot) + session
     body += wire.attribute("output.value", output)
     body += wire.count("llm.token_count.prompt", call.input_tokens)

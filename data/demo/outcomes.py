@@ -26,7 +26,8 @@ def add_outcome(rng: Random, run: Run, root_id: bytes, records: Records) -> None
         '{"severityNumber":9,"attributes":['
         '{"key":"gen_ai.evaluation.name","value":{"stringValue":"conversion"}},'
         f'{{"key":"gen_ai.evaluation.score.value","value":{{"doubleValue":{value}}}}},'
-        f'{{"key":"gen_ai.evaluation.score.label","value":{{"stringValue":"{label}"}}}}],'
+        f'{{"key":"gen_ai.evaluation.score.label","value":{{"stringValue":"{label}"}}}},'
+        '{"key":"evaluation.source","value":{"stringValue":"business"}}],'
         f'"flags":1,"traceId":"{run.trace_id.hex()}","spanId":"{root_id.hex()}",'
         f'"observedTimeUnixNano":"{at_ns}","eventName":"gen_ai.evaluation.result"}}'
     )
