@@ -1,7 +1,7 @@
 """One figure as a slide: native, editable charts under the finding's sentence.
 
-The title is the sentence, the foot is scope, data version and link. A bridge is stacked bars over an invisible
-base, because python-pptx and LibreOffice do not know PowerPoint's own waterfall type.
+The title is the sentence, the foot is scope, data version and link. A bridge is stacked bars over an
+invisible base, because python-pptx and LibreOffice do not know PowerPoint's own waterfall type.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _fill(series: Any, role: str) -> None:
 
 
 def _bridge(slide: Any, table: Table) -> None:
-    """Base, then one series a kind; a level below zero is drawn without a base, because bars cannot float there."""
+    """Base, then one series a kind; below zero a bar has no base, because stacked bars cannot float there."""
     names, bases, level = [], [], 0.0
     kinds: dict[str, list[float | None]] = {"total": [], "plus": [], "minus": [], "rest": []}
     for label, value, kind in table.rows:

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import xlsxwriter
 
+from core.amounts import number
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _WRITTEN_ON = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
@@ -129,3 +131,20 @@ def _number_format(unit: str) -> str:
     return {"usd": '"$"#,##0.00####', "share": "0.00%", "points": "0.00%", "count": "#,##0.##"}.get(
         unit, "General"
     )
+
+
+def alt_text(title: str, figure: go.Figure) -> str:
+    """The figure in words, for those who do not see it: its title and what it drew, shortened."""
+    table = drawn_table(figure)
+    if table.form == "lines":
+        first_last: dict[str, list[str]] = {}
+        for name, at, value, *_ in table.rows:
+            first_last.setdefault(str(name), []).append(f"{number(value, table.unit)} on {at}")
+        told = [f"{name} from {values[0]} to {values[-1]}" for name, values in first_last.items()]
+    elif table.form == "span_waterfall":
+        told = [f"{len(table.rows)} spans"]
+    elif table.form == "sankey":
+        told = [f"{source} to {target} {number(value, table.unit)}" for source, target, value in table.rows]
+    else:
+        told = [f"{row[0]} {number(row[1], table.unit)}" for row in table.rows if len(row) > 1]
+    return f"{title}: " + "; ".join(told[:12])

@@ -117,7 +117,8 @@ def check_choice(choice: Choice, given: Sequence[str]) -> str:
     wrong = [text for text in given if text not in choice.options]
     if not wrong:
         return ""
-    return f"{choice.label}: {_shown(wrong[0])} is not one of {', '.join(choice.options)}. Using {choice.default}."
+    options = ", ".join(choice.options)
+    return f"{choice.label}: {_shown(wrong[0])} is not one of {options}. Using {choice.default}."
 
 
 def _shown(text: str) -> str:

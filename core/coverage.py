@@ -1,0 +1,188 @@
+"""What the ledger holds: for an audit's needs, for the scope's menus, and for the data page.
+
+Counts are of rows in force at the scope's data version; a table without a `day` column is counted whole.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from core.audit import Ask, Need, Scope
+
+_COLUMNS = """
+select
+    table_name,
+    column_name
+from information_schema.columns
+"""
+
+MENUS = """
+select distinct
+    cloud_region as region,
+    service_name as service,
+    coalesce(response_model, request_model) as model
+from calls
+"""
+"""Every region, service and model a call has had."""
+
+NEWEST_DAY = """
+with days as (
+    select max(day) as newest from calls where import_id <= $as_of
+    union all
+    select max(day) as newest from cost_lines where import_id <= $as_of
+    union all
+    select max(day) as newest from spans where import_id <= $as_of
+)
+select
+    max(newest) as newest
+from days
+"""
+
+IMPORTS = """
+select
+    import_id,
+    make_timestamp_ns(at_ns) as committed_at,
+    source,
+    format,
+    rows_read,
+    rows_accepted,
+    rows_duplicate,
+    rows_quarantined,
+    make_timestamp_ns(min_event_ns) as first_event_at,
+    make_timestamp_ns(max_event_ns) as last_event_at,
+    demo,
+    sha256
+from imports
+order by import_id desc
+limit 1000
+"""
+
+QUARANTINE = """
+select
+    quarantine.import_id,
+    imports.source,
+    quarantine.row_number,
+    quarantine.field,
+    quarantine.reason,
+    quarantine.row_text
+from quarantine
+join imports on imports.import_id = quarantine.import_id
+order by quarantine.import_id desc, quarantine.row_number
+limit 10000
+"""
+
+DUPLICATES = """
+select
+    duplicates.table_name,
+    duplicates.kind,
+    imports.source,
+    count(*)                        as rows_repeated,
+    min(duplicates.first_import_id) as first_seen_in_import,
+    max(duplicates.import_id)       as last_repeated_in_import
+from duplicates
+left join imports on imports.import_id = duplicates.import_id
+group by duplicates.table_name, duplicates.kind, imports.source
+order by rows_repeated desc
+limit 1000
+"""
+
+REPAIRS = """
+select
+    rule,
+    applied,
+    reason,
+    count(*)    as row_count,
+    min(before) as example_before,
+    min(after)  as example_after
+from repairs
+group by rule, applied, reason
+order by row_count desc
+limit 1000
+"""
+
+STATE = """
+select
+    coalesce(max(import_id), 0)                 as newest_import,
+    make_timestamp_ns(max(at_ns))               as committed_at,
+    count(*) filter (where demo)                as demo_imports,
+    coalesce(sum(rows_quarantined), 0)::bigint  as quarantined
+from imports
+"""
+
+
+COMMITTED_AT = """
+select
+    make_timestamp_ns(max(at_ns)) as committed_at
+from imports
+where import_id <= $as_of
+"""
+
+
+class Have(NamedTuple):
+    """What the ledger has of one need."""
+
+    need: Need
+    row_count: int
+    """Rows of the table in scope."""
+    known_share: float | None
+    """Share of those rows where the column is not null; null without rows."""
+    newest: dt.date | None
+
+
+def have(ask: Ask, needs: Sequence[Need], scope: Scope) -> list[Have]:
+    """Rows, coverage and newest day of every needed column, one question a table."""
+    columns: dict[str, set[str]] = {}
+    for table, column in ask(_COLUMNS).iter_rows():
+        columns.setdefault(table, set()).add(column)
+    found: dict[str, dict[str, object]] = {}
+    for table in dict.fromkeys(need.column.partition(".")[0] for need in needs):
+        wanted = [need.column.partition(".")[2] for need in needs if need.column.startswith(f"{table}.")]
+        counted = [column for column in dict.fromkeys(wanted) if column in columns.get(table, set())]
+        if table in columns:
+            question = _count_question(table, counted, columns[table])
+            found[table] = ask(question, **scope.parameters()).row(0, named=True)
+    return [_have(need, found) for need in needs]
+
+
+def _count_question(table: str, counted: Sequence[str], columns: set[str]) -> str:
+    """Names come from audits and from the schema, never from a user: they cannot be parameters."""
+    known = "".join(f",\n    count({column}) as known_{column}" for column in counted)
+    newest = "max(day)" if "day" in columns else "cast(null as date)"
+    rules = ["import_id <= $as_of"]
+    rules += ["superseded_by > $as_of"] if "superseded_by" in columns else []
+    rules += ["day between $start and $end"] if "day" in columns else []
+    where = "\n    and ".join(rules)
+    return f"select\n    count(*) as row_count,\n    {newest} as newest{known}\nfrom {table}\nwhere {where}\n"
+
+
+def _have(need: Need, found: dict[str, dict[str, object]]) -> Have:
+    table, _, column = need.column.partition(".")
+    counts = found.get(table, {})
+    row_count, known = counts.get("row_count", 0), counts.get(f"known_{column}")
+    newest = counts.get("newest")
+    assert isinstance(row_count, int)
+    known_share = known / row_count if isinstance(known, int) and row_count else None
+    return Have(need, row_count, known_share, newest if isinstance(newest, dt.date) else None)
+
+
+def table_counts(ask: Ask) -> pl.DataFrame:
+    """Every ledger table with its rows: table_name, row_count, newest_import."""
+    tables: dict[str, set[str]] = {}
+    for table, column in ask(_COLUMNS).iter_rows():
+        tables.setdefault(table, set()).add(column)
+    kept = [
+        table for table, columns in sorted(tables.items()) if "import_id" in columns and table != "imports"
+    ]
+    if not kept:
+        return pl.DataFrame(
+            schema={"table_name": pl.String, "row_count": pl.Int64, "newest_import": pl.Int64}
+        )
+    parts = [
+        f"select '{table}' as table_name, count(*) as row_count, max(import_id) as newest_import from {table}"
+        for table in kept
+    ]
+    return ask("\nunion all\n".join(parts) + "\norder by row_count desc, table_name")

@@ -1,0 +1,132 @@
+"""Set-up recipes shown on an empty ledger and on the data page: how to make calls, attempts and bills visible.
+
+HTTP client spans are the only place where an SDK's own retries show (measured over every instrumentation of
+docs/formats.md); two header settings give each of them its attempt number and the provider's request id.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+REQUEST_HEADERS = "x-stainless-retry-count"
+RESPONSE_HEADERS = "x-request-id,request-id,retry-after,retry-after-ms,openai-processing-ms"
+
+
+class Recipe(NamedTuple):
+    """One way to send data: copy, run, look."""
+
+    title: str
+    language: str
+    text: str
+
+
+PYTHON_SHELL = f"""\
+pip install openai opentelemetry-sdk opentelemetry-exporter-otlp-proto-http \\
+    opentelemetry-instrumentation-genai-openai opentelemetry-instrumentation-httpx
+
+# These two make attempts visible: the attempt's number and the provider's request id.
+export OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST={REQUEST_HEADERS}
+export OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE={RESPONSE_HEADERS}
+
+export OTEL_SERVICE_NAME=my-agent
+export OTEL_RESOURCE_ATTRIBUTES=cloud.region=eu-west-1
+"""
+
+PYTHON = """\
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.instrumentation.genai.openai import OpenAIInstrumentor
+from opentelemetry.instrumentation.httpx import HTTPX2ClientInstrumentor, HTTPXClientInstrumentor
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+provider = TracerProvider()
+provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint="{endpoint}")))
+trace.set_tracer_provider(provider)
+
+OpenAIInstrumentor().instrument()
+HTTPX2ClientInstrumentor().instrument()  # openai from 3, anthropic from 2: without it attempts stay unknown
+HTTPXClientInstrumentor().instrument()   # older clients
+"""
+
+JAVASCRIPT = """\
+// npm install @opentelemetry/sdk-node @opentelemetry/exporter-trace-otlp-http \\
+//     @opentelemetry/instrumentation-openai @opentelemetry/instrumentation-undici
+// node --import ./tracing.mjs app.mjs
+import { NodeSDK } from "@opentelemetry/sdk-node";
+import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OpenAIInstrumentation } from "@opentelemetry/instrumentation-openai";
+import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
+
+new NodeSDK({
+  serviceName: "my-agent",
+  traceExporter: new OTLPTraceExporter({ url: "{endpoint}" }),
+  instrumentations: [
+    new OpenAIInstrumentation(),
+    new UndiciInstrumentation({
+      // These two make attempts visible: the attempt's number and the provider's request id.
+      headersToSpanAttributes: {
+        requestHeaders: [{request_headers}],
+        responseHeaders: [{response_headers}],
+      },
+    }),
+  ],
+}).start();
+"""
+
+COLLECTOR = """\
+receivers:
+  otlp:
+    protocols:
+      http:
+        endpoint: 127.0.0.1:4318
+exporters:
+  # Live: every batch goes straight to Trueup.
+  otlp_http/trueup:
+    traces_endpoint: {endpoint}
+    compression: gzip
+  # Or on file, to be loaded later: python -m core ingest traces.jsonl
+  file/trueup:
+    path: ./traces.jsonl
+service:
+  pipelines:
+    traces:
+      receivers: [otlp]
+      exporters: [otlp_http/trueup, file/trueup]
+# Header capture is set where the HTTP client runs, in the app's environment:
+#   OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_REQUEST={request_headers}
+#   OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_CLIENT_RESPONSE={response_headers}
+"""
+
+FILES = """\
+# Traces from a collector's file exporter, FOCUS and vendor bills, gateway logs: detected by content.
+python -m core ingest traces.jsonl focus.csv exports/
+
+# A made-up product's traces and bills, to look around. Every page then says that it shows demo data.
+python -m core demo
+"""
+
+
+def recipes(address: str) -> list[Recipe]:
+    """Every recipe with this app's own address, `address` being scheme, host and port."""
+    endpoint = f"{address.rstrip('/')}/v1/traces"
+    quoted = [
+        ", ".join(f'"{name}"' for name in names.split(",")) for names in (REQUEST_HEADERS, RESPONSE_HEADERS)
+    ]
+    javascript = _filled(JAVASCRIPT, endpoint, *quoted)
+    collector = _filled(COLLECTOR, endpoint, REQUEST_HEADERS, RESPONSE_HEADERS)
+    return [
+        Recipe("Python: packages and settings", "bash", PYTHON_SHELL),
+        Recipe("Python: start of the program", "python", _filled(PYTHON, endpoint, "", "")),
+        Recipe("JavaScript: tracing.mjs", "javascript", javascript),
+        Recipe("OpenTelemetry Collector", "yaml", collector),
+        Recipe("Files and demo data", "bash", FILES),
+    ]
+
+
+def _filled(text: str, endpoint: str, request_headers: str, response_headers: str) -> str:
+    return (
+        text.replace("{endpoint}", endpoint)
+        .replace("{request_headers}", request_headers)
+        .replace("{response_headers}", response_headers)
+    )

@@ -1,0 +1,299 @@
+"""What every page is made of; the only module of core that knows Streamlit.
+
+`show(audit)` is a page for an audit; a page that differs calls the pieces itself. Text that came with telemetry
+is shown by st.text, st.code and st.dataframe only, never as Markdown. Nothing is cached but answers: a cached
+function never takes a frame, because Streamlit hashes frames by their printed form (docs/decisions/005-pages.md).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import plotly.graph_objects as go
+import polars as pl
+import streamlit as st
+from polars import selectors
+
+from core import links, view
+from core.amounts import count, number
+from core.audit import Finding, Scope
+from core.charts import span_waterfall, themed
+from core.coverage import MENUS, STATE, Have, have
+from core.export import alt_text
+from core.ledger.current import get_store
+from core.runs import MOST_SPANS, span_rows
+
+_PIN, _NOTES, _PICTURE = "pinned_as_of", "link_notes", "picture"
+_BOUND: dict[str, Any] = {"bind": "query-params"}
+
+
+def ask(sql: str, **parameters: object) -> pl.DataFrame:
+    """The ledger's answer, kept until the data version moves; pass no frames, only plain values."""
+    store = get_store()
+    return _asked(sql, parameters, store.version(), store.latest_import(), id(store))
+
+
+@st.cache_data(max_entries=500, show_spinner=False)
+def _asked(sql: str, parameters: dict[str, object], version: int, latest: int, store: int) -> pl.DataFrame:
+    return get_store().ask(sql, **parameters)
+
+
+def answer(audit: ModuleType, within: Scope) -> view.Answer:
+    """An audit's measure, finding and figures, kept until the data version moves."""
+    store = get_store()
+    return _answered(audit.__name__, within, store.version(), store.latest_import(), id(store))
+
+
+@st.cache_data(max_entries=100, show_spinner="Reading the ledger")
+def _answered(audit_name: str, within: Scope, version: int, latest: int, store: int) -> view.Answer:
+    return view.answer(importlib.import_module(audit_name), ask, within)
+
+
+def scope_controls() -> None:
+    """Period, regions, services and models in the sidebar, bound to the address; complaints about the address."""
+    version = get_store().version()
+    pinned, complaint = _pinned(version)
+    period = links.default_period(view.newest_day(ask, pinned or version))
+    menus = ask(MENUS)
+    complaints = [complaint, links.check_period(st.query_params.get_all(links.PERIOD))]
+    with st.sidebar:
+        st.date_input("Period, UTC days", period, key=links.PERIOD, format="YYYY-MM-DD", **_BOUND)
+        for key in (links.REGION, links.SERVICE, links.MODEL):
+            names = sorted(menus[key].drop_nulls().unique())
+            complaints.append(links.check_names(key, st.query_params.get_all(key), names))
+            st.multiselect(f"{key.capitalize()}s", names, key=key, placeholder=f"All {key}s", **_BOUND)
+        if pinned:
+            st.caption(f"Pinned to data version {pinned}; the newest is {version}.")
+            st.button("Show the newest data", on_click=_unpin, width="stretch")
+        st.caption(view.age_text(ask(STATE).row(0, named=True), version, dt.datetime.now(dt.UTC)))
+    if any(complaints):  # Streamlit drops a bad value from the address at once: the complaint outlives it
+        st.session_state[_NOTES] = (scope(), [text for text in complaints if text])
+
+
+def _pinned(newest: int) -> tuple[int | None, str]:
+    """The version this session is pinned to. Page switches drop hand-made parameters, so it is mirrored back."""
+    given = st.query_params.get(links.AS_OF) or st.session_state.get(_PIN)
+    pinned, complaint = links.read_as_of(given, newest)
+    if pinned is None:
+        _unpin()
+        return None, complaint
+    st.session_state[_PIN] = str(pinned)
+    if st.query_params.get(links.AS_OF) != str(pinned):
+        st.query_params[links.AS_OF] = str(pinned)
+    return pinned, ""
+
+
+def _unpin() -> None:
+    st.session_state.pop(_PIN, None)
+    if links.AS_OF in st.query_params:
+        del st.query_params[links.AS_OF]
+
+
+def scope(audit: ModuleType | None = None) -> Scope:
+    """The scope in force; outside the frame (a page run alone) the defaults."""
+    as_of = int(st.session_state.get(_PIN) or get_store().version())
+    return view.scope_of({str(key): value for key, value in st.session_state.items()}, ask, as_of, audit)
+
+
+def header(title: str, question: str) -> None:
+    """Title, question, demo badge, and what the link asked for and could not get."""
+    with st.container(gap=None):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.title(title, anchor=False, width="content")
+            if ask(STATE)["demo_imports"][0]:
+                st.badge("Demo data", color="violet")
+        st.caption(question)
+    noted = st.session_state.get(_NOTES)
+    for complaint in noted[1] if noted and noted[0] == scope() else ():
+        note("Link", complaint)
+
+
+def note(label: str, text: str) -> None:
+    """A sentence the reader must not miss; it may quote hostile text."""
+    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+        st.badge(label, color="orange")
+        st.text(text)
+
+
+def link(within: Scope, audit: ModuleType | None = None, trace: str | None = None) -> str:
+    """The absolute link to this page with everything that is set."""
+    return links.share_link(st.context.url or "http://localhost:8501/", within, view.name_of(audit), trace)
+
+
+def share_button(within: Scope, audit: ModuleType | None = None, trace: str | None = None) -> None:
+    """The popover with the link that shows these numbers again, whatever arrives later."""
+    with st.popover("Share"):
+        st.caption("Opens this view with the same period, filters, settings and data version.")
+        st.code(link(within, audit, trace), language=None, wrap_lines=True)
+
+
+def show(audit: ModuleType) -> None:
+    """A page for an audit. One argument, for ever: a page that differs calls the pieces."""
+    header(audit.TITLE, view.question_of(audit))
+    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
+    with bar:
+        choices(audit)
+    within = scope(audit)
+    measure, finding, drawn = answer(audit, within)
+    verdict(finding)
+    needs(have(ask, audit.NEEDS, within))
+    figures(audit, drawn, finding, within)
+    trace = evidence(audit, within) if hasattr(audit, "evidence") else None
+    method(audit, measure, finding)
+    with bar:
+        share_button(within, audit, trace)
+    footer(within, audit)
+
+
+def choices(audit: ModuleType) -> None:
+    """The audit's own settings and the picture format, bound to the address under the audit's name."""
+    for one in view.choices_of(audit):
+        key, index = one.key(view.name_of(audit)), one.options.index(one.default)
+        if complaint := links.check_choice(one, st.query_params.get_all(key)):
+            note("Link", complaint)
+        st.selectbox(one.label, one.options, index, key=key, help=one.help or None, width=220, **_BOUND)
+    st.selectbox("Pictures as", ("PNG", "SVG"), key=_PICTURE, width=120, **_BOUND)
+
+
+def verdict(finding: Finding) -> None:
+    """Status, one sentence, the pair, the gap with its interval, n, and what is missing."""
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(finding.status, color=view.STATUS_COLOURS[finding.status])
+            st.text(finding.sentence)
+        with st.grid(4, min_column_width=200, gap="small"):
+            pair(finding)
+        if finding.missing:
+            st.text(f"Missing: {finding.missing}")
+
+
+def pair(finding: Finding) -> None:
+    """Reported, supported, gap with interval and n: four cells of the caller's grid."""
+    st.metric("Reported", finding.reported)
+    st.metric("Supported", finding.supported)
+    gap = number(finding.gap, finding.unit)
+    st.metric("Gap", gap, view.bounds(finding), delta_color="off", delta_arrow="off")
+    st.metric("n", count(finding.n))
+
+
+def needs(found: Sequence[Have]) -> None:
+    """The need/have strip: rows, coverage and newest day of every column the audit reads."""
+    empty = [one for one in found if not one.known_share]
+    label = f"Data needed and found: {len(found) - len(empty)} of {len(found)} columns have values"
+    with st.expander(label, expanded=any(one.need.required for one in empty)):
+        table(view.need_rows(found), "Columns this audit reads")
+
+
+def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
+    """A frame with its units; with a key, one row can be selected and is returned. Never Markdown."""
+    formats = view.number_formats(rows.columns)
+    forms = {name: st.column_config.NumberColumn(format=form) for name, form in formats.items()}
+    shown = rows.with_columns(selectors.decimal().cast(pl.Float64))
+    look: dict[str, Any] = {"hide_index": True, "column_config": forms, "placeholder": "", "alt": name}
+    look["height"] = min(36 * (shown.height + 1) + 2, 380)
+    if key is None:
+        st.dataframe(shown, **look)
+        return []
+    event = st.dataframe(shown, key=key, on_select="rerun", selection_mode="single-row", **look)
+    return [row for row in event["selection"]["rows"] if row < rows.height]
+
+
+def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
+    """Bordered cards, two a row; the last one alone takes the whole width."""
+    named = list(drawn.items())
+    for at in range(0, len(named), 2):
+        row = named[at : at + 2]
+        for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
+            with column, st.container(border=True, height="stretch", gap="small"):
+                card(audit, name, figure, finding, within)
+
+
+def card(audit: ModuleType, name: str, figure: go.Figure, finding: Finding, within: Scope) -> None:
+    """One figure with its title, what it says to those who do not see it, and its exports."""
+    key = f"{view.name_of(audit)}_{name}"
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        st.markdown(f"**{view.titled(name)}**", width="content")
+        with st.popover("Export", type="tertiary"):
+            for made in view.downloads(audit, name, figure, finding, within, link(within, audit)):
+                download(made, f"{key}_{made.label}")
+            st.caption("PNG or SVG: the camera on the chart.")
+    if caption := getattr(audit, "CAPTIONS", {}).get(name):
+        st.caption(caption)
+    draw(figure, key, alt_text(view.titled(name), figure))
+
+
+def download(made: view.Download, key: str) -> None:
+    """A button for a file that is made on the click."""
+    st.download_button(made.label, made.make, made.name, key=key, on_click="ignore", type="tertiary")
+
+
+def draw(figure: go.Figure, key: str, alt: str) -> None:
+    """The figure in the reader's theme; its menu saves the picture in the browser."""
+    config = view.picture_config(key, st.session_state.get(_PICTURE) or "PNG")
+    dark = st.context.theme.type == "dark"
+    st.plotly_chart(themed(figure, dark), theme=None, config=config, key=key, alt=alt)
+
+
+def evidence(audit: ModuleType, within: Scope) -> str | None:
+    """The rows behind the verdict, and the run that is open: selected here or named by the link."""
+    rows = audit.evidence(ask, within)
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown("**The rows behind it**", width="content")
+            download(
+                view.rows_download(f"trueup_{view.name_of(audit)}_rows_v{within.as_of}", rows), "rows_csv"
+            )
+        st.caption("Select a row to open its run." if rows.height else "No rows in this scope.")
+        picked = table(rows, "Rows behind the verdict", f"{view.name_of(audit)}_rows") if rows.height else []
+    if picked:  # a selection cannot be bound: it is mirrored in a parameter of its own
+        st.query_params[links.TRACE] = rows["trace_id"][picked[0]]
+    trace, complaint = links.read_trace(st.query_params.get(links.TRACE))
+    if complaint:
+        note("Link", complaint)
+    if trace:
+        run(audit.span_tree(ask, trace, within.as_of), trace)
+    return trace
+
+
+def run(spans: pl.DataFrame, trace: str) -> None:
+    """A run's span tree with attempts marked, and the same spans as a table."""
+    with st.container(border=True, gap="small"):
+        st.markdown("**The run**")
+        st.code(trace, language=None)
+        if spans.is_empty():
+            st.text("This run is not in the ledger at this data version.")
+            return
+        figure = span_waterfall(span_rows(spans))
+        st.caption(f"{count(spans.height)} spans; at most {MOST_SPANS} are drawn. Striped bars failed.")
+        draw(figure, f"run_{trace}", alt_text("Spans of the run", figure))
+        table(spans, "Spans of the run")
+
+
+def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:
+    """A table of the data page with its download, or a sentence that there is none."""
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{title}**", width="content")
+            download(view.rows_download(f"trueup_{name}", rows), f"{name}_csv")
+        if rows.height:
+            table(rows, title)
+        else:
+            st.text(none)
+
+
+def method(audit: ModuleType, measure: object, finding: Finding) -> None:
+    """How the answer was made: docstring, sample size, limit, seed, and every SQL text."""
+    with st.expander("Method"):
+        st.text(view.method_text(audit, measure, finding))
+        for name, sql in view.sql_texts(audit).items():
+            st.caption(name)
+            st.code(sql.strip(), language="sql")
+
+
+def footer(within: Scope, audit: ModuleType | None = None) -> None:
+    """What these numbers are of, in one line that can be quoted."""
+    st.text(view.footer_text(ask, within, link(within, audit)))

@@ -1,0 +1,235 @@
+"""What a page says, worked out before Streamlit draws it: scope from widget state, sentences, rows, downloads."""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import plotly.graph_objects as go
+import polars as pl
+
+from core import links
+from core.amounts import count, interval, number, share
+from core.audit import Ask, Finding, Scope, TooLittle
+from core.coverage import COMMITTED_AT, NEWEST_DAY, Have
+from core.deck import NATIVE_FORMS, figure_pptx
+from core.export import Source, csv_bytes, drawn_table, figure_csv, figure_xlsx
+
+Colour = Literal["green", "orange", "red", "gray"]
+STATUS_COLOURS: Mapping[str, Colour] = {
+    "holds": "green",
+    "watch": "orange",
+    "broken": "red",
+    "cannot tell": "gray",
+}
+"""cannot tell is grey: it is never drawn as if it were good news."""
+
+PAGES = Path(__file__).resolve().parents[1] / "pages"
+
+NO_DAY = dt.date(1970, 1, 28)
+"""Stands for the newest day of an empty ledger."""
+
+FALSE_ALARM_SHARE = 0.025
+"""How often one 95 % interval lies wholly past a limit that is in truth just kept."""
+
+
+class Answer(NamedTuple):
+    """Everything an audit says about a scope."""
+
+    measure: object
+    finding: Finding
+    figures: dict[str, go.Figure]
+    """Empty when there are too few rows to draw."""
+
+
+class Download(NamedTuple):
+    """A file that is made when it is clicked."""
+
+    label: str
+    name: str
+    make: Callable[[], bytes]
+
+
+def answer(audit: ModuleType, ask: Ask, scope: Scope) -> Answer:
+    """Load, measure, judge and draw."""
+    frames = audit.load(ask, scope)
+    measure = audit.measure(frames, scope)
+    drawn = {} if isinstance(measure, TooLittle) else audit.figures(frames, measure)
+    return Answer(measure, audit.judge(measure), drawn)
+
+
+def name_of(audit: ModuleType | None) -> str:
+    """An audit's file name, which is its page, its address and the beginning of its exports."""
+    return audit.__name__.rpartition(".")[2] if audit else ""
+
+
+def page_of(audit: ModuleType) -> Path:
+    """The page's script, in whichever section's folder it lies; a missing page is a mistake worth a loud stop."""
+    return next(PAGES.glob(f"*/{name_of(audit)}.py"))
+
+
+def origin_of(url: str | None) -> str:
+    """Scheme, host and port of a page's address, for recipes that point back here.
+
+    >>> origin_of("http://localhost:8501/data?x=1"), origin_of(None)
+    ('http://localhost:8501', 'http://localhost:8501')
+    """
+    parts = urlsplit(url or "http://localhost:8501/")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def newest_text(found: Sequence[Have]) -> str:
+    """The last day on which any needed table has rows in scope."""
+    days = [one.newest for one in found if one.newest]
+    return f"Newest data in scope: {max(days).isoformat()}" if days else "No data in scope"
+
+
+def question_of(audit: ModuleType) -> str:
+    """The first line of its docstring."""
+    return (audit.__doc__ or "").strip().partition("\n")[0]
+
+
+def choices_of(audit: ModuleType | None) -> tuple[links.Choice, ...]:
+    """The settings an audit's page offers."""
+    return tuple(getattr(audit, "CHOICES", ()))
+
+
+def newest_day(ask: Ask, as_of: int) -> dt.date:
+    """The last day with data at a data version."""
+    newest = ask(NEWEST_DAY, as_of=as_of).item()
+    return newest if isinstance(newest, dt.date) else NO_DAY
+
+
+def scope_of(state: Mapping[str, Any], ask: Ask, as_of: int, audit: ModuleType | None = None) -> Scope:
+    """The scope the widgets hold; what is not set, or only half picked, takes its default."""
+    period = tuple(state.get(links.PERIOD) or ())
+    if len(period) != 2:
+        period = links.default_period(newest_day(ask, as_of))
+    regions, services, models = (
+        tuple(state.get(key) or ()) for key in (links.REGION, links.SERVICE, links.MODEL)
+    )
+    chosen = [
+        (one.name, state.get(one.key(name_of(audit))) or one.default, one.default)
+        for one in choices_of(audit)
+    ]
+    kept = tuple((name, value) for name, value, default in chosen if value != default)
+    return Scope(period[0], period[1], regions, services, models, as_of=as_of, choices=kept)
+
+
+def age_text(state: Mapping[str, Any], version: int, now: dt.datetime) -> str:
+    """Data version and age of the newest import; the ledger gives times in UTC without a zone."""
+    committed_at = state["committed_at"]
+    if not isinstance(committed_at, dt.datetime):
+        return "No data yet."
+    minutes = max(0, int((now.replace(tzinfo=None) - committed_at).total_seconds() // 60))
+    age = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    return (
+        f"Data version {version}; newest import {age if minutes < 2880 else f'{minutes // 1440} days'} ago."
+    )
+
+
+def footer_text(ask: Ask, scope: Scope, link: str) -> str:
+    """What a page's numbers are of, in one line that can be quoted."""
+    committed_at = ask(COMMITTED_AT, as_of=scope.as_of).item()
+    when = f" of {committed_at:%Y-%m-%d %H:%M} UTC" if committed_at else ""
+    return f"As of import {scope.as_of}{when}; {links.scope_text(scope)}. {link}"
+
+
+def bounds(finding: Finding) -> str:
+    """The gap's 95 % interval, or that there is none."""
+    if finding.low is None or finding.high is None:
+        return "no interval"
+    return f"95% {interval(finding.low, finding.high, finding.unit)}"
+
+
+def need_rows(found: Sequence[Have]) -> pl.DataFrame:
+    """The need/have strip as rows."""
+    rows = [
+        {
+            "column": one.need.column,
+            "has a value": share(one.known_share) if one.row_count else "no rows",
+            "rows": one.row_count,
+            "newest": one.newest,
+            "needed": "required" if one.need.required else "optional",
+            "for": one.need.why,
+            "how to supply it": "" if one.known_share == 1 else one.need.how,
+        }
+        for one in found
+    ]
+    return pl.DataFrame(rows, infer_schema_length=None)
+
+
+def number_formats(columns: Sequence[str]) -> dict[str, str]:
+    """Column formats by the unit a column's name ends with."""
+    units = {"_usd": "$%.4f", "_ms": "%.1f ms", "_share": "percent"}
+    return {column: form for column in columns for ending, form in units.items() if column.endswith(ending)}
+
+
+def titled(name: str) -> str:
+    """An export name as a heading."""
+    return name.replace("_", " ").capitalize()
+
+
+def downloads(
+    audit: ModuleType, name: str, figure: go.Figure, finding: Finding, scope: Scope, link: str
+) -> list[Download]:
+    """CSV and XLSX of what is drawn; PPTX where the form has an editable chart."""
+    source = Source(
+        finding.sentence, titled(name), links.scope_text(scope), f"as of import {scope.as_of}", link
+    )
+    made = [
+        Download("CSV", file_name(audit, name, scope, "csv"), partial(figure_csv, figure)),
+        Download("XLSX", file_name(audit, name, scope, "xlsx"), partial(figure_xlsx, figure, source)),
+    ]
+    if drawn_table(figure).form in NATIVE_FORMS:
+        made.append(
+            Download("PPTX", file_name(audit, name, scope, "pptx"), partial(figure_pptx, figure, source))
+        )
+    return made
+
+
+def rows_download(name: str, rows: pl.DataFrame) -> Download:
+    """A table's rows as CSV."""
+    return Download("CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows()))
+
+
+def file_name(audit: ModuleType, figure: str, scope: Scope, ending: str) -> str:
+    """Audit, figure and data version, so that two downloads can be told apart."""
+    return f"trueup_{name_of(audit)}_{figure}_v{scope.as_of}.{ending}"
+
+
+def picture_config(name: str, form: str) -> dict[str, Any]:
+    """The chart's menu: one button, which saves PNG or SVG in the browser."""
+    options = {"format": form.lower(), "filename": f"trueup_{name}", "scale": 2}
+    return {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": options}
+
+
+def method_text(audit: ModuleType, measure: object, finding: Finding) -> str:
+    """The docstring, then sample size, limit, seed and how intervals were made, as far as they are stated."""
+    facts = [f"n = {count(finding.n)}", f"limit {number(audit.LIMIT, finding.unit)}"]
+    facts += [f"seed {audit.SEED}"] if hasattr(audit, "SEED") else []
+    facts += [str(measure.method)] if hasattr(measure, "method") else []
+    return f"{inspect.cleandoc(audit.__doc__ or '')}\n\n{'; '.join(facts)}"
+
+
+def sql_texts(audit: ModuleType) -> dict[str, str]:
+    """Every question the audit asks the ledger, by name."""
+    return dict(audit.SQL) if isinstance(audit.SQL, Mapping) else {"rows": audit.SQL}
+
+
+def chance_text(findings: Sequence[Finding]) -> str:
+    """How many of these verdicts turn broken by chance: what a board of many lights must say."""
+    told = sum(finding.status != "cannot tell" for finding in findings)
+    if not told:
+        return "No audit can tell yet."
+    at_least_one = 1 - (1 - FALSE_ALARM_SHARE) ** told
+    return (
+        f"{count(told)} of {count(len(findings))} audits can tell. Each interval is 95 %: if every limit were just "
+        f"kept, at least one of {count(told)} would still show broken in at most {share(at_least_one)} of cases."
+    )

@@ -1,0 +1,35 @@
+"""The frame around every page: navigation, scope and data version. No page runs outside it.
+
+No folder pages/ may lie beside this file: Streamlit would run its scripts directly on a deep link.
+"""
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+PAGES = Path(__file__).resolve().parent
+if str(PAGES.parent) not in sys.path:
+    sys.path.insert(0, str(PAGES.parent))
+
+from core import ui, view  # noqa: E402
+from core.audits import every_audit  # noqa: E402
+
+# A page icon that is a file: Streamlit fetches its own icons' font from another machine for the favicon.
+st.set_page_config(page_title="Trueup", page_icon=str(PAGES / "static" / "icon.png"), layout="wide")
+st.logo(str(PAGES / "static" / "logo.svg"), size="large", icon_image=str(PAGES / "static" / "icon.png"))
+
+menu = {
+    "": [
+        st.Page(PAGES / "overview.py", title="Overview", default=True),
+        st.Page(PAGES / "data.py", title="Data", url_path="data"),
+    ]
+}
+for audit in every_audit():
+    name = view.name_of(audit)
+    page = st.Page(view.page_of(audit), title=view.titled(name), url_path=name)
+    menu.setdefault(audit.SECTION, []).append(page)
+
+current = st.navigation(menu, expanded=True)
+ui.scope_controls()
+current.run()
