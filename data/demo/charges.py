@@ -72,12 +72,10 @@ def charge_run(rng: Random, plan: Plan, run: Run, books: Books) -> list[Call]:
         day, tokens = billing_day(call), billed_tokens(call)
         key = Key(run.service.bill, day, run.service.project, call.model)
         books.final[key] = plus(books.final.get(key, NOTHING), call.billed_requests, tokens)
-        if (
-            run.service.project == plan.restated_project
-            and day == restated_day
-            and rng.random() < plan.restated_missing_share
-        ):
-            books.missing[key] = plus(books.missing.get(key, NOTHING), call.billed_requests, tokens)
+        if run.service.project == plan.restated_project and day == restated_day:
+            gap = books.missing.get(key, NOTHING)
+            if gap.requests < plan.restated_missing_share * books.final[key].requests:
+                books.missing[key] = plus(gap, call.billed_requests, tokens)
         if run.service.project == "proj_support" and rng.random() < plan.untraced_share:
             other = Key("openai", day, plan.untraced_project, call.model)
             books.final[other] = plus(books.final.get(other, NOTHING), 1, tokens)

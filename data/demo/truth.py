@@ -2,7 +2,8 @@
 
 Counting rules. A send is one request on the wire. A send fails when it brings no usable answer: an error status,
 a time-out or a broken stream. A failed send is rescued when a later send of the same operation (the SDK's, the
-application's second try or its fallback) answers. Money is what the provider bills for, at catalogue prices.
+application's second try or its fallback) answers. step_retries are calls made because a tool failed,
+tool_retries tools repeated without asking the model. Money is what the provider bills for, at catalogue prices.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from data.demo.world import Call, Run, Tool
 COUNTS = (
     "runs", "ok_runs", "converted", "not_converted", "outcome_unknown", "calls", "failed_calls", "sends",
     "failed_sends", "rescued_sends", "sdk_retries", "app_retries", "fallbacks", "broken_streams", "bad_requests",
-    "hidden_requests", "billed_requests", "tools", "failed_tools", "double_counted_calls", "spans", "resent_spans",
-    "late_roots", "lost_roots",
+    "hidden_requests", "billed_requests", "tools", "failed_tools", "step_retries", "tool_retries",
+    "double_counted_calls", "spans", "resent_spans", "late_roots", "lost_roots",
 )  # fmt: skip
 AMOUNTS = ("billed_usd", "hidden_usd", "broken_stream_usd", "converted_runs_usd")
 
@@ -61,6 +62,7 @@ def add_run(tally: Tally, plan: Plan, run: Run, shown: Shown) -> None:
     tools = [step for step in run.steps if isinstance(step, Tool)]
     row["tools"] += len(tools)
     row["failed_tools"] += sum(not tool.ok for tool in tools)
+    row["tool_retries"] += max(0, len(tools) - 1 - sum(call.kind == "step_retry" for call in calls))
     for call in calls:
         _add_call(row, amounts, run, call)
 
@@ -73,6 +75,7 @@ def _add_call(row: dict[str, int], amounts: dict[str, Decimal], run: Run, call: 
     row["sdk_retries"] += len(call.sends) - 1
     row["app_retries"] += call.kind == "app_retry"
     row["fallbacks"] += call.kind == "fallback"
+    row["step_retries"] += call.kind == "step_retry"
     row["broken_streams"] += call.error == "broken_stream"
     row["bad_requests"] += call.error == "bad_request"
     row["hidden_requests"] += max(0, call.billed_requests - 1)

@@ -25,6 +25,11 @@ FAILURES = {
 }
 """HTTP status of a failed send and its share; 0 is a client time-out."""
 
+MODEL_ASKS_AGAIN = 0.6
+"""Share of failed tools whose error goes back to the model; the others are repeated without asking it."""
+STEP_RETRY = 2
+"""Number of the operation in which the model asks again for a tool that failed."""
+
 ERROR_NAMES = {
     0: "timeout",
     400: "bad_request",
@@ -47,7 +52,7 @@ class Send(NamedTuple):
 class Call(NamedTuple):
     """One logical model call: what the SDK was asked once, with every send of it.
 
-    kind: first, app_retry or fallback. error: '' or a class of ERROR_NAMES or 'broken_stream'. Tokens are the
+    kind: first, app_retry, fallback or step_retry. error: '' or a class of ERROR_NAMES or 'broken_stream'. Tokens are the
     provider's count (input includes cache); a failed call has zeros, a broken stream the part produced.
     billed_requests: how often the provider charges for it (2: the planted hidden retry).
     """
@@ -69,7 +74,7 @@ class Call(NamedTuple):
 
 
 class Tool(NamedTuple):
-    """One execution of a tool; a failed one is followed by a second with a call id of its own."""
+    """One execution of a tool; each has a call id of its own."""
 
     name: str
     call_id: str
@@ -132,15 +137,15 @@ def _run(scene: _Scene, region: int, start_ns: int) -> Run:
     operations = 2 if rng.random() < service.second_call else 1
     ok = True
     for operation in range(operations):
-        calls = _operation(scene, operation, chances, clock)
+        calls = _operation(scene, operation, "first", chances, clock)
         steps.extend(calls)
         clock = calls[-1].end_ns + rng.randrange(300_000, 4_000_000)
         ok = not calls[-1].error
         if ok and service.tool is not None and operation == 0:
-            tools = _tools(rng, plan, service.tool, clock)
-            steps.extend(tools)
-            clock = tools[-1].end_ns + rng.randrange(200_000, 2_000_000)
-            ok = tools[-1].ok
+            steps.extend(_tool_steps(scene, service.tool, chances, clock))
+            clock = steps[-1].end_ns + rng.randrange(200_000, 2_000_000)
+            last = steps[-1]
+            ok = last.ok if isinstance(last, Tool) else not last.error
         if not ok:
             break
     converted: bool | None = ok and rng.random() < service.conversion
@@ -151,10 +156,12 @@ def _run(scene: _Scene, region: int, start_ns: int) -> Run:
     return Run(service, region, trace_id, start_ns, end_ns, ok, converted, conversation, tuple(steps))
 
 
-def _operation(scene: _Scene, operation: int, chances: tuple[float, float], clock: int) -> list[Call]:
+def _operation(
+    scene: _Scene, operation: int, kind: str, chances: tuple[float, float], clock: int
+) -> list[Call]:
     """One step of a run: the call, and the application's own second try or fallback if it gave up."""
     rng, plan, _, service = scene
-    call = _call(scene, _Asked(operation, "first", service.model, clock), chances)
+    call = _call(scene, _Asked(operation, kind, service.model, clock), chances)
     if not call.error or call.error == "bad_request" or rng.random() >= service.recovery:
         return [call]
     model = service.fallback or service.model
@@ -233,14 +240,20 @@ def _tokens(rng: Random, service: Service, model: Model) -> tuple[int, int, int,
     return input_tokens, output_tokens, cached if draw < 0.6 else 0, 0, reasoning
 
 
-def _tools(rng: Random, plan: Plan, name: str, clock: int) -> list[Tool]:
+def _tool_steps(scene: _Scene, name: str, chances: tuple[float, float], clock: int) -> list[Call | Tool]:
+    """A tool's execution; after a failure it is repeated, either at once or because the model asks again."""
+    rng, plan, _, _ = scene
     first = _tool(rng, plan.tool_failure, name, clock)
     if first.ok:
         return [first]
-    return [
-        first,
-        _tool(rng, plan.tool_failure * 6, name, first.end_ns + rng.randrange(1_000_000, 5_000_000)),
-    ]
+    clock = first.end_ns + rng.randrange(1_000_000, 5_000_000)
+    if rng.random() >= MODEL_ASKS_AGAIN:
+        return [first, _tool(rng, plan.tool_failure * 6, name, clock)]
+    calls = _operation(scene, STEP_RETRY, "step_retry", chances, clock)
+    if calls[-1].error:
+        return [first, *calls]
+    clock = calls[-1].end_ns + rng.randrange(300_000, 4_000_000)
+    return [first, *calls, _tool(rng, plan.tool_failure * 6, name, clock)]
 
 
 def _tool(rng: Random, chance: float, name: str, clock: int) -> Tool:
