@@ -95,6 +95,12 @@ def key(*parts: object) -> str:
     return hashlib.sha256(orjson.dumps(parts, default=str)).hexdigest()[:32]
 
 
+def repeated(row_number: int, later: int, row_text: str = "") -> Quarantined:
+    """The entry for a row that a later row of the same file restates: the same calls must not be added twice."""
+    reason = f"Row {later} of the file has the same identity and is kept in its place; export each row once."
+    return refused(row_number, None, reason, row_text)
+
+
 def utc_date(at_ns: int) -> date:
     """The UTC date of an instant."""
     return date(1970, 1, 1) + timedelta(days=at_ns // DAY_NS)

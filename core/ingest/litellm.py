@@ -59,6 +59,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     content = stream.read()
     quarantined: list[Quarantined] = []
     lines: dict[str, CostLine] = {}
+    numbers: dict[str, int] = {}
     rows_read = 0
     for rows_read, row in enumerate(_rows(content), 1):
         if isinstance(row, str):
@@ -70,7 +71,9 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             shown = json.dumps({k: v for k, v in row.items() if k not in _CONTENT}, default=str)
             quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
             continue
-        lines[line.line_key] = line
+        if line.line_key in lines:
+            quarantined.append(cost_lines.repeated(numbers[line.line_key], rows_read))
+        lines[line.line_key], numbers[line.line_key] = line, rows_read
     frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
     sha256 = hashlib.sha256(content).hexdigest()
     yield Batch(source, NAME, sha256, rows_read, frames, quarantined, demo=options.demo)

@@ -75,6 +75,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     quarantined = [cost_lines.refused(1, None, reason, "") for reason in pages.unreadable]
     rows_read = len(pages.unreadable)
     lines: dict[str, CostLine] = {}
+    numbers: dict[str, int] = {}
     for bucket in pages.buckets:
         for group in _groups(bucket):
             rows_read += 1
@@ -84,7 +85,11 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
                 shown = json.dumps(group, default=str)
                 quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
                 continue
+            earlier = numbers.get(found[0].line_key)
+            if earlier is not None:
+                quarantined.append(cost_lines.repeated(earlier, rows_read))
             lines |= {line.line_key: line for line in found}
+            numbers |= dict.fromkeys((line.line_key for line in found), rows_read)
     name = COSTS if any(line.source_format == COSTS for line in lines.values()) else USAGE
     frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
     sha256 = hashlib.sha256(content).hexdigest()
@@ -212,7 +217,9 @@ def _tokens(cell: _Bucket) -> list[CostLine]:
 
 def _uncached(group: dict[str, Any]) -> int:
     """Input tokens that were neither read from nor written to the cache; refused when the counts contradict."""
-    total = whole(group.get("input_tokens"), "input_tokens") or 0
+    total = whole(group.get("input_tokens"), "input_tokens")
+    if total is None:
+        raise Unreadable("input_tokens", None, "a report of tokens needs its total; fetch the page again.")
     read = whole(group.get("input_cached_tokens"), "input_cached_tokens") or 0
     written = whole(group.get("input_cache_write_tokens"), "input_cache_write_tokens") or 0
     uncached = whole(group.get("input_uncached_tokens"), "input_uncached_tokens")
