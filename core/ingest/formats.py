@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
+from core.ingest import focus, litellm, openai_billing, otlp_files
 from core.ingest.options import ReadOptions
-from core.ledger.store import Batch
+from core.ingest.otlp import LOGS, METRICS, TRACES
+from core.ledger.batch import Batch
 
 HEAD_BYTES = 64 * 1024
 
 
 class Format(NamedTuple):
-    """One format: `detect(head, name)` sees the first 64 KiB and the file's name, `read` yields batches."""
+    """One format: `detect(head, name)` sees the first HEAD_BYTES and the file's name, `read` yields batches."""
 
     name: str
     title: str
@@ -24,7 +26,35 @@ class UnknownFormat(ValueError):
     """No format recognises the bytes; the message lists the known ones."""
 
 
-FORMATS: tuple[Format, ...] = ()
+def _has_openai_costs(head: bytes, name: str) -> bool:
+    return openai_billing.detect(head, name) and b"organization.usage." not in head
+
+
+FORMATS: tuple[Format, ...] = (
+    Format(
+        TRACES.name,
+        "OpenTelemetry traces (OTLP protobuf, JSON or JSON lines)",
+        otlp_files.detector(TRACES),
+        otlp_files.read,
+    ),
+    Format(
+        LOGS.name,
+        "OpenTelemetry logs (OTLP protobuf, JSON or JSON lines)",
+        otlp_files.detector(LOGS),
+        otlp_files.read,
+    ),
+    Format(
+        METRICS.name,
+        "OpenTelemetry metrics (OTLP protobuf, JSON or JSON lines)",
+        otlp_files.detector(METRICS),
+        otlp_files.read,
+    ),
+    Format("focus", "FOCUS 1.0 to 1.4 billing export (CSV or Parquet)", focus.detect, focus.read),
+    Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
+    Format("openai_costs", "OpenAI organization costs (JSON)", _has_openai_costs, openai_billing.read),
+    Format("openai_usage", "OpenAI organization usage (JSON)", openai_billing.detect, openai_billing.read),
+)
+"""Telemetry first: its sign is the clearest. The last row catches OpenAI reports that are empty or mixed."""
 
 
 def detect(head: bytes, name: str) -> Format:
@@ -33,4 +63,4 @@ def detect(head: bytes, name: str) -> Format:
         if known.detect(head, name):
             return known
     titles = "; ".join(known.title for known in FORMATS)
-    raise UnknownFormat(f"{name}: no known format recognises the content. Known formats: {titles}.")
+    raise UnknownFormat(f"No known format recognises the content. Known formats: {titles}.")

@@ -1,0 +1,144 @@
+"""Files, compressed files, folders and uploads to batches; a file that cannot be read stops only itself."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import IO, BinaryIO
+
+import polars as pl
+
+from core.ingest import formats
+from core.ingest.options import ReadOptions
+from core.ledger.batch import Batch
+
+GZIP_MAGIC = b"\x1f\x8b"
+MOST_BYTES = 8 * 1024**3
+"""Decompressed size at which a file is refused."""
+MOST_RATIO = 400
+RATIO_FROM_BYTES = 64 * 1024**2
+"""Above this size, a file that grows more than MOST_RATIO times is a bomb: telemetry shrinks 10 to 100 times."""
+SPOOL_BYTES = 32 * 1024**2
+_PIECE = 1024 * 1024
+
+
+class FileProblem(ValueError):
+    """A file that cannot be read, or not to its end; the message says which, why and what to do."""
+
+
+def find_files(path: Path) -> list[Path]:
+    """The file itself, or all files of a folder and its folders in order of their paths.
+
+    Hidden files and folders (a leading dot) and links to folders are left out. Raises FileProblem when there
+    is nothing at `path`.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise FileProblem(f"{path}: there is no such file or folder.")
+    found: list[Path] = []
+    for folder, folders, names in os.walk(path):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [Path(folder) / name for name in names if not name.startswith(".")]
+    return sorted(one for one in found if one.is_file())
+
+
+def read_path(path: Path, options: ReadOptions) -> Iterator[Batch]:
+    """Batches of a file, or of every file of a folder in order.
+
+    A file that cannot be read raises FileProblem after the batches before the bad part. In a folder the other
+    files are read first, and one FileProblem at the end names every bad file; to report on each file, go
+    through find_files and call read_path for each.
+    """
+    problems: list[str] = []
+    for one in find_files(path):
+        try:
+            with one.open("rb") as stream:
+                yield from read_upload(stream, one.name, options)
+        except OSError as error:
+            problems.append(f"{one.name}: {error.strerror or error}.")
+        except FileProblem as problem:
+            problems.append(str(problem))
+    if problems:
+        raise FileProblem("\n".join(problems))
+
+
+def read_upload(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[Batch]:
+    """Batches of one open file, gzip or not; `name` is what the sender calls it, never a path to open.
+
+    Raises FileProblem when the format is unknown, the compression is broken or too strong, or the content
+    cannot be read.
+    """
+    source = PurePath(name).name or "upload"
+    plain: IO[bytes] | None = None
+    try:
+        plain = _plain(stream)
+        head = plain.read(formats.HEAD_BYTES)
+        plain.seek(0)
+        if not head.strip():
+            raise FileProblem(f"{source}: the file is empty.")
+        yield from formats.detect(head, source).read(plain, source, options)  # type: ignore[arg-type]
+    except FileProblem:
+        raise
+    except (ValueError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
+        raise FileProblem(f"{source}: {error}") from error
+    finally:
+        if plain is not None and plain is not stream:
+            plain.close()
+
+
+def _plain(stream: BinaryIO) -> IO[bytes]:
+    """The stream itself when it can be read twice and is not compressed, else its content put aside."""
+    magic = stream.read(2)
+    if magic != GZIP_MAGIC and stream.seekable():
+        stream.seek(-len(magic), os.SEEK_CUR)
+        return stream
+    aside = tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES)  # noqa: SIM115 - closed by read_upload
+    try:
+        if magic == GZIP_MAGIC:
+            _gunzip(magic, stream, aside)
+        else:
+            aside.write(magic)
+            while piece := stream.read(_PIECE):
+                aside.write(piece)
+    except BaseException:
+        aside.close()
+        raise
+    aside.seek(0)
+    return aside
+
+
+def _gunzip(magic: bytes, stream: BinaryIO, aside: IO[bytes]) -> None:
+    """Decompress all members into `aside`; raises ValueError when it grows too much or ends too early."""
+    taken, given = len(magic), 0
+    engine = zlib.decompressobj(wbits=31)
+    piece = magic
+    while piece:
+        while piece:
+            plain = engine.decompress(piece, _PIECE)
+            given += len(plain)
+            _check_growth(taken, given)
+            aside.write(plain)
+            piece = engine.unconsumed_tail or engine.unused_data
+            if engine.eof:
+                piece = engine.unused_data.lstrip(b"\0")
+                engine = zlib.decompressobj(wbits=31) if piece else engine
+        piece = stream.read(_PIECE)
+        taken += len(piece)
+        if piece and engine.eof:
+            engine = zlib.decompressobj(wbits=31)
+    if not engine.eof:
+        raise ValueError("the gzip data end too early; copy the file again.")
+
+
+def _check_growth(taken: int, given: int) -> None:
+    if given > MOST_BYTES:
+        raise ValueError(f"decompressed it has more than {MOST_BYTES:,} bytes; split the file.")
+    if given > RATIO_FROM_BYTES and given > MOST_RATIO * taken:
+        raise ValueError(
+            f"it grew from {taken:,} to more than {given:,} bytes, over {MOST_RATIO} times, and was not read "
+            "further; decompress it yourself if it is meant so."
+        )
