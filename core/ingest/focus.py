@@ -135,7 +135,7 @@ def _cell(cell: object) -> str:
 
 def _line(cells: dict[str, str]) -> CostLine:
     """One bill line; raises Unreadable naming the column."""
-    get = {column: text for column, cell in cells.items() if (text := present(cell)) is not None}
+    get = {column: text for column, cell in cells.items() if cell and (text := present(cell))}
     start, end = _instant(get, "ChargePeriodStart"), _instant(get, "ChargePeriodEnd")
     if end < start:
         raise Unreadable(

@@ -64,13 +64,16 @@ def dimensions_key(get: dict[str, str]) -> str:
     for column in sorted(get):
         if column in _TIMES:
             parts.append((column, instant_ns(get[column], column)))
-        elif column in _NOT_IN_KEY:
-            continue
-        elif column.lower() in _CANONICAL or (
-            column.lower().startswith("x_") and not _CUSTOM_METRIC.search(column)
-        ):
+        elif _in_key(column):
             parts.append((column, get[column]))
     return cost_lines.key("focus", parts)
+
+
+@lru_cache(maxsize=1_024)
+def _in_key(column: str) -> bool:
+    if column.lower() in _CANONICAL:
+        return column not in _NOT_IN_KEY
+    return column.lower().startswith("x_") and not _CUSTOM_METRIC.search(column)
 
 
 def provider(get: dict[str, str]) -> str | None:

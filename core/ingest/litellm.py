@@ -119,13 +119,10 @@ def _line(row: dict[str, Any]) -> CostLine:
     call_id = present(get.get("litellm_call_id") or metadata.get("litellm_call_id"))
     if request_id is None and call_id is None:
         raise Unreadable("request_id", "", "a row needs request_id or litellm_call_id.")
-    start, end = _time(get, "startTime"), _time(get, "endTime")
-    if end < start:
-        raise Unreadable("endTime", get["endtime"], f"it is before startTime {get['starttime']!r}.")
+    start, end = _times(get)
     spend_field = "spend" if "spend" in get else "response_cost"
     provider = values.provider(present(get.get("custom_llm_provider")))
     session = present(get.get("session_id")) or present(get.get("trace_id"))
-    status = present(get.get("status")) or present(metadata.get("status"))
     return CostLine(
         line_key=cost_lines.key(NAME, call_id, request_id),
         source_format=NAME,
@@ -151,7 +148,7 @@ def _line(row: dict[str, Any]) -> CostLine:
         gateway_call_id=call_id,
         trace_id=session if session and _TRACE_ID.fullmatch(session) else None,
         attempted_retries=_retries(get, metadata),
-        status=status or "success",
+        status=present(get.get("status")) or present(metadata.get("status")) or "success",
         tags=orjson.dumps(_tags(get, metadata, session)).decode(),
     )
 
@@ -174,6 +171,13 @@ def _object(value: Any) -> dict[str, Any]:
 def _was_counted(get: dict[str, Any], metadata: dict[str, Any]) -> bool:
     """A failed call is logged with 0 tokens, which means nobody counted."""
     return bool(_usage(get, metadata)) or present(get.get("total_tokens")) not in (None, "0")
+
+
+def _times(get: dict[str, Any]) -> tuple[int, int]:
+    start, end = _time(get, "startTime"), _time(get, "endTime")
+    if end < start:
+        raise Unreadable("endTime", get["endtime"], f"it is before startTime {get['starttime']!r}.")
+    return start, end
 
 
 def _time(get: dict[str, Any], name: str) -> int:

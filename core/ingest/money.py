@@ -24,6 +24,8 @@ _WIDE = Context(prec=60)
 NO_VALUE = frozenset({"", "null", "none", "nan", "\\n", "n/a"})
 """What exports write for an empty cell, in lower case; the first FOCUS sample has NULL and empty side by side."""
 
+_LONGEST_NO_VALUE = max(map(len, NO_VALUE))
+
 _NUMBER = re.compile(
     r"(?P<bracket>\()?\s*(?P<sign>[-+]?)\s*[$€£¥]?\s*(?P<inner>-?)"
     r"(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?P<power>[eE][-+]?\d{1,3})?\s*(?P<close>\))?"
@@ -48,8 +50,8 @@ def present(value: object) -> str | None:
     """The text of a cell without surrounding spaces; None for what stands for an empty cell."""
     if value is None:
         return None
-    text = str(value).strip()
-    return None if text.lower() in NO_VALUE else text
+    text = value.strip() if type(value) is str else str(value).strip()
+    return text if len(text) > _LONGEST_NO_VALUE or text.lower() not in NO_VALUE else None
 
 
 def amount(value: object, field: str) -> Decimal | None:

@@ -24,7 +24,9 @@ from core.ingest.money import HOUR_NS, Unreadable, amount, present, quantity, un
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch, Repaired
 
+NAME = "openai_billing"
 USAGE, COSTS = "openai_usage", "openai_costs"
+"""source_format of the lines: measures that are never added."""
 
 _COUNTED = {
     "images": ("images", "Images", "request"),
@@ -69,7 +71,7 @@ def detect(head: bytes, name: str) -> bool:
 
 
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
-    """One batch for the file. Its format is openai_costs when it holds cost results, else openai_usage."""
+    """One batch for the file, which may hold usage and cost results."""
     content = stream.read()
     pages = _pages(content)
     quarantined = [cost_lines.refused(1, None, reason, "") for reason in pages.unreadable]
@@ -90,10 +92,9 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
                 quarantined.append(cost_lines.repeated(earlier, rows_read))
             lines |= {line.line_key: line for line in found}
             numbers |= dict.fromkeys((line.line_key for line in found), rows_read)
-    name = COSTS if any(line.source_format == COSTS for line in lines.values()) else USAGE
     frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
     sha256 = hashlib.sha256(content).hexdigest()
-    yield Batch(source, name, sha256, rows_read, frames, quarantined, pages.missing, options.demo)
+    yield Batch(source, NAME, sha256, rows_read, frames, quarantined, pages.missing, options.demo)
 
 
 def _groups(bucket: Any) -> list[Any]:
@@ -249,14 +250,18 @@ def _counted(cell: _Bucket) -> CostLine:
     )
 
 
-def _cost(cell: _Bucket) -> CostLine:
-    """A cost line: what is invoiced is also what was used, so both costs hold the amount."""
-    group = cell.group
-    money = group.get("amount")
+def _money(money: Any) -> tuple[Decimal, str]:
     value = amount(money.get("value"), "amount.value") if isinstance(money, dict) else None
     currency = present(money.get("currency")) if isinstance(money, dict) else None
     if value is None or currency is None:
         raise Unreadable("amount", money, 'expected {"value": 0.06, "currency": "usd"}.')
+    return value, currency.upper()
+
+
+def _cost(cell: _Bucket) -> CostLine:
+    """A cost line: what is invoiced is also what was used, so both costs hold the amount."""
+    group = cell.group
+    value, currency = _money(group.get("amount"))
     item = present(group.get("line_item"))
     said = sku_text.read(item)
     unit = present(group.get("quantity_unit"))
@@ -287,7 +292,7 @@ def _cost(cell: _Bucket) -> CostLine:
         consumed_unit=unit,
         billed_cost=value,
         effective_cost=value,
-        billing_currency=currency.upper(),
+        billing_currency=currency,
         service_tier=said.service_tier,
         batch=said.batch,
     )

@@ -274,6 +274,11 @@ def test_parquet_reads_as_its_csv_does(tmp_path: Path) -> None:
     assert lines(GOLDEN).equals(lines(path.read_bytes()))
 
 
+def test_columns_nobody_knows_and_a_nameless_one_are_left_aside() -> None:
+    (line,) = lines(bill("1,USD,Usage,2025-04-02,2025-04-03,7,x", header=",Id,")).to_dicts()
+    assert line["billed_cost"] == Decimal(1)
+
+
 def test_other_tables_are_not_mistaken_for_focus() -> None:
     assert not focus.detect(b"date,cost,currency\n2025-04-02,1,USD\n", "focus.csv")
     assert not focus.detect(b'[{"BilledCost": 1}]', "focus.json")
