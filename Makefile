@@ -21,7 +21,7 @@ check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/pytest -q -m "not slow and not browser"
 
 run: setup  ## the dashboard on demo data, or on what the ledger holds
-	$(BIN)/python -m core demo --if-empty --size $(SIZE)
+	if [ "$(SIZE)" != empty ]; then $(BIN)/python -m core demo --if-empty --size $(SIZE); fi
 	exec $(BIN)/python -m core serve
 
 test: setup-dev browser  ## everything but the simulations

@@ -151,7 +151,7 @@ class Settings:
         (), _token_hashes, "Bearer tokens that may read /api/; none = open."
     )
     client_token: str = _setting("", _token, "Bearer token the command line sends to a running app.")
-    retention_days: int | None = _setting(None, _days_or_none, "Days of data to keep; none = for ever.")
+    retention_days: int | None = _setting(None, _days_or_none, "Days of telemetry to keep; none = for ever.")
     body_limit_mib: int = _setting(64, _whole(1, 1024), "Largest OTLP body after decompression, MiB.")
     file_limit_mib: int = _setting(4096, _whole(1, 1_048_576), "Largest file sent to /api/ingest, MiB.")
     queue_limit: int = _setting(

@@ -1,0 +1,28 @@
+"""The process: `streamlit run app.py` starts pages, OTLP and the JSON API together, and owns the ledger file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from core.process import Process
+from core.server import lifespan, middleware, routes
+from core.settings import read_settings
+
+process = Process(
+    settings=read_settings(),
+    host=st.get_option("server.address") or "0.0.0.0",  # unset means every interface
+    port=st.get_option("server.port"),
+)
+
+# Streamlit finds the app by reading this assignment's syntax: it must stay a plain call of st.App.
+app = st.App(
+    Path(__file__).resolve().parent / "pages" / "shell.py",
+    routes=routes(process),
+    middleware=middleware(process),
+    lifespan=lifespan(process),
+)
+
+if __name__ == "__main__":
+    app.run(config={"server.address": process.settings.bind_address, "server.port": process.settings.port})

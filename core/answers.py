@@ -1,0 +1,143 @@
+"""Answers as plain rows: the one road behind the command line and the JSON API, so that both say the same.
+
+Every function takes `ask` and `as_of`; nothing here knows whether a file or a running app is behind them.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from decimal import Decimal
+from types import ModuleType
+from typing import Any
+
+from core.audit import Ask, Finding, Scope, TooLittle
+from core.audits import every_audit, retry_ledger
+
+Row = dict[str, Any]
+
+ATTEMPT_COLUMNS = ("trace_id", "span_id", "operation", "service", "attempts", "failed_attempts", "grade")
+FINDING_COLUMNS = (
+    "audit", "status", "reported", "supported", "gap", "low", "high", "n", "missing", "as_of",
+)  # fmt: skip
+BRIDGE_COLUMNS = ("bridge", "bucket", "count", "usd")
+
+_DAYS = """
+with days as (
+    select min(day) as first_day, max(day) as last_day from spans where import_id <= $as_of
+    union all
+    select min(day) as first_day, max(day) as last_day from cost_lines where import_id <= $as_of
+    union all
+    select min(day) as first_day, max(day) as last_day from outcomes where import_id <= $as_of
+)
+select
+    min(first_day) as first_day,
+    max(last_day)  as last_day
+from days
+"""
+
+_ATTEMPTS = """
+select
+    trace_id,
+    span_id,
+    operation,
+    service_name as service,
+    attempts,
+    failed_attempts,
+    grade
+from calls
+where removed_rule is null
+    and import_id <= $as_of
+    and superseded_by > $as_of
+    and day between $start and $end
+order by started_at_ns, trace_id, span_id
+"""
+
+_IMPORTS = """
+select
+    import_id,
+    at_ns,
+    source,
+    format,
+    sha256,
+    rows_read,
+    rows_accepted,
+    rows_quarantined,
+    rows_duplicate,
+    min_event_ns,
+    max_event_ns,
+    demo
+from imports
+where import_id <= $as_of
+order by import_id desc
+limit $most
+"""
+
+
+class UnknownAudit(ValueError):
+    """No audit has that name; the message lists the known ones."""
+
+
+def whole_ledger(ask: Ask, as_of: int) -> Scope:
+    """Everything the ledger holds at `as_of`; an empty ledger gives the one day 1970-01-01."""
+    first_day, last_day = ask(_DAYS, as_of=as_of).row(0)
+    nothing = dt.date(1970, 1, 1)
+    return Scope(start=first_day or nothing, end=last_day or nothing, as_of=as_of)
+
+
+def attempts(ask: Ask, scope: Scope) -> list[Row]:
+    """One row a logical call in force, oldest first; attempts null where they cannot be known."""
+    return ask(_ATTEMPTS, **scope.parameters()).rows(named=True)
+
+
+def imports(ask: Ask, scope: Scope, most: int) -> list[Row]:
+    """The newest imports, newest first."""
+    return ask(_IMPORTS, as_of=scope.as_of, most=most).rows(named=True)
+
+
+def findings(ask: Ask, scope: Scope, only: str = "") -> list[Row]:
+    """One finding an audit, or of the audit named `only`; raises UnknownAudit."""
+    named = {audit_name(audit): audit for audit in every_audit()}
+    wanted = only.replace("_", "-")
+    if only and wanted not in named:
+        raise UnknownAudit(f"There is no audit {only!r}. Known audits: {', '.join(named)}.")
+    chosen = [named[wanted]] if only else list(named.values())
+    return [_finding_row(_finding(audit, ask, scope), scope) for audit in chosen]
+
+
+def bridge(ask: Ask, scope: Scope) -> list[Row]:
+    """The retry audit's bridges, one row a bucket: bridge, bucket, count, usd (Decimal or null)."""
+    measure = retry_ledger.measure(retry_ledger.load(ask, scope), scope)
+    if isinstance(measure, TooLittle):
+        return []
+    return [{column: row[column] for column in BRIDGE_COLUMNS} for row in retry_ledger.bridge_rows(measure)]
+
+
+def audit_name(audit: ModuleType) -> str:
+    """The name in addresses and findings: the module's, with hyphens. An underscore is understood too."""
+    return audit.__name__.rpartition(".")[2].replace("_", "-")
+
+
+def _finding(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
+    finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
+    return finding
+
+
+def _finding_row(finding: Finding, scope: Scope) -> Row:
+    values = finding._asdict() | {"as_of": scope.as_of}
+    return {column: values[column] for column in FINDING_COLUMNS}
+
+
+def jsonable(value: object) -> object:
+    """What JSON can carry: money as text to the last digit, a number that is not one as null."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: jsonable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(inner) for inner in value]
+    return value

@@ -1,0 +1,222 @@
+"""`python -m core ...`: ingest, attempts, check, bridge, demo, serve.
+
+Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
+itself; when the running app owns it, the command asks the app instead and says the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import dataclasses
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TextIO
+
+from core import answers, running
+from core.answers import Row, jsonable
+from core.cli_ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
+from core.ledger.store import Store, StoreLocked
+from core.progress import bar
+from core.settings import BadSetting, Settings, read_settings
+
+SIZES = {"small": 300_000, "medium": 2_000_000}
+"""Spans the demo makes: small loads in about a minute on two cores."""
+COLUMNS = {
+    "attempts": answers.ATTEMPT_COLUMNS,
+    "findings": answers.FINDING_COLUMNS,
+    "bridge": answers.BRIDGE_COLUMNS,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the number is the exit status: 0 done, 1 something could not be read or answered."""
+    options = _parser().parse_args(argv)
+    try:
+        settings = read_settings()
+        if options.data is not None:
+            settings = dataclasses.replace(settings, data_dir=options.data)
+        status: int = options.run(options, settings)
+    except (
+        BadSetting,
+        StoreLocked,
+        running.AppUnreachable,
+        running.AppRefused,
+        answers.UnknownAudit,
+    ) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except BrokenPipeError:  # the reader of stdout, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m core", description="Trueup's command line.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--data", type=Path, metavar="DIR", help="folder of the ledger (default: data_dir)")
+
+    ingest = commands.add_parser("ingest", parents=[shared], help="read files and folders into the ledger")
+    ingest.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    ingest.set_defaults(run=run_ingest)
+
+    for name, formats, question, text in (
+        ("attempts", ("csv", "json"), "attempts", "one row a logical call, with its attempts"),
+        ("check", ("text", "json"), "findings", "one finding an audit"),
+        ("bridge", ("csv", "json"), "bridge", "the retry audit's bridges, one row a bucket"),
+    ):
+        command = commands.add_parser(name, parents=[shared], help=text)
+        command.add_argument("--format", choices=formats, default=formats[0])
+        command.set_defaults(run=run_question, question=question, audit="")
+        if name == "check":
+            command.add_argument("--audit", default="", metavar="NAME", help="this audit only")
+
+    demo = commands.add_parser("demo", parents=[shared], help="make a demo world and read it in")
+    demo.add_argument("--size", type=_size, default=SIZES["small"], metavar="small|medium|N", help="spans")
+    demo.add_argument("--seed", type=int, help="another number is another world")
+    demo.add_argument("--quiet", action="store_true", help="a world in which nothing is wrong")
+    demo.add_argument("--force", action="store_true", help="add it to a ledger that already holds data")
+    demo.add_argument("--if-empty", action="store_true", help="do nothing when the ledger holds data")
+    demo.set_defaults(run=run_demo)
+
+    serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
+    serve.set_defaults(run=run_serve)
+    return parser
+
+
+def _size(text: str) -> int:
+    number = SIZES.get(text) or (int(text) if text.isascii() and text.isdigit() else 0)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not small, medium or a number of spans")
+    return number
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Store]:
+    """The ledger file, closed afterwards; raises StoreLocked."""
+    store = Store.open(
+        settings.store_path, queue_limit=settings.queue_limit, price_overrides=settings.price_overrides
+    )
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def _sink(settings: Settings, demo: bool) -> Iterator[Sink]:
+    """Where files go: the ledger, or the app that owns it."""
+    try:
+        store = Store.open(settings.store_path, price_overrides=settings.price_overrides)
+    except StoreLocked:
+        app = running.find(settings.data_dir, settings.client_token)
+        sys.stderr.write(
+            f"The running app (process {app.pid}) owns the ledger; sending the files to {app.address}.\n"
+        )
+        yield AppSink(app)
+        return
+    try:
+        yield FileSink(store, settings.capture_content, demo)
+    finally:
+        store.close()
+
+
+def run_ingest(options: argparse.Namespace, settings: Settings) -> int:
+    """`ingest PATH...`: 1 when a file could not be read; the others are in all the same."""
+    with _sink(settings, demo=False) as sink:
+        reports = ingest_paths(sink, options.paths)
+    for report in reports:
+        print(report_text(report))
+    print(summary(reports))
+    return 1 if any(report.problem for report in reports) else 0
+
+
+def run_question(options: argparse.Namespace, settings: Settings) -> int:
+    """`attempts`, `check` and `bridge`: print the rows."""
+    rows = _ask(options.question, options.audit, settings)
+    columns = COLUMNS[options.question]
+    if options.format == "json":
+        print(json.dumps(jsonable(rows), ensure_ascii=False, indent=1))
+    elif options.format == "csv":
+        write_csv(sys.stdout, columns, rows)
+    else:
+        for row in rows:
+            print(_sentence(row))
+    return 0
+
+
+def _ask(question: str, audit: str, settings: Settings) -> list[Row]:
+    try:
+        with opened(settings) as store:
+            store.derive()
+            scope = answers.whole_ledger(store.ask, store.version())
+            if question == "findings":
+                return answers.findings(store.ask, scope, audit)
+            return (answers.attempts if question == "attempts" else answers.bridge)(store.ask, scope)
+    except StoreLocked:
+        app = running.find(settings.data_dir, settings.client_token)
+        query = {"audit": audit} if audit else {}
+        rows: list[Row] = running.get(app, f"/api/{question}", **query)["rows"]
+        return rows
+
+
+def write_csv(out: TextIO, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """RFC 4180 with a header; an unknown value is an empty field, never a zero."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if row[column] is None else jsonable(row[column]) for column in columns])
+
+
+def _sentence(row: Row) -> str:
+    lines = (
+        f"{row['audit']}: {row['status']}\n  reported   {row['reported']}\n  supported  {row['supported']}"
+    )
+    return f"{lines}\n  missing    {row['missing']}" if row["missing"] else lines
+
+
+def run_demo(options: argparse.Namespace, settings: Settings) -> int:
+    """`demo`: generate real-format files and read them through the ordinary ingest."""
+    # Imported here: the generator is only needed by this command and lies outside core.
+    from data.demo import SEED, generate
+
+    with _sink(settings, demo=True) as sink:
+        if sink.latest_import() > 0 and not options.force:
+            if options.if_empty:
+                sys.stderr.write(f"{settings.store_path} already holds data; no demo is loaded.\n")
+                return 0
+            sys.stderr.write(
+                f"{settings.store_path} already holds data. Use --force, or --data with an empty folder.\n"
+            )
+            return 1
+        with tempfile.TemporaryDirectory(prefix="trueup-demo-") as folder:
+            step = bar("Making the demo", 100)
+            paths = generate(
+                Path(folder),
+                spans=options.size,
+                seed=SEED if options.seed is None else options.seed,
+                quiet=options.quiet,
+                progress=lambda share: step(round(share * 100), f"{options.size:,} spans"),
+            )
+            reports = ingest_paths(sink, paths)
+    print(summary(reports))
+    return 1 if any(report.problem for report in reports) else 0
+
+
+def run_serve(options: argparse.Namespace, settings: Settings) -> int:
+    """`serve`: become the app. Streamlit binds before app.py runs, so the address is passed to it here."""
+    root = Path(__file__).resolve().parents[1]
+    if options.data is not None:
+        os.environ["TRUEUP_DATA_DIR"] = str(options.data)
+    flags = {"address": settings.bind_address, "port": settings.port, "headless": "true"}
+    command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py")]
+    for name, value in flags.items():
+        command += [f"--server.{name}", str(value)]
+    os.execv(sys.executable, command)

@@ -1,0 +1,126 @@
+"""Files into the ledger from the command line, one report a file; a file that cannot be read stops only itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from core.ingest.files import FileProblem, find_files, read_path
+from core.ingest.options import ReadOptions
+from core.intake import Taken, take_in
+from core.ledger.store import Receipt, Store
+from core.progress import bar
+from core.running import AppRefused, RunningApp, get, send_file
+from core.uploads import receipt_text
+
+
+class FileReport(NamedTuple):
+    """What became of one file; `problem` is empty when it could be read."""
+
+    name: str
+    receipts: Sequence[Receipt] = ()
+    problem: str = ""
+
+
+class Sink(Protocol):
+    """Where files go."""
+
+    def latest_import(self) -> int:
+        """The newest import; 0 for an empty ledger."""
+
+    def take(self, path: Path) -> Taken:
+        """Read one file in, as far as it can be read."""
+
+    def finish(self) -> None:
+        """Bring what is derived up to date."""
+
+
+class FileSink:
+    """The ledger file, owned by this process."""
+
+    def __init__(self, store: Store, capture_content: bool, demo: bool) -> None:
+        self._store = store
+        self._options = ReadOptions(capture_content=capture_content, demo=demo)
+
+    def latest_import(self) -> int:
+        """The newest import; 0 for an empty ledger."""
+        return self._store.latest_import()
+
+    def take(self, path: Path) -> Taken:
+        """Read one file in, as far as it can be read."""
+        return take_in(self._store, read_path(path, self._options))
+
+    def finish(self) -> None:
+        """Derive calls, attempts and runs."""
+        self._store.derive()
+
+
+class AppSink:
+    """The running app, over its local API; it derives by itself."""
+
+    def __init__(self, app: RunningApp) -> None:
+        self._app = app
+
+    def latest_import(self) -> int:
+        """The newest import; 0 for an empty ledger."""
+        return int(get(self._app, "/readyz")["latest_import"])
+
+    def take(self, path: Path) -> Taken:
+        """Send one file; the problem is in the app's words when it refuses."""
+        try:
+            answer = send_file(self._app, path, path.name)
+        except AppRefused as refused:
+            return Taken([], str(refused))
+        return Taken([Receipt(**receipt) for receipt in answer["receipts"]], "")
+
+    def finish(self) -> None:
+        """Nothing: the app looks for new imports itself."""
+
+
+def ingest_paths(sink: Sink, paths: Sequence[Path]) -> list[FileReport]:
+    """Read files and folders, in order, with progress on stderr."""
+    reports: list[FileReport] = []
+    files: list[Path] = []
+    for path in paths:
+        try:
+            files += find_files(path)
+        except FileProblem as problem:
+            reports.append(FileReport(str(path), problem=str(problem)))
+    step = bar("Reading", len(files))
+    rows = 0
+    for done, path in enumerate(files):
+        step(done, f"{rows:,} rows, {path.name}")
+        taken = sink.take(path)
+        reports.append(FileReport(path.name, taken.receipts, taken.problem))
+        rows += total(reports[-1:], "rows_read")
+    sink.finish()
+    step(len(files), f"{rows:,} rows")
+    return reports
+
+
+def total(reports: Sequence[FileReport], column: str) -> int:
+    """The sum of one receipt column over files."""
+    return sum(getattr(receipt, column) for report in reports for receipt in report.receipts)
+
+
+def report_text(report: FileReport) -> str:
+    """One line for one file."""
+    if report.problem:
+        return (
+            report.problem if report.problem.startswith(report.name) else f"{report.name}: {report.problem}"
+        )
+    return f"{report.name}: {receipt_text(report.receipts)}"
+
+
+def summary(reports: Sequence[FileReport]) -> str:
+    """One line for all files."""
+    accepted = total(reports, "rows_accepted")
+    refused = total(reports, "rows_quarantined")
+    unread = sum(1 for report in reports if report.problem)
+    words = [f"{accepted:,} rows accepted from {len(reports) - unread} files" if accepted else "nothing new"]
+    if refused:
+        words.append(f"{refused:,} rows in quarantine")
+    if unread:
+        words.append(f"{unread} files not read to the end")
+    return ", ".join(words)

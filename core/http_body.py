@@ -1,0 +1,103 @@
+"""Request bodies with a ceiling: while they arrive and again while they are decompressed.
+
+A Content-Length over the limit is refused before a byte is read; a body without one is cut off at the limit; a
+small gzip body that unfolds past the limit is refused at the limit, whatever it would have become.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import BinaryIO
+
+from starlette.requests import Request
+
+MIB = 1024 * 1024
+_STEP = MIB
+
+
+class BodyTooLarge(ValueError):
+    """The body, as sent or decompressed, passes the limit."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The body is larger than {limit // MIB} MiB ({limit} bytes). Send smaller batches, or raise body_limit_mib."
+        )
+
+
+class UnknownEncoding(ValueError):
+    """A Content-Encoding other than gzip or identity."""
+
+
+class BadCompression(ValueError):
+    """The bytes are not the gzip they claim to be."""
+
+
+def content_type(request: Request) -> str:
+    """The media type without its parameters, lower case; empty when there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def content_encoding(request: Request) -> str:
+    """'' or 'gzip'; raises UnknownEncoding for anything else."""
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding in ("", "identity"):
+        return ""
+    if encoding == "gzip":
+        return encoding
+    raise UnknownEncoding(f"Content-Encoding {encoding!r} is not read here. Send gzip or no encoding.")
+
+
+def refuse_declared(request: Request, limit: int) -> None:
+    """Raise BodyTooLarge from the Content-Length alone."""
+    declared = request.headers.get("content-length", "")
+    if declared.isascii() and declared.isdigit() and int(declared) > limit:
+        raise BodyTooLarge(limit)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body as sent, at most `limit` bytes; raises BodyTooLarge without reading further."""
+    refuse_declared(request, limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(limit)
+    return bytes(body)
+
+
+async def spool_body(request: Request, sink: BinaryIO, limit: int) -> int:
+    """Write the body to `sink` as it arrives; returns its bytes, raises BodyTooLarge past `limit`."""
+    refuse_declared(request, limit)
+    written = 0
+    async for chunk in request.stream():
+        written += len(chunk)
+        if written > limit:
+            raise BodyTooLarge(limit)
+        sink.write(chunk)
+    return written
+
+
+def gunzip(body: bytes, limit: int) -> bytes:
+    """Decompress, one member after another, never holding more than `limit` bytes of output."""
+    unfolded = bytearray()
+    rest = body
+    while rest:
+        member = zlib.decompressobj(wbits=31)
+        try:
+            rest = _member(member, rest, unfolded, limit)
+        except zlib.error as error:
+            raise BadCompression(f"The body is not valid gzip: {error}.") from error
+    return bytes(unfolded)
+
+
+def _member(member: zlib._Decompress, compressed: bytes, unfolded: bytearray, limit: int) -> bytes:
+    """Append one gzip member to `unfolded`; returns the bytes after it."""
+    while not member.eof:
+        before = len(unfolded)
+        unfolded += member.decompress(compressed, _STEP)
+        if len(unfolded) > limit:
+            raise BodyTooLarge(limit)
+        compressed = member.unconsumed_tail
+        if not member.eof and not compressed and len(unfolded) == before:
+            raise BadCompression("The gzip body ends before its end marker. It was cut short; send it again.")
+    return member.unused_data

@@ -1,0 +1,149 @@
+"""Data coming in over HTTP: OTLP traces, logs and metrics, and whole files for the command line.
+
+An answer of 200 means the transaction holding the rows has committed. Bad input is always a 4xx with its reason;
+a full queue is 429 with Retry-After, a ledger that cannot write is 503 with Retry-After.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import PurePath
+from typing import BinaryIO, NamedTuple
+
+import anyio
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from core.http_body import (
+    BadCompression,
+    BodyTooLarge,
+    UnknownEncoding,
+    content_encoding,
+    content_type,
+    gunzip,
+    read_body,
+    spool_body,
+)
+from core.ingest.files import read_upload
+from core.ingest.options import ReadOptions
+from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
+from core.intake import take_in
+from core.ledger.store import Batch, Overloaded, Receipt
+from core.otlp_answer import JSON, PROTOBUF, accepted, failure
+from core.process import NotReady, Process
+
+RETRY_AFTER_S = 5
+"""For a ledger that cannot write: a full disk takes longer than a full queue."""
+SHOWN_REASONS = 3
+"""Distinct quarantine reasons named in a partial success; the rest is in the quarantine table."""
+FILE_TYPE = "application/octet-stream"
+"""Asked for because a browser sends it across sites only after a preflight, which is never granted."""
+
+_log = logging.getLogger("trueup.ingest")
+
+
+class Signal(NamedTuple):
+    """One OTLP address: its name and its decoder of (body, content type, options)."""
+
+    name: str
+    decode: Callable[[bytes, str, ReadOptions], Batch]
+
+
+TRACES = Signal("traces", decode_traces)
+LOGS = Signal("logs", decode_logs)
+METRICS = Signal("metrics", decode_metrics)
+
+
+async def receive_otlp(process: Process, signal: Signal, request: Request) -> Response:
+    """POST /v1/<signal>."""
+    media_type = content_type(request)
+    if media_type not in (PROTOBUF, JSON):
+        return failure(415, f"Content-Type {media_type!r} is not read here. Send {PROTOBUF} or {JSON}.", JSON)
+    try:
+        return await _store_otlp(process, signal, request, media_type)
+    except BodyTooLarge as error:
+        return failure(413, str(error), media_type)
+    except UnknownEncoding as error:
+        return failure(415, str(error), media_type)
+    except (BadCompression, BadRequest) as error:
+        return failure(400, str(error), media_type)
+    except ClientDisconnect:
+        return failure(400, "The connection closed before the body was complete.", media_type)
+    except Overloaded as error:
+        return failure(429, str(error), media_type, {"retry-after": str(error.retry_after_s)})
+    except NotReady as error:
+        return failure(503, str(error), media_type, {"retry-after": str(RETRY_AFTER_S)})
+
+
+async def _store_otlp(process: Process, signal: Signal, request: Request, media_type: str) -> Response:
+    store = process.ledger()
+    gzipped = content_encoding(request) == "gzip"
+    body = await read_body(request, process.settings.body_limit)
+    options = ReadOptions(capture_content=process.settings.capture_content)
+
+    def decode() -> Batch:
+        plain = gunzip(body, process.settings.body_limit) if gzipped else body
+        return signal.decode(plain, media_type, options)
+
+    batch = await anyio.to_thread.run_sync(decode)
+    future = store.submit_soon(batch)
+    try:
+        receipt = await asyncio.wrap_future(future)
+    except Exception:
+        if store.writable():
+            raise
+        _log.exception("the ledger could not write %d %s rows", batch.rows_read, signal.name)
+        raise NotReady(
+            "The ledger cannot write; the server's log has the reason. Send again later."
+        ) from None
+    return accepted(signal.name, media_type, _rejected(batch, receipt), _reasons(batch))
+
+
+def _rejected(batch: Batch, receipt: Receipt) -> int:
+    """Rows refused. The same body sent again gets the same answer, though nothing is stored twice."""
+    return len(batch.quarantined) if receipt.already_known else receipt.rows_quarantined
+
+
+def _reasons(batch: Batch) -> str:
+    distinct = list(dict.fromkeys(row.reason for row in batch.quarantined))
+    more = len(distinct) - SHOWN_REASONS
+    return " ".join(distinct[:SHOWN_REASONS]) + (f" And {more} more reasons." if more > 0 else "")
+
+
+async def receive_file(process: Process, request: Request) -> Response:
+    """POST /api/ingest?name=<file name>: one file of any known format; answers its receipts as JSON."""
+    name = PurePath(request.query_params.get("name", "")).name
+    if not name:
+        return _json(400, {"error": "Name the file: POST /api/ingest?name=spans.jsonl"})
+    if content_type(request) != FILE_TYPE:
+        return _json(415, {"error": f"Send the file's bytes with Content-Type {FILE_TYPE}."})
+    try:
+        process.ledger()
+        # Beside the ledger: a file of gigabytes does not fit where /tmp is memory.
+        with tempfile.TemporaryFile(dir=process.settings.data_dir) as arriving:
+            await spool_body(request, arriving, process.settings.file_limit)
+            arriving.seek(0)
+            return await anyio.to_thread.run_sync(_ingest_file, process, arriving, name)
+    except BodyTooLarge as error:
+        return _json(413, {"error": str(error)})
+    except ClientDisconnect:
+        return _json(400, {"error": "The connection closed before the file was complete."})
+    except NotReady as error:
+        return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
+
+
+def _ingest_file(process: Process, stream: BinaryIO, name: str) -> Response:
+    options = ReadOptions(capture_content=process.settings.capture_content)
+    taken = take_in(process.ledger(), read_upload(stream, name, options))
+    receipts = [receipt._asdict() for receipt in taken.receipts]
+    if taken.problem:
+        return _json(422, {"error": taken.problem, "receipts": receipts})
+    return _json(200, {"receipts": receipts})
+
+
+def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), status_code=status, media_type=JSON, headers=headers)

@@ -1,0 +1,53 @@
+"""The state of the running app that its routes share."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import time
+
+from core.ledger.store import Store
+from core.settings import Settings
+
+VERSION = "0.1.0"
+
+
+class NotReady(RuntimeError):
+    """The ledger is not open yet, or no longer."""
+
+
+@dataclasses.dataclass
+class Process:
+    """Settings, where the web server listens, the open ledger, and what last failed beside the requests."""
+
+    settings: Settings
+    host: str
+    port: int
+    store: Store | None = None
+    started: float = dataclasses.field(default_factory=time.monotonic)
+    derive_error: str | None = None
+    retention_error: str | None = None
+
+    def ledger(self) -> Store:
+        """The open store; raises NotReady during start and shutdown."""
+        if self.store is None:
+            raise NotReady("The ledger is not open. The app is starting or stopping; try again in a second.")
+        return self.store
+
+    def uptime_s(self) -> float:
+        """Seconds since the process began."""
+        return time.monotonic() - self.started
+
+    def address(self) -> str:
+        """http://host:port for this machine; an app that listens everywhere answers on loopback."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def reachable_from_outside(self) -> bool:
+        """Whether other machines can connect."""
+        if self.host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
