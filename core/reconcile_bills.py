@@ -126,7 +126,7 @@ def _cells(costs: pl.DataFrame, counted: pl.DataFrame) -> dict[Key, Billed]:
     cells: dict[Key, Billed] = {}
     keys = ["provider", "model", "day"]
     extra = dict(counted.group_by(keys))
-    for key, rows in costs.group_by(keys):
+    for key, rows in costs.sort(keys).group_by(keys, maintain_order=True):
         usage = extra.get(key, counted.clear())
         tokens, spent = _by_type(rows)
         if not tokens:

@@ -165,12 +165,12 @@ def multiplier(by_bucket: Mapping[str, Decimal]) -> float | None:
 def clusters(attempts: pl.DataFrame, runs: pl.DataFrame, definition: str) -> pl.DataFrame:
     """Per cluster of runs: all_usd, successful_usd, conversions. The unit that the bootstrap draws."""
     good = pl.col("bucket").is_in(["converting", "other_successful"])
-    # A ratio's interval is inference, not a book entry: doubles are enough here.
-    usd = (pl.col("inference_usd") + pl.col("tool_usd")).cast(pl.Float64)
+    # Summed as decimals, so that the order of rows cannot matter; a ratio's interval needs no more than doubles.
+    usd = pl.col("inference_usd") + pl.col("tool_usd")
     costs = (
         attempts.filter(pl.col("cluster").is_not_null())
         .group_by("cluster")
-        .agg(all_usd=usd.sum(), successful_usd=usd.filter(good).sum())
+        .agg(all_usd=usd.sum().cast(pl.Float64), successful_usd=usd.filter(good).sum().cast(pl.Float64))
     )
     converted = pl.col("outcome") == 1 if definition == "outcome" else pl.col("run_ok") == 1
     counted = (
