@@ -105,6 +105,7 @@ class Trace:
     def __init__(self, spans: list[Span]) -> None:
         self.spans = sorted(spans, key=lambda span: (span.started_at_ns, span.ended_at_ns, span.span_id))
         self.by_id = {span.span_id: span for span in self.spans}
+        self._ancestors: dict[str, list[Span]] = {}
 
     @cached_property
     def children(self) -> dict[str | None, list[Span]]:
@@ -116,6 +117,9 @@ class Trace:
 
     def ancestors(self, span: Span) -> list[Span]:
         """From the parent to the top-most span that arrived. A cycle (hostile ids) ends the walk."""
+        known = self._ancestors.get(span.span_id)
+        if known is not None:
+            return known
         found: list[Span] = []
         seen = {span.span_id}
         parent = self.by_id.get(span.parent_span_id or "")
@@ -123,6 +127,7 @@ class Trace:
             found.append(parent)
             seen.add(parent.span_id)
             parent = self.by_id.get(parent.parent_span_id or "")
+        self._ancestors[span.span_id] = found
         return found
 
     def orphaned(self, span: Span) -> bool:
