@@ -18,7 +18,7 @@ from data.demo.bill_files import append_spend_log, write_bills
 from data.demo.bill_litellm import spend_row
 from data.demo.charges import Books, charge_run
 from data.demo.outcomes import Records, add_outcome, write_outcomes
-from data.demo.plan import Plan, first_day, plan_for
+from data.demo.plan import GATEWAY_SERVICE, Plan, first_day, plan_for
 from data.demo.prices import call_usd
 from data.demo.traces import Spool, empty_spool, next_file, put_damaged, show, write_json, write_proto
 from data.demo.truth import Tally, add_run, empty_tally, write_truth
@@ -122,7 +122,7 @@ def _run(desk: _Desk, rng: Random, run: Run) -> None:
     add_outcome(rng, run, shown.root_id, desk.records)
     add_run(desk.tally, desk.plan, run, shown)
     desk.tally.untraced.extend(call_usd(call) for call in charge_run(rng, desk.plan, run, desk.books))
-    if run.service.bill == "litellm":
+    if run.service.name == GATEWAY_SERVICE:
         desk.spend_rows.extend(spend_row(rng, run, call) for call in run.calls)
 
 

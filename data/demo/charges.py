@@ -65,21 +65,23 @@ def usd(key: Key, charge: Charge) -> Decimal:
 def charge_run(rng: Random, plan: Plan, run: Run, books: Books) -> list[Call]:
     """Book every billed request of a run; returns the calls the untraced caller made alike."""
     untraced: list[Call] = []
-    restated_day = day_start_ns(first_day(plan.days)) // DAY_NS + plan.restated_day
+    start_day = day_start_ns(first_day(plan.days)) // DAY_NS
     for call in run.calls:
         if not call.billed_requests:
             continue
         day, tokens = billing_day(call), billed_tokens(call)
         key = Key(run.service.bill, day, run.service.project, call.model)
         books.final[key] = plus(books.final.get(key, NOTHING), call.billed_requests, tokens)
-        if run.service.project == plan.restated_project and day == restated_day:
+        if run.service.project == plan.restated_project and day == start_day + plan.restated_day:
             gap = books.missing.get(key, NOTHING)
             if gap.requests < plan.restated_missing_share * books.final[key].requests:
                 books.missing[key] = plus(gap, call.billed_requests, tokens)
-        if run.service.project == "proj_support" and rng.random() < plan.untraced_share:
-            other = Key("openai", day, plan.untraced_project, call.model)
-            books.final[other] = plus(books.final.get(other, NOTHING), 1, tokens)
-            untraced.append(call)
+        if run.service.project == plan.untraced_like and day >= start_day + plan.untraced_from_day:
+            repeats = int(plan.untraced_share) + (rng.random() < plan.untraced_share % 1)
+            if repeats:
+                other = key._replace(project=plan.untraced_project)
+                books.final[other] = plus(books.final.get(other, NOTHING), repeats, tokens)
+                untraced += [call] * repeats
     return untraced
 
 

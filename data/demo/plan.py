@@ -49,7 +49,7 @@ HAIKU = Model("anthropic", "claude-haiku-4-5-20251001", "claude-haiku-4-5-202510
 class Service(NamedTuple):
     """One service: which instrumentation it runs, what it calls, who bills it.
 
-    share: part of all runs. project: the bill's project or workspace. bill: openai, focus or litellm.
+    share: part of all runs. project: the bill's project or workspace. bill: openai or focus.
     second_call: chance that a run makes a second model call; tool: name of the tool used in between, if any.
     stream: answers are streamed. fallback: model tried when the first one gave up; recovery: chance that the
     application tries again at all. conversion: chance that a run that ended well converts.
@@ -75,22 +75,25 @@ class Service(NamedTuple):
 
 SERVICES = (
     Service("checkout-agent", "genai_langchain", 0.20, GPT_41, "proj_checkout", "openai", 1.0, "get_order",
-            False, GPT_5_MINI, 0.85, 0.82, 1900, 240, "observed"),
+            True, GPT_5_MINI, 0.85, 0.82, 1900, 240, "observed"),
     Service("support-triage", "genai_openai", 0.26, GPT_5_MINI, "proj_support", "openai", 0.55, None,
             True, None, 0.65, 0.80, 1500, 420, "declared"),
     Service("doc-extract", "anthropic_native", 0.10, HAIKU, "wrkspc_documents", "focus", 0.35, None,
             False, None, 0.0, 0.88, 4200, 380, "declared"),
-    Service("returns-agent", "openllmetry_anthropic", 0.11, HAIKU, "wrkspc_returns", "focus", 0.70, "lookup_return",
-            False, None, 0.5, 0.78, 1700, 260, "observed"),
+    Service("returns-agent", "openllmetry_anthropic", 0.11, HAIKU, "wrkspc_returns", "focus", 0.70,
+            "lookup_return", False, None, 0.5, 0.78, 1700, 260, "observed"),
     Service("search-rerank", "openllmetry_openai", 0.13, GPT_4O_MINI, "proj_search", "openai", 0.20, None,
             False, None, 0.0, 0.84, 2600, 60, "unobservable"),
-    Service("kb-answer", "openinference", 0.09, GPT_4O_MINI, "team-knowledge", "litellm", 0.30, None,
+    Service("kb-answer", "openinference", 0.09, GPT_4O_MINI, "proj_gateway", "openai", 0.30, None,
             False, None, 0.0, 0.80, 2300, 320, "observed"),
     Service("web-chat", "vercel_ai", 0.11, GPT_4O_MINI, "proj_web", "openai", 0.30, None,
             False, None, 0.0, 0.76, 1200, 180, "observed"),
 )  # fmt: skip
 
-SPANS_PER_RUN = 5.085
+GATEWAY_SERVICE = "kb-answer"
+"""Its calls go through a LiteLLM gateway: the provider bills them, and the gateway logs them call by call."""
+
+SPANS_PER_RUN = 5.125
 """Spans one run emits on average with the mix above, measured on 300,000 spans; sizes the number of runs."""
 
 WEEKDAY_LEVEL = (1.08, 1.12, 1.10, 1.09, 1.05, 0.80, 0.76)
@@ -123,8 +126,11 @@ class Plan(NamedTuple):
     hidden_share: float
     """share of the project's answered calls the provider bills twice from hidden_from_day on"""
     untraced_project: str
+    """nightly evaluations without instrumentation, which repeat the calls of untraced_like"""
+    untraced_like: str
+    untraced_from_day: int
     untraced_share: float
-    """daily requests of a caller without instrumentation, as a share of proj_support's"""
+    """their requests, as a share of those they repeat"""
     restated_project: str
     restated_day: int
     restated_missing_share: float
@@ -145,29 +151,62 @@ class Plan(NamedTuple):
     """chance that nobody recorded whether the run converted: absent, not zero"""
 
 
+def _quiet(days: int) -> Plan:
+    """Nothing planted; some outcomes are unknown all the same, because that is not a failure."""
+    return Plan(
+        days=days,
+        first_failure=0,
+        repeat_failure=0,
+        bad_request=0,
+        broken_stream=0,
+        tool_failure=0,
+        storm_region="",
+        storm_days=range(0),
+        storm_first_failure=0,
+        storm_repeat_failure=0,
+        hidden_project="",
+        hidden_from_day=days,
+        hidden_share=0,
+        untraced_project="",
+        untraced_like="",
+        untraced_from_day=days,
+        untraced_share=0,
+        restated_project="",
+        restated_day=-1,
+        restated_missing_share=0,
+        late_root=0,
+        lost_root=0,
+        resent_span=0,
+        resent_files=0,
+        damaged_spans=0,
+        damaged_bill_rows=0,
+        missing_outcome=0.04,
+    )
+
+
 def plan_for(days: int, quiet: bool) -> Plan:
     """The planted effects for a world of `days` days; times scale with the length so that tests can be small."""
     if quiet:
-        return Plan(
-            days, 0, 0, 0, 0, 0, "", range(0), 0, 0, "", days, 0, "", 0, "", -1, 0, 0, 0, 0, 0, 0, 0, 0.04
-        )
+        return _quiet(days)
     storm = int(days * 0.622)
     return Plan(
         days=days,
         first_failure=0.024,
         repeat_failure=0.22,
         bad_request=0.0015,
-        broken_stream=0.008,
-        tool_failure=0.018,
+        broken_stream=0.015,
+        tool_failure=0.07,
         storm_region="ap-southeast-1",
         storm_days=range(storm, min(days, storm + 3)),
         storm_first_failure=0.30,
         storm_repeat_failure=0.52,
-        hidden_project="proj_support",
+        hidden_project="proj_checkout",
         hidden_from_day=int(days * 0.55),
-        hidden_share=0.045,
+        hidden_share=0.10,
         untraced_project="proj_nightly_evals",
-        untraced_share=0.12,
+        untraced_like="proj_checkout",
+        untraced_from_day=int(days * 0.75),
+        untraced_share=1.2,
         restated_project="proj_checkout",
         restated_day=int(days * 0.40),
         restated_missing_share=0.12,

@@ -9,6 +9,7 @@ tool_retries tools repeated without asking the model. Money is what the provider
 from __future__ import annotations
 
 import json
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import NamedTuple
@@ -112,22 +113,24 @@ def _planted(plan: Plan) -> dict[str, object]:
 
 
 def _bill_totals(books: Books) -> dict[str, object]:
+    """Totals as last billed. The gateway's spend log repeats the project of GATEWAY_SERVICE call by call."""
     first = first_version(books)
-    final: dict[str, Decimal] = {}
-    projects: dict[str, dict[str, object]] = {}
+    bills: dict[str, Decimal] = {}
+    projects: dict[str, Decimal] = {}
+    requests: Counter[str] = Counter()
     for key, charge in books.final.items():
-        final[key.bill] = final.get(key.bill, Decimal(0)) + usd(key, charge)
-        row = projects.setdefault(key.project, {"requests": 0, "usd": Decimal(0)})
-        row["requests"] = int(str(row["requests"])) + charge.requests
-        row["usd"] = Decimal(str(row["usd"])) + usd(key, charge)
+        amount = usd(key, charge)
+        bills[key.bill] = bills.get(key.bill, Decimal(0)) + amount
+        projects[key.project] = projects.get(key.project, Decimal(0)) + amount
+        requests[key.project] += charge.requests
     before = sum((usd(key, first[key]) for key in books.missing), Decimal(0))
     after = sum((usd(key, books.final[key]) for key in books.missing), Decimal(0))
     return {
-        "by_bill_usd": {bill: money(total) for bill, total in sorted(final.items())},
-        "total_usd": money(sum(final.values(), Decimal(0))),
+        "by_bill_usd": {bill: money(total) for bill, total in sorted(bills.items())},
+        "total_usd": money(sum(bills.values(), Decimal(0))),
         "by_project": {
-            project: {"requests": row["requests"], "usd": money(Decimal(str(row["usd"])))}
-            for project, row in sorted(projects.items())
+            project: {"requests": requests[project], "usd": money(total)}
+            for project, total in sorted(projects.items())
         },
         "restated_usd": {"first": money(before), "final": money(after)},
         "restated_requests": sum(gap.requests for gap in books.missing.values()),
