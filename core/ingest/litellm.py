@@ -28,6 +28,8 @@ from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "litellm"
+LONGEST_CELL = 64 * 1024 * 1024
+"""Characters: tables that store prompts have cells far beyond the csv module's 128 KiB."""
 
 _CONTENT = (
     "messages",
@@ -87,7 +89,11 @@ def _rows(content: bytes) -> Iterator[dict[str, Any] | str]:
         yield f"The file is not UTF-8: {error}; export it again."
         return
     if text.lstrip()[:1] not in ("[", "{"):
-        yield from csv.DictReader(io.StringIO(text, newline=""))
+        csv.field_size_limit(LONGEST_CELL)
+        try:
+            yield from csv.DictReader(io.StringIO(text, newline=""))
+        except csv.Error as error:
+            yield f"The file is no CSV from here on: {error}; export the table again."
         return
     try:
         parsed = json.loads(text, parse_float=Decimal)

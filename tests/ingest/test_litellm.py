@@ -126,6 +126,14 @@ def test_json_lines_csv_and_a_wrapped_answer_hold_the_same_rows() -> None:
         assert read(content).frames["cost_lines"].equals(expected)
 
 
+def test_a_table_that_stores_long_prompts_is_read() -> None:
+    table = io.StringIO()
+    writer = csv.DictWriter(table, ["request_id", *(name for name in ROW if name != "request_id")])
+    writer.writeheader()
+    writer.writerow(ROW | {"messages": "word " * 50_000})
+    assert read(table.getvalue()).frames["cost_lines"].equals(lines(ROW))
+
+
 def test_an_id_that_litellm_made_up_is_not_a_response_id() -> None:
     """Anthropic answers with msg_...; LiteLLM writes chatcmpl-<uuid>. OpenAI's own ids are passed on."""
     invented = "chatcmpl-dbaeeb79-8e4b-4a0c-ad07-f43ef546d5aa"
