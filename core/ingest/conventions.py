@@ -11,23 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from core.ingest.values import (
-    boolean,
-    count,
-    finish_reasons,
-    hash16,
-    http_status,
-    instant_ns,
-    milliseconds_ns,
-    provider,
-    response_tier,
-    seconds_ns,
-    small_count,
-    text,
-    url_host,
-    url_path,
-    usd,
-)
+from core.ingest import values
+from core.ingest.values import count, text
 
 Read = Callable[[Any], Any]
 
@@ -49,7 +34,7 @@ TABLE = (
     Column("gen_ai_operation_name", text, ("gen_ai.operation.name",)),
     Column(
         "gen_ai_provider_name",
-        provider,
+        values.provider,
         ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"),
     ),
     Column(
@@ -70,7 +55,6 @@ TABLE = (
         text,
         (
             "gen_ai.response.model",
-            "llm.response.model",
             "llm.response.model_name",
             "ai.response.model",
             "output.value:model",
@@ -93,12 +77,11 @@ TABLE = (
             _HEADER + "x-request-id",
             _HEADER + "request-id",
             _HEADER + "x-amzn-requestid",
-            _HEADER + "x-client-request-id",
         ),
     ),
     Column(
         "gen_ai_request_stream",
-        boolean,
+        values.boolean,
         (
             "gen_ai.request.stream",
             "gen_ai.is_streaming",
@@ -108,7 +91,7 @@ TABLE = (
     ),
     Column(
         "gen_ai_response_finish_reasons",
-        finish_reasons,
+        values.finish_reasons,
         (
             "gen_ai.response.finish_reasons",
             "llm.response.finish_reason",
@@ -119,11 +102,10 @@ TABLE = (
     ),
     Column(
         "gen_ai_response_time_to_first_chunk_ns",
-        seconds_ns,
+        values.seconds_ns,
         (
             "gen_ai.response.time_to_first_chunk",
-            "gen_ai.server.time_to_first_token",
-            ("ai.response.msToFirstChunk", milliseconds_ns),
+            ("ai.response.msToFirstChunk", values.milliseconds_ns),
         ),
     ),
     Column(
@@ -198,7 +180,7 @@ TABLE = (
     ),
     Column(
         "service_tier",
-        response_tier,
+        values.response_tier,
         (
             "openai.response.service_tier",
             "gen_ai.openai.response.service_tier",
@@ -221,7 +203,7 @@ TABLE = (
     ),
     Column(
         "reported_cost_usd",
-        usd,
+        values.usd,
         ("operation.cost", "llm.cost.total", "gen_ai.usage.cost", "langfuse.cost:total"),
     ),
     Column(
@@ -234,12 +216,12 @@ TABLE = (
             "traceloop.association.properties.session_id",
             "traceloop.association.properties.thread_id",
             "ai.telemetry.metadata.sessionId",
-            "conversation.id",
+            "metadata:thread_id",
         ),
     ),
     Column(
         "enduser_hash",
-        hash16,
+        values.hash16,
         (
             "enduser.id",
             "user.id",
@@ -250,6 +232,7 @@ TABLE = (
             "traceloop.association.properties.user_id",
             "ai.telemetry.metadata.userId",
             "llm.invocation_parameters:user",
+            "metadata:user_id",
         ),
     ),
     Column("gen_ai_agent_name", text, ("gen_ai.agent.name", "agent.name", "agent_name", "graph.node.id")),
@@ -259,10 +242,10 @@ TABLE = (
         ("gen_ai.workflow.name", "traceloop.workflow.name", "langfuse.trace.name"),
     ),
     Column("gen_ai_tool_name", text, ("gen_ai.tool.name", "ai.toolCall.name", "tool.name")),
-    Column("gen_ai_tool_call_id", text, ("gen_ai.tool.call.id", "ai.toolCall.id", "tool_call.id")),
+    Column("gen_ai_tool_call_id", text, ("gen_ai.tool.call.id", "ai.toolCall.id")),
     Column(
         "arguments_hash",
-        hash16,
+        values.hash16,
         (
             "gen_ai.tool.call.arguments",
             "ai.toolCall.args",
@@ -276,35 +259,32 @@ TABLE = (
             "langfuse.observation.input",
         ),
     ),
-    Column("max_retries_setting", count, ("ai.settings.maxRetries", "gen_ai.request.max_retries")),
+    Column("max_retries_setting", count, ("ai.settings.maxRetries",)),
     Column(
         "server_address",
         text,
         (
             "server.address",
             "net.peer.name",
-            ("url.full", url_host),
-            ("http.url", url_host),
-            ("gen_ai.openai.api_base", url_host),
+            ("url.full", values.url_host),
+            ("http.url", values.url_host),
+            ("gen_ai.openai.api_base", values.url_host),
         ),
     ),
-    Column("url_path", url_path, ("url.path", "url.full", "http.url", "http.target")),
+    Column("url_path", values.url_path, ("url.path", "url.full", "http.url", "http.target")),
     Column("http_request_method", text, ("http.request.method", "http.method")),
-    Column("http_response_status_code", http_status, ("http.response.status_code", "http.status_code")),
+    Column(
+        "http_response_status_code", values.http_status, ("http.response.status_code", "http.status_code")
+    ),
     Column(
         "http_request_resend_count",
-        small_count,
-        (
-            "http.request.resend_count",
-            "http.request.header.x-stainless-retry-count",
-            "http.resend_count",
-            "http.retry_count",
-        ),
+        values.small_count,
+        ("http.request.resend_count", "http.request.header.x-stainless-retry-count"),
     ),
     Column(
         "retry_after_ns",
-        seconds_ns,
-        ((_HEADER + "retry-after-ms", milliseconds_ns), _HEADER + "retry-after"),
+        values.seconds_ns,
+        ((_HEADER + "retry-after-ms", values.milliseconds_ns), _HEADER + "retry-after"),
     ),
     Column("mcp_method_name", text, ("mcp.method.name",)),
     Column("error_type", text, ("error.type",)),
@@ -315,5 +295,5 @@ TABLE = (
     Column("_request_type", text, ("llm.request.type",)),
     Column("_ai_operation", text, ("ai.operationId",)),
     Column("_langfuse_type", text, ("langfuse.observation.type",)),
-    Column("_first_chunk_at_ns", instant_ns, ("langfuse.observation.completion_start_time",)),
+    Column("_first_chunk_at_ns", values.instant_ns, ("langfuse.observation.completion_start_time",)),
 )

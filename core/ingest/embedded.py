@@ -15,6 +15,9 @@ import orjson
 LONGEST_JSON = 1_000_000
 """Characters of a JSON text that are still parsed for an id."""
 
+SHORT_TEXT = 100
+"""Characters of a metadata text that is a label rather than prose."""
+
 
 def _object(value: Any) -> dict[str, Any]:
     """The JSON object in a text, or an empty one: prose in these attributes is common and no error."""
@@ -126,8 +129,20 @@ def model_parameters(value: Any) -> dict[str, Any]:
     }
 
 
+def metadata(value: Any) -> dict[str, Any]:
+    """OpenInference metadata: the user and LangGraph's thread; other short scalars under metadata.<name>."""
+    found: dict[str, Any] = {}
+    for name, item in _object(value).items():
+        if name in ("user_id", "thread_id"):
+            found[f"metadata:{name}"] = item
+        elif isinstance(item, int | float) or (isinstance(item, str) and len(item) <= SHORT_TEXT):
+            found[f"metadata.{name}"] = item
+    return found
+
+
 EMBEDDED: dict[str, Callable[[Any], dict[str, Any]]] = {
     "output.value": model_answer,
+    "metadata": metadata,
     "llm.invocation_parameters": invocation_parameters,
     "embedding.invocation_parameters": embedding_parameters,
     "langfuse.observation.usage_details": langfuse_usage,

@@ -89,18 +89,18 @@ def class_of_text(message: str) -> str | None:
     return next((name for pattern, name in _BY_TEXT if pattern.search(message)), None)
 
 
-def error_class_of(error_type: str | None, http_status: int | None, message: str, role: str) -> str:
-    """Class of a failed span: quota by text, then the exception's name, the HTTP status, the message.
+def error_class_of(error_type: str | None, http_status: int | None, by_text: str | None, role: str) -> str:
+    """Class of a failed span: quota by text, then the exception's name, the HTTP status, the text.
 
-    The name goes before the status because Anthropic reports a stream's `overloaded_error` with HTTP 200.
-    A generic server class gives way to a finer one in the status (InternalServerError with 503 or 529).
+    `by_text` is class_of_text of its message. The name goes before the status because Anthropic reports a
+    stream's `overloaded_error` with HTTP 200. A generic server class gives way to a finer one in the status
+    (InternalServerError with 503 or 529, which both count as overloaded: providers use either).
     """
     named = error_type or ""
     by_status = _of_status(int(named) if named.isdigit() and len(named) == 3 else http_status)
     by_type = None
     if named and not named.isdigit():
         by_type = next((name for pattern, name in _BY_TYPE if pattern.search(named)), None)
-    by_text = class_of_text(message)
     if by_text == "quota" and (by_type or by_status) in (None, "rate_limit", "quota", "bad_request"):
         return "quota"
     if by_type == "server":

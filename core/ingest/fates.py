@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from core.ingest.conventions import TABLE, Read
 from core.ingest.embedded import EMBEDDED
-from core.ingest.privacy import is_content, is_secret
+from core.ingest.privacy import is_content, is_person, is_secret
 from core.ingest.values import hash16, url_host, url_path
 
 COLUMNS = tuple(column.name for column in TABLE)
@@ -58,5 +58,6 @@ def fate_of(key: str, capture_content: bool) -> Fate:
     targets = TARGETS.get(name, ())
     content = is_content(key)
     keep = capture_content if content else not targets or key in _DECIDING
+    keep = keep and not is_person(key)
     flattened = content and key.startswith(_FLATTENED_INPUT)
     return Fate(targets, EMBEDDED.get(key), keep, flattened)

@@ -246,4 +246,5 @@ def _error(span: WireSpan, cells: list[Any], role: str, kind: str) -> tuple[str 
         word = span.status_message.partition(":")[0]
         cells[_ERROR] = word if word.isidentifier() else None
     message = message.partition("Traceback (most recent")[0].strip()
-    return class_of_text(message), error_class_of(cells[_ERROR], http_status, message, role)
+    by_text = class_of_text(message)
+    return by_text, error_class_of(cells[_ERROR], http_status, by_text, role)

@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from core.ingest.conventions import Read
-from core.ingest.fates import COLUMNS, KEYS, NO_RANK, PRIVATE_READS, SLOTS, Fate, fate_of
+from core.ingest.fates import COLUMNS, KEYS, NO_RANK, PRIVATE_READS, SLOTS, Fate, Target, fate_of
 from core.ingest.options import ReadOptions
 from core.ingest.otlp_settle import HEAD, Source, settled, source_of
 from core.ingest.otlp_wire import Attributes, Malformed, WireGroup, WireSpan
@@ -133,10 +132,13 @@ def mapped(attributes: Attributes, capture: bool) -> tuple[list[Any], dict[str, 
             fate = _remember(key, fates, capture)
         targets, take_apart, keep, flat = fate
         for slot, rank, read in targets:
-            if rank < ranks[slot]:
-                _fill(cells, ranks, slot, rank, read, key, value, rest)
-            elif cells[slot] != read(value) and read not in PRIVATE_READS:
-                rest[key] = value
+            if cells[slot] is None:
+                taken = read(value)
+                if taken is not None:
+                    cells[slot] = taken
+                    ranks[slot] = rank
+                    continue
+            _contend(cells, ranks, (slot, rank, read), key, value, rest)
         if keep:
             rest[key] = kept(value, capture)
         if take_apart is not None:
@@ -144,49 +146,40 @@ def mapped(attributes: Attributes, capture: bool) -> tuple[list[Any], dict[str, 
         if flat:
             flattened.append((key, value))
     if apart:
-        _add_parts(cells, ranks, apart, rest, fates, capture)
+        _add_parts(cells, ranks, apart, rest, capture)
     if flattened and cells[_ARGUMENTS] is None:
         cells[_ARGUMENTS] = hash16(sorted(flattened, key=lambda pair: pair[0]))
     return cells, rest
 
 
-def _fill(
-    cells: list[Any],
-    ranks: list[int],
-    slot: int,
-    rank: int,
-    read: Read,
-    key: str,
-    value: Any,
-    rest: dict[str, Any],
+def _contend(
+    cells: list[Any], ranks: list[int], target: Target, key: str, value: Any, rest: dict[str, Any]
 ) -> None:
-    """Put a value in its column unless it cannot be read; what it displaces stays when it says otherwise."""
+    """A value that cannot be read, or a second key for a column: the better rank wins, a contradiction stays."""
+    slot, rank, read = target
     taken = read(value)
+    held = cells[slot]
     if taken is None:
         if value not in (None, "", [], {}) and read not in PRIVATE_READS:
             rest[key] = value
-        return
-    displaced = cells[slot]
-    if displaced is not None and displaced != taken and read not in PRIVATE_READS:
-        rest[KEYS[slot][ranks[slot]]] = displaced
-    cells[slot] = taken
-    ranks[slot] = rank
+    elif rank < ranks[slot]:
+        if held is not None and held != taken and read not in PRIVATE_READS:
+            rest[KEYS[slot][ranks[slot]]] = held
+        cells[slot] = taken
+        ranks[slot] = rank
+    elif held != taken and read not in PRIVATE_READS:
+        rest[key] = value
 
 
 def _add_parts(
-    cells: list[Any],
-    ranks: list[int],
-    apart: dict[str, Any],
-    rest: dict[str, Any],
-    fates: dict[str, Fate],
-    capture: bool,
+    cells: list[Any], ranks: list[int], apart: dict[str, Any], rest: dict[str, Any], capture: bool
 ) -> None:
     """Fields of embedded JSON: into their columns, or kept under their own name."""
+    fates = _fates[capture]
     for key, value in apart.items():
         fate = fates.get(key) or _remember(key, fates, capture)
-        for slot, rank, read in fate.targets:
-            if rank < ranks[slot]:
-                _fill(cells, ranks, slot, rank, read, key, value, rest)
+        for target in fate.targets:
+            _contend(cells, ranks, target, key, value, rest)
         if fate.keep:
             rest[key] = kept(value, capture)
 

@@ -114,8 +114,15 @@ def proto_value(value: Any) -> Any:
 
 
 def proto_attributes(pairs: Any) -> Attributes:
-    """A repeated KeyValue as a dict; a repeated key keeps its last value."""
-    return {pair.key: proto_value(pair.value) for pair in pairs}
+    """A repeated KeyValue as a dict; a repeated key keeps its last value.
+
+    Most values are texts: a text that is not empty needs no question which kind of value it is.
+    """
+    found: Attributes = {}
+    for pair in pairs:
+        value = pair.value
+        found[pair.key] = value.string_value or proto_value(value)
+    return found
 
 
 def integer(value: Any) -> int:

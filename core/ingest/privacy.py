@@ -33,8 +33,7 @@ _CONTENT = """
     llm.invocation_parameters embedding.invocation_parameters
     exception.message exception.stacktrace error.message error.stack otel.status_description
     db.statement db.query.text db.query.parameter http.request.body http.response.body url.query
-    user.email user.name user.full_name enduser.role enduser.scope client.address http.client_ip
-    client.socket.address net.sock.peer.addr input output prompt completion query.text
+    client.address http.client_ip client.socket.address net.sock.peer.addr metadata input output prompt completion query.text
 """
 CONTENT_KEYS = frozenset(_CONTENT.split())
 
@@ -75,6 +74,12 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 
+_PERSON = re.compile(
+    r"(^|[._-])(e?mail(_address)?|phone(_number)?|user[._-]?(id|name|email|full_name)|ip_address)$"
+    r"|^enduser\.|^gen_ai\.user$|^llm\.user$",
+    re.IGNORECASE,
+)
+
 _SAFE_HEADER = re.compile(
     r"^http\.(request|response)\.header\.(x[-_](stainless|ratelimit|envoy|amzn)[-_][a-z0-9_-]+"
     r"|(x[-_])?(request|client[-_]request|amzn[-_]requestid|correlation)[-_]id|cf[-_]ray|traceparent"
@@ -91,8 +96,13 @@ def is_secret(key: str) -> bool:
     return _SECRET.search(key) is not None
 
 
+def is_person(key: str) -> bool:
+    """Names a person: never kept, not even with content; the user's id survives as enduser_hash."""
+    return _PERSON.search(key) is not None
+
+
 def is_content(key: str) -> bool:
-    """Written by a person or a model, or naming a person: dropped unless capture_content."""
+    """Written by a person or a model: dropped unless capture_content."""
     if key in CONTENT_KEYS:
         return True
     return key.startswith(CONTENT_PREFIXES) and key not in CONTENT_EXCEPTIONS
@@ -116,5 +126,5 @@ def kept_attributes(attributes: dict[str, Any], capture_content: bool) -> dict[s
     return {
         key: kept(value, capture_content)
         for key, value in attributes.items()
-        if not is_secret(key) and (capture_content or not is_content(key))
+        if not is_secret(key) and not is_person(key) and (capture_content or not is_content(key))
     }
