@@ -67,7 +67,7 @@ class Costing:
         override = self._book.overrides.tool(member.tool_name or "", line.started_at_ns // DAY_NS)
         if override is not None:
             return Cost(override.per_call_usd, "override", "yes")
-        return self._reported(member, line, bills, "no_tool_price")
+        return self._reported(member, line, "no", "no_tool_price")
 
     @staticmethod
     def _reported(member: Span, line: Line, bills: str, otherwise: str) -> Cost:

@@ -135,7 +135,8 @@ def _call_row(trace: Trace, call: Call) -> Row:
     duration_ns = max(0, span.ended_at_ns - first.started_at_ns)
     last_sends = call.sends[-1] if call.sends else ()
     last_start = last_sends[-1].started_at_ns if last_sends else span.started_at_ns
-    known = call.attempts is not None and (call.attempts == 1 or bool(last_sends) or len(call.members) > 1)
+    timed = bool(last_sends) or len(call.members) > 1
+    waiting_ns = 0 if call.attempts == 1 else max(0, last_start - first.started_at_ns) if timed else None
     return (
         span.trace_id,
         span.span_id,
@@ -156,7 +157,7 @@ def _call_row(trace: Trace, call: Call) -> Row:
         call.failed_attempts,
         call.grade,
         call.evidence,
-        max(0, last_start - first.started_at_ns) if known else None,
+        None if call.attempts is None else waiting_ns,
         span.response_id,
         span.provider_request_id or (last_sends[-1].provider_request_id if last_sends else None),
         trace.orphaned(first),
