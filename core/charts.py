@@ -6,6 +6,7 @@ some HTML in text, and names come from telemetry). Loss is a colour and a patter
 
 from __future__ import annotations
 
+import datetime as dt
 import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -161,8 +162,21 @@ def lines(
     _draw_marks(figure, marks)
     figure.update_layout(hovermode="x unified", showlegend=len(drawn) > 1)
     figure.update_yaxes(rangemode="tozero", nticks=5, **ticks(unit))
-    figure.update_xaxes(showgrid=False, nticks=7)
+    figure.update_xaxes(showgrid=False, **_days_axis([x for line in drawn for x in line.x]))
     return finish(figure, "lines", unit, ("line", "at", "value", "low", "high"), rows)
+
+
+def _days_axis(places: Sequence[At]) -> dict[str, Any]:
+    """A handful of days gets a tick a day: left alone, plotly.js labels one day with its milliseconds."""
+    days = {place for place in places if isinstance(place, dt.date) and not isinstance(place, dt.datetime)}
+    if not days or len(days) < len(set(places)) or max(days) - min(days) > dt.timedelta(days=6):
+        return {"nticks": 7}
+    room = dt.timedelta(days=1)
+    return {
+        "dtick": 86_400_000,
+        "tickformat": "%d %b",
+        "range": [str(min(days) - room), str(max(days) + room)],
+    }
 
 
 def _with_interval(value: float | None, low: float | None, high: float | None, unit: str) -> str:

@@ -17,6 +17,7 @@ import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
 from polars import selectors
+from streamlit.delta_generator import DeltaGenerator
 
 from core import links, view
 from core.amounts import count, number
@@ -76,15 +77,15 @@ def scope_controls() -> None:
 
 def _pinned(newest: int) -> tuple[int | None, str]:
     """The version this session is pinned to. Page switches drop hand-made parameters, so it is mirrored back."""
-    given = st.query_params.get(links.AS_OF) or st.session_state.get(_PIN)
+    mirrored = st.session_state.get(_PIN)
+    given = st.query_params.get(links.AS_OF, str(mirrored) if mirrored else None)
     pinned, complaint = links.read_as_of(given, newest)
+    st.session_state[_PIN] = pinned
     if pinned is None:
         _unpin()
-        return None, complaint
-    st.session_state[_PIN] = str(pinned)
-    if st.query_params.get(links.AS_OF) != str(pinned):
+    elif st.query_params.get(links.AS_OF) != str(pinned):
         st.query_params[links.AS_OF] = str(pinned)
-    return pinned, ""
+    return pinned, complaint
 
 
 def _unpin() -> None:
@@ -95,21 +96,24 @@ def _unpin() -> None:
 
 def scope(audit: ModuleType | None = None) -> Scope:
     """The scope in force; outside the frame (a page run alone) the defaults."""
-    as_of = int(st.session_state.get(_PIN) or get_store().version())
+    as_of = st.session_state.get(_PIN) or get_store().version()
     return view.scope_of({str(key): value for key, value in st.session_state.items()}, ask, as_of, audit)
 
 
-def header(title: str, question: str) -> None:
-    """Title, question, demo badge, and what the link asked for and could not get."""
-    with st.container(gap=None):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.title(title, anchor=False, width="content")
-            if ask(STATE)["demo_imports"][0]:
-                st.badge("Demo data", color="violet")
-        st.caption(question)
+def header(title: str, question: str) -> DeltaGenerator:
+    """Title, question, demo badge, what the link could not get; returns the place at the right for Share."""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        with st.container(gap=None, width="content"):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.title(title, anchor=False, width="content")
+                if ask(STATE)["demo_imports"][0]:
+                    st.badge("Demo data", color="violet")
+            st.caption(question)
+        slot = st.container(width="content")
     noted = st.session_state.get(_NOTES)
     for complaint in noted[1] if noted and noted[0] == scope() else ():
         note("Link", complaint)
+    return slot
 
 
 def note(label: str, text: str) -> None:
@@ -124,18 +128,17 @@ def link(within: Scope, audit: ModuleType | None = None, trace: str | None = Non
     return links.share_link(st.context.url or "http://localhost:8501/", within, view.name_of(audit), trace)
 
 
-def share_button(within: Scope, audit: ModuleType | None = None, trace: str | None = None) -> None:
+def share(slot: Any, within: Scope, audit: ModuleType | None = None, trace: str | None = None) -> None:
     """The popover with the link that shows these numbers again, whatever arrives later."""
-    with st.popover("Share"):
+    with slot.popover("Share"):
         st.caption("Opens this view with the same period, filters, settings and data version.")
         st.code(link(within, audit, trace), language=None, wrap_lines=True)
 
 
 def show(audit: ModuleType) -> None:
     """A page for an audit. One argument, for ever: a page that differs calls the pieces."""
-    header(audit.TITLE, view.question_of(audit))
-    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    with bar:
+    slot = header(audit.TITLE, view.question_of(audit))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         choices(audit)
     within = scope(audit)
     measure, finding, drawn = answer(audit, within)
@@ -144,8 +147,7 @@ def show(audit: ModuleType) -> None:
     figures(audit, drawn, finding, within)
     trace = evidence(audit, within) if hasattr(audit, "evidence") else None
     method(audit, measure, finding)
-    with bar:
-        share_button(within, audit, trace)
+    share(slot, within, audit, trace)
     footer(within, audit)
 
 
@@ -155,7 +157,9 @@ def choices(audit: ModuleType) -> None:
         key, index = one.key(view.name_of(audit)), one.options.index(one.default)
         if complaint := links.check_choice(one, st.query_params.get_all(key)):
             note("Link", complaint)
-        st.selectbox(one.label, one.options, index, key=key, help=one.help or None, width=220, **_BOUND)
+        st.selectbox(
+            one.label, one.options, index, view.option_text, key, one.help or None, width=220, **_BOUND
+        )
     st.selectbox("Pictures as", ("PNG", "SVG"), key=_PICTURE, width=120, **_BOUND)
 
 
@@ -165,7 +169,7 @@ def verdict(finding: Finding) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(finding.status, color=view.STATUS_COLOURS[finding.status])
             st.text(finding.sentence)
-        with st.grid(4, min_column_width=200, gap="small"):
+        with st.grid(4, min_column_width=150, gap="small"):
             pair(finding)
         if finding.missing:
             st.text(f"Missing: {finding.missing}")
@@ -173,11 +177,11 @@ def verdict(finding: Finding) -> None:
 
 def pair(finding: Finding) -> None:
     """Reported, supported, gap with interval and n: four cells of the caller's grid."""
-    st.metric("Reported", finding.reported)
-    st.metric("Supported", finding.supported)
-    gap = number(finding.gap, finding.unit)
-    st.metric("Gap", gap, view.bounds(finding), delta_color="off", delta_arrow="off")
-    st.metric("n", count(finding.n))
+    gap = number(finding.gap, finding.unit), view.bounds(finding)
+    told = [view.head_and_tail(text) for text in (finding.reported, finding.supported)]
+    cells = zip(("Reported", "Supported", "Gap", "n"), [*told, gap, (count(finding.n), None)], strict=True)
+    for label, (value, more) in cells:
+        st.metric(label, value, more, delta_color="off", delta_arrow="off")
 
 
 def needs(found: Sequence[Have]) -> None:
@@ -191,10 +195,13 @@ def needs(found: Sequence[Have]) -> None:
 def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
     """A frame with its units; with a key, one row can be selected and is returned. Never Markdown."""
     formats = view.number_formats(rows.columns)
-    forms = {name: st.column_config.NumberColumn(format=form) for name, form in formats.items()}
-    shown = rows.with_columns(selectors.decimal().cast(pl.Float64))
+    forms: dict[str, Any] = {
+        name: st.column_config.NumberColumn(format=form) for name, form in formats.items()
+    }
+    shown = rows.select(view.ids_last(rows.columns)).with_columns(selectors.decimal().cast(pl.Float64))
+    forms |= {name: st.column_config.DateColumn() for name in shown.select(selectors.date()).columns}
     look: dict[str, Any] = {"hide_index": True, "column_config": forms, "placeholder": "", "alt": name}
-    look["height"] = min(36 * (shown.height + 1) + 2, 380)
+    look["height"] = min(35 * (shown.height + 1) + 3, 383)
     if key is None:
         st.dataframe(shown, **look)
         return []
@@ -204,9 +211,7 @@ def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
 
 def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
     """Bordered cards, two a row; the last one alone takes the whole width."""
-    named = list(drawn.items())
-    for at in range(0, len(named), 2):
-        row = named[at : at + 2]
+    for row in view.in_pairs(list(drawn.items())):
         for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
             with column, st.container(border=True, height="stretch", gap="small"):
                 card(audit, name, figure, finding, within)
@@ -221,8 +226,6 @@ def card(audit: ModuleType, name: str, figure: go.Figure, finding: Finding, with
             for made in view.downloads(audit, name, figure, finding, within, link(within, audit)):
                 download(made, f"{key}_{made.label}")
             st.caption("PNG or SVG: the camera on the chart.")
-    if caption := getattr(audit, "CAPTIONS", {}).get(name):
-        st.caption(caption)
     draw(figure, key, alt_text(view.titled(name), figure))
 
 
@@ -234,21 +237,19 @@ def download(made: view.Download, key: str) -> None:
 def draw(figure: go.Figure, key: str, alt: str) -> None:
     """The figure in the reader's theme; its menu saves the picture in the browser."""
     config = view.picture_config(key, st.session_state.get(_PICTURE) or "PNG")
-    dark = st.context.theme.type == "dark"
-    st.plotly_chart(themed(figure, dark), theme=None, config=config, key=key, alt=alt)
+    shown = themed(figure, st.context.theme.type == "dark")
+    st.plotly_chart(shown, theme=None, config=config, key=key, alt=alt)
 
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:
     """The rows behind the verdict, and the run that is open: selected here or named by the link."""
     rows = audit.evidence(ask, within)
     with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown("**The rows behind it**", width="content")
-            download(
-                view.rows_download(f"trueup_{view.name_of(audit)}_rows_v{within.as_of}", rows), "rows_csv"
-            )
+        st.markdown("**The rows behind it**")
         st.caption("Select a row to open its run." if rows.height else "No rows in this scope.")
-        picked = table(rows, "Rows behind the verdict", f"{view.name_of(audit)}_rows") if rows.height else []
+        key = f"{view.name_of(audit)}_rows"
+        picked = table(rows, "Rows behind the verdict", key) if rows.height else []
+        download(view.rows_download(f"trueup_{key}_v{within.as_of}", rows), "rows_csv")
     if picked:  # a selection cannot be bound: it is mirrored in a parameter of its own
         st.query_params[links.TRACE] = rows["trace_id"][picked[0]]
     trace, complaint = links.read_trace(st.query_params.get(links.TRACE))
@@ -270,17 +271,16 @@ def run(spans: pl.DataFrame, trace: str) -> None:
         figure = span_waterfall(span_rows(spans))
         st.caption(f"{count(spans.height)} spans; at most {MOST_SPANS} are drawn. Striped bars failed.")
         draw(figure, f"run_{trace}", alt_text("Spans of the run", figure))
-        table(spans, "Spans of the run")
+        table(view.run_table(spans), "Spans of the run")
 
 
 def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:
     """A table of the data page with its download, or a sentence that there is none."""
     with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{title}**", width="content")
-            download(view.rows_download(f"trueup_{name}", rows), f"{name}_csv")
+        st.markdown(f"**{title}**")
         if rows.height:
             table(rows, title)
+            download(view.rows_download(f"trueup_{name}", rows), f"{name}_csv")
         else:
             st.text(none)
 

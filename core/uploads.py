@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
 from core.amounts import count
-from core.ingest.files import FileProblem, read_path
+from core.ingest.files import FileProblem, read_upload
 from core.ingest.options import ReadOptions
 from core.ledger.store import Overloaded, Receipt, Store
 
@@ -17,24 +15,21 @@ from core.ledger.store import Overloaded, Receipt, Store
 class UploadReport(NamedTuple):
     """What became of one file."""
 
-    name: str
     sentence: str
     read: bool
     """False when the file could not be read to its end; what came before the bad part is kept."""
 
 
 def take(store: Store, stream: BinaryIO, name: str) -> UploadReport:
-    """Read one file in. Readers look at a file by name and may seek in it, so it is put on disk for the moment."""
+    """Read one file in, batch by batch; a file that cannot be read stops only itself."""
     shown = "".join(character for character in PurePath(name).name if character.isprintable()) or "file"
-    with tempfile.TemporaryDirectory(prefix="trueup-") as folder:
-        path = Path(folder) / shown[-120:].lstrip(".")
-        with path.open("wb") as target:
-            shutil.copyfileobj(stream, target)
-        try:
-            receipts = store.submit_many(read_path(path, ReadOptions()))
-        except (FileProblem, Overloaded) as problem:
-            return UploadReport(shown, f"{shown}: {problem}", False)
-    return UploadReport(shown, f"{shown}: {receipt_text(receipts)}", True)
+    try:
+        receipts = store.submit_many(read_upload(stream, shown, ReadOptions()))
+    except FileProblem as problem:  # its text begins with the file's name
+        return UploadReport(str(problem), False)
+    except Overloaded as problem:
+        return UploadReport(f"{shown}: {problem}", False)
+    return UploadReport(f"{shown}: {receipt_text(receipts)}", True)
 
 
 def receipt_text(receipts: Sequence[Receipt]) -> str:

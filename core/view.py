@@ -171,6 +171,39 @@ def number_formats(columns: Sequence[str]) -> dict[str, str]:
     return {column: form for column in columns for ending, form in units.items() if column.endswith(ending)}
 
 
+def ids_last(columns: Sequence[str]) -> list[str]:
+    """Column order for reading: what happened before which row it was."""
+    return sorted(columns, key=lambda column: column.endswith("_id") and column != "import_id")
+
+
+def run_table(spans: pl.DataFrame) -> pl.DataFrame:
+    """A run's spans with times a reader can compare: ms after the first span, and ms long."""
+    first_ns = pl.col("started_at_ns").min()
+    return spans.with_columns(
+        ((pl.col("started_at_ns") - first_ns) / 1e6).alias("started_at_ns"), pl.col("duration_ns") / 1e6
+    ).rename({"started_at_ns": "start_ms", "duration_ns": "duration_ms"})
+
+
+def head_and_tail(text: str) -> tuple[str, str | None]:
+    """A long amount cut where its unit begins, so that the number is never the part that is cut off.
+
+    >>> head_and_tail("$0.0153 per conversion"), head_and_tail("12.5%")
+    (('$0.0153', 'per conversion'), ('12.5%', None))
+    """
+    head, _, tail = text.partition(" ")
+    return (head, tail) if len(text) > 12 and tail else (text, None)
+
+
+def option_text(option: str) -> str:
+    """A setting's option as its menu shows it; an empty one lets the audit choose."""
+    return option or "automatic"
+
+
+def in_pairs(drawn: list[tuple[str, go.Figure]]) -> list[list[tuple[str, go.Figure]]]:
+    """Figures two a row; the last one of an odd number has its row alone."""
+    return [drawn[at : at + 2] for at in range(0, len(drawn), 2)]
+
+
 def titled(name: str) -> str:
     """An export name as a heading."""
     return name.replace("_", " ").capitalize()

@@ -8,7 +8,7 @@ from core.coverage import have
 from core.recipes import recipes
 
 within, audits = ui.scope(), every_audit()
-ui.header("Overview", "What is reported beside what the evidence supports, one row an audit.")
+slot = ui.header("Overview", "What is reported beside what the evidence supports, one row an audit.")
 
 if not within.as_of:
     ui.note("Empty", "The ledger holds no data yet, so no audit can tell anything. Send the first trace:")
@@ -17,16 +17,11 @@ if not within.as_of:
         st.code(recipe.text, language=recipe.language)
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    sections = sorted({audit.SECTION for audit in audits})
-    wanted = st.multiselect(
-        "Sections", sections, key="section", bind="query-params", placeholder="All", width=320
-    )
-    ui.share_button(within)
+sections = sorted({audit.SECTION for audit in audits})
+wanted = st.multiselect("Sections", sections, key="section", bind="query-params", width=320) or sections
+ui.share(slot, within)
 
-judged = {
-    audit: ui.answer(audit, within).finding for audit in audits if audit.SECTION in (wanted or sections)
-}
+judged = {audit: ui.answer(audit, within).finding for audit in audits if audit.SECTION in wanted}
 st.caption(view.chance_text(list(judged.values())))
 for audit, finding in judged.items():
     with st.container(border=True, gap="small"):
@@ -35,7 +30,7 @@ for audit, finding in judged.items():
             st.page_link(view.page_of(audit), label=audit.TITLE)
             st.caption(view.newest_text(have(ui.ask, audit.NEEDS, within)))
         st.text(finding.sentence)
-        with st.grid(4, min_column_width=200, gap="small"):
+        with st.grid(4, min_column_width=150, gap="small"):
             ui.pair(finding)
         st.text(f"Missing: {finding.missing}" if finding.missing else "Nothing is missing.")
 ui.footer(within)

@@ -16,8 +16,9 @@ from core import ui, view  # noqa: E402
 from core.audits import every_audit  # noqa: E402
 
 # A page icon that is a file: Streamlit fetches its own icons' font from another machine for the favicon.
-st.set_page_config(page_title="Trueup", page_icon=str(PAGES / "static" / "icon.png"), layout="wide")
-st.logo(str(PAGES / "static" / "logo.svg"), size="large", icon_image=str(PAGES / "static" / "icon.png"))
+icon = str(PAGES / "static" / "icon.png")
+st.set_page_config(page_title="Trueup", page_icon=icon, layout="wide", initial_sidebar_state=300)
+st.logo(str(PAGES / "static" / "logo.svg"), size="large", icon_image=icon)
 
 menu = {
     "": [
