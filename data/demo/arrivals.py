@@ -47,7 +47,7 @@ def arrivals(rng: Random, days: int, number: int, count: int) -> list[tuple[int,
     """(start in ns, region, service) of the runs of day `number`, in order; the last two are positions."""
     midnight = day_start_ns(first_day(days)) + number * DAY_NS
     # Runs of the last day end with it, so that every billed request lies inside the billed period.
-    latest = DAY_NS - (600 * SECOND_NS if number == days - 1 else 1)
+    latest = DAY_NS - (3_000 * SECOND_NS if number == days - 1 else 1)
     out = []
     for _ in range(count):
         region = bisect_left(_REGION_STEPS, rng.random())

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from genai_prices import Usage, calc_price
 
-from data.demo.plan import DAY_NS, Model
+from data.demo.plan import DAY_NS, SECOND_NS, Model
 from data.demo.world import Call
 
 
@@ -66,9 +66,14 @@ def amounts(tokens: Tokens, prices: TokenPrices) -> tuple[Decimal, Decimal, Deci
     )
 
 
+BOOKING_NS = 20 * 60 * SECOND_NS
+"""Providers book a request some minutes after it was answered, so days of the bill and of the traces differ."""
+
+
 def billing_day(call: Call) -> int:
-    """Days since the epoch on which the provider books the call: when it answered."""
-    return call.sends[-1].end_ns // DAY_NS
+    """Days since the epoch on which the provider books the call; the delay is fixed by the request's id."""
+    last = call.sends[-1]
+    return (last.end_ns + int(last.request_id[:8], 16) * BOOKING_NS // 2**32) // DAY_NS
 
 
 def call_usd(call: Call) -> Decimal:
