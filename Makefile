@@ -18,14 +18,14 @@ check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not slow and not browser"
+	$(BIN)/pytest -q -m "not slow and not browser and not bench"
 
 run: setup  ## the dashboard on demo data, or on what the ledger holds
 	if [ "$(SIZE)" != empty ]; then $(BIN)/python -m core demo --if-empty --size $(SIZE); fi
 	exec $(BIN)/python -m core serve
 
 test: setup-dev browser  ## everything but the simulations
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -m "not slow and not bench"
 
 slow: setup-dev  ## the simulations: false alarms, power, large worlds
 	$(BIN)/pytest -m slow

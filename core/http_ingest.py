@@ -89,7 +89,13 @@ async def _store_otlp(process: Process, signal: Signal, request: Request, media_
         plain = gunzip(body, process.settings.body_limit) if gzipped else body
         return signal.decode(plain, media_type, options)
 
-    batch = await anyio.to_thread.run_sync(decode)
+    try:
+        batch = await anyio.to_thread.run_sync(decode)
+    except (BadCompression, BadRequest, BodyTooLarge):
+        raise
+    except Exception as error:  # a fault of ours, but met only by this body: sending it again cannot help
+        _log.exception("a %s body of %d bytes could not be decoded", signal.name, len(body))
+        raise BadRequest(f"The body could not be read: {type(error).__name__}.") from error
     future = store.submit_soon(batch)
     try:
         receipt = await asyncio.wrap_future(future)

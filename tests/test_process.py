@@ -82,7 +82,10 @@ def wait_until_ready(running: Running) -> None:
 
 
 def send(running: Running, calls: range) -> int:
-    body = otlp_bodies.protobuf(calls)
+    return send_body(running, otlp_bodies.protobuf(calls))
+
+
+def send_body(running: Running, body: bytes) -> int:
     return fetch(f"{running.address}/v1/traces", body, Content_Type="application/x-protobuf")[0]
 
 
