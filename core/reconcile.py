@@ -138,12 +138,44 @@ def settle_all(
     traced: Mapping[Key, Traced], billed: Mapping[Key, Billed], periods: Mapping[str, Period]
 ) -> dict[Key, Settlement]:
     """Settle every cell of the providers that have a bill; the order of rows cannot matter."""
-    keys = sorted({*traced, *billed})
-    return {
+    settled = {
         key: settle(traced.get(key), billed.get(key), key[2], periods[key[0]])
-        for key in keys
+        for key in sorted({*traced, *billed})
         if key[0] in periods
     }
+    for key in list(settled):
+        for days in (-1, 1):
+            beside = (key[0], key[1], key[2] + dt.timedelta(days=days))
+            if beside in settled:
+                settled[key], settled[beside] = _slipped(settled[key], settled[beside])
+    return settled
+
+
+def _slipped(over: Settlement, short: Settlement) -> tuple[Settlement, Settlement]:
+    """Requests that one day has too many of and its neighbour too few: billed on the other side of midnight.
+
+    They are cut-off on both days and cancel, with what the excess cost on one and, as far as it is there, the
+    missing tokens' value on the other.
+    """
+    n = min(over.hidden_requests, short.unbilled_requests)
+    if not n or over.untraced or short.unbilled:
+        return over, short
+    usd = _rounded(over.hidden * n / over.hidden_requests)
+    back = min(usd, max(-short.token, ZERO))
+    return (
+        over._replace(
+            hidden=over.hidden - usd,
+            cut_off=over.cut_off + usd,
+            hidden_requests=over.hidden_requests - n,
+            cut_off_requests=over.cut_off_requests + n,
+        ),
+        short._replace(
+            token=short.token + back,
+            cut_off=short.cut_off - back,
+            unbilled_requests=short.unbilled_requests - n,
+            cut_off_requests=short.cut_off_requests - n,
+        ),
+    )
 
 
 def total(settlements: Iterable[Settlement]) -> Settlement:

@@ -87,12 +87,16 @@ def read_bill(bills: pl.DataFrame, preferred: str = "") -> Bill:
     mapped = _with_models(usage)
     counted = bills.filter(~is_cost & pl.col("provider").is_in(list(sources)))
     return Bill(
-        cells=_cells(mapped, _with_models(counted)),
+        cells=_cells(mapped, _with_models(counted, mapped)),
         periods=_periods(costs),
         invoice=_total(costs, "billed_usd") if costs.height else None,
         adjustments=_adjustments(costs.filter(~is_usage), usage, mapped),
         sources=sources,
-        set_aside=(*_other_sources(bills, sources), *_other_currencies(bills.filter(~in_usd))),
+        set_aside=(
+            *_other_sources(bills, sources),
+            *_other_currencies(bills.filter(~in_usd)),
+            *_estimates(costs),
+        ),
     )
 
 
@@ -100,16 +104,41 @@ def _total(rows: pl.DataFrame, column: str) -> Decimal:
     return sum((value for value in rows[column].to_list() if value is not None), ZERO)
 
 
-def _with_models(usage: pl.DataFrame) -> pl.DataFrame:
+def _with_models(usage: pl.DataFrame, billed: pl.DataFrame | None = None) -> pl.DataFrame:
     """Usage of a known model, and tools. A provider that names no model at all is kept as one nameless model, as
-    are lines that carry a response id: those are settled call by call."""
+    are lines that carry a response id: those are settled call by call. `billed` decides for a usage export."""
     tool = pl.col("token_type").fill_null("") == "tool"
-    named = usage.filter(pl.col("model").is_not_null() & ~tool)["provider"].unique().to_list()
-    model = pl.when(tool).then(pl.lit("tool")).otherwise(pl.col("model").fill_null(""))
-    provider = pl.when(tool).then(pl.lit(TOOLS)).otherwise(pl.col("provider"))
+    named = (
+        usage.filter(pl.col("model").is_not_null() & ~tool)
+        if billed is None
+        else billed.filter(pl.col("model") != "")
+    )
+    nameless = ~pl.col("provider").is_in(named["provider"].unique().to_list())
     by_call = pl.col("with_id") == pl.col("lines")
-    keep = tool | by_call | pl.col("model").is_not_null() | ~pl.col("provider").is_in(named)
+    keep = tool | by_call | pl.col("model").is_not_null() | nameless
+    model = (
+        pl.when(tool)
+        .then(pl.lit("tool"))
+        .when(nameless)
+        .then(pl.lit(""))
+        .otherwise(pl.col("model").fill_null(""))
+    )
+    provider = pl.when(tool).then(pl.lit(TOOLS)).otherwise(pl.col("provider"))
     return usage.filter(keep).with_columns(provider=provider, model=model)
+
+
+def _estimates(costs: pl.DataFrame) -> list[str]:
+    """Sources that state no billed cost: their own estimate stands in for the invoice."""
+    rows = (
+        costs.filter(pl.col("without_invoice") > 0)
+        .select("provider", "source_format")
+        .unique()
+        .sort(pl.all())
+    )
+    return [
+        f"{row['source_format']} states no billed cost for {row['provider']}: its own estimate stands in"
+        for row in rows.rows(named=True)
+    ]
 
 
 def _periods(costs: pl.DataFrame) -> dict[str, Period]:
@@ -200,7 +229,7 @@ def _other_currencies(rows: pl.DataFrame) -> list[str]:
 
 def traced_cells(cells: pl.DataFrame, bill: Bill) -> dict[Key, Traced]:
     """The traced side under the names the bill uses; `cells` as in retry_ledger_sql.CELLS."""
-    nameless = {provider for provider, model, _ in bill.cells if model == ""}
+    nameless = {key[0] for key in bill.cells} - {key[0] for key in bill.cells if key[1]}
     gathered: dict[Key, Traced] = {}
     for row in cells.rows(named=True):
         tool = row["line_kind"] == "tool"

@@ -60,16 +60,16 @@ def settle_calls(
     matched: dict[dt.date, int] = defaultdict(int)
     differences = {"same_tokens": ZERO, "other_tokens": ZERO, "billed_only": ZERO}
     hidden_calls = 0
-    for row in rows:
+    for row in joins.filter(chosen).rows(named=True):
         differences[row["joined"]] += row["usage_usd"] - row["expected_usd"]
         if row["joined"] == "billed_only":
             hidden_calls += row["calls"]
         else:
             expected[row["day"]] -= row["expected_usd"]
             matched[row["day"]] += row["calls"]
-    days = sorted({*expected, *sure, *matched})
-    inside = [day for day in days if period.first <= day <= period.last]
-    outside = [day for day in days if day not in inside]
+    days = {*expected, *sure, *matched}
+    inside = {day for day in days if period.first <= day <= period.last}
+    outside = days - inside
     return Settlement(
         hidden=differences["billed_only"],
         unbilled=sum((expected[day] for day in inside), ZERO),

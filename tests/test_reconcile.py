@@ -87,6 +87,19 @@ def test_a_bill_without_tokens_and_requests_cannot_be_divided() -> None:
     assert settle(Traced(D(2), 4), Billed(D(3)), DAY, PERIOD) == Settlement(undivided=D(1))
 
 
+def test_a_call_billed_on_the_other_side_of_midnight_is_cut_off() -> None:
+    """11 and 9 billed, 10 and 10 traced at $0.10: one request slipped, nothing is hidden or unbilled."""
+    days = [DAY, DAY + dt.timedelta(days=1)]
+    traced = {("openai", "m", day): Traced(D("1.00"), 10, tokens={"input": 1_000}) for day in days}
+    costs = {days[0]: (11, 1_100, D("1.10")), days[1]: (9, 900, D("0.90"))}
+    billed = {
+        ("openai", "m", day): Billed(usd, requests, {"input": tokens}, {"input": usd})
+        for day, (requests, tokens, usd) in costs.items()
+    }
+    sums = total(settle_all(traced, billed, {"openai": PERIOD}).values())
+    assert sums == Settlement()
+
+
 MONEY = st.decimals(0, 10_000, places=12)
 COUNT = st.integers(0, 1_000)
 TOKENS = st.dictionaries(st.sampled_from(["input", "cache_read", "output"]), st.integers(0, 10**7))

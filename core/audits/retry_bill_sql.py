@@ -41,6 +41,7 @@ bill as (
     select
         *,
         coalesce(effective_cost, billed_cost) as usage_cost,
+        coalesce(billed_cost, effective_cost) as invoiced_cost,
         coalesce(lower(provider_name), '') as provider
     from imported
     where newest = 1
@@ -62,12 +63,13 @@ select
     coalesce(charge_class, '') as charge_class,
     coalesce(upper(billing_currency), '') as billing_currency,
     cast(count(*) as bigint) as lines,
-    cast(sum(case when response_id is not null then 1 else 0 end) as bigint) as with_id,
+    cast(sum(case when response_id is not null or status = 'failure' then 1 else 0 end) as bigint) as with_id,
+    cast(sum(case when billed_cost is null then 1 else 0 end) as bigint) as without_invoice,
     cast(sum(case when region_id is null then 1 else 0 end) as bigint) as without_region,
     cast(sum(tokens) as bigint) as tokens,
-    cast(sum(requests) as bigint) as requests,
+    cast(sum(case when coalesce(status, '') = 'failure' then 0 else requests end) as bigint) as requests,
     cast(sum(attempted_retries) as bigint) as attempted_retries,
-    cast(sum(billed_cost) as decimal(38, 12)) as billed_usd,
+    cast(sum(invoiced_cost) as decimal(38, 12)) as billed_usd,
     cast(sum(usage_cost) as decimal(38, 12)) as usage_usd
 from bill
 group by
@@ -75,7 +77,11 @@ group by
     coalesce(upper(billing_currency), '')
 """
 )
-"""The bill as of the version: the newest line of every key, per model, day and token type."""
+"""The bill as of the version: the newest line of every key, per model, day and token type.
+
+A gateway's log has no billed cost: its own estimate stands in, and `without_invoice` counts such lines. Failed
+calls in it cost nothing and are no billed requests.
+"""
 
 JOINS = (
     LINES
@@ -95,6 +101,7 @@ JOINS = (
         and charge_category = 'Usage' and charge_class is null
         and upper(billing_currency) = 'USD'
         and coalesce(token_type, '') <> 'tool'
+        and coalesce(status, '') <> 'failure'
     group by source_format, provider, response_id
 ),
 traced_calls as (

@@ -74,10 +74,7 @@ def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
         )
         for provider in by_call
     }
-    by_provider = {
-        provider: total(s for key, s in cell_settlements.items() if key[0] == provider)
-        for provider in sorted({key[0] for key in cell_settlements})
-    } | joined
+    by_provider = _by_provider(cell_settlements) | joined
     counted = _counted(billed, by_call)
     days = _days(traced, billed, cell_settlements, frames["joins"], bill, by_call, counted)
     unbilled = {key: cell for key, cell in traced.items() if key[0] not in bill.periods}
@@ -97,6 +94,13 @@ def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
         by_call=tuple(sorted(by_call)),
         gateway_retries=int(bills["attempted_retries"].fill_null(0).sum()),
     )
+
+
+def _by_provider(settled: dict[Key, Settlement]) -> dict[str, Settlement]:
+    return {
+        provider: total(cell for key, cell in settled.items() if key[0] == provider)
+        for provider in sorted({key[0] for key in settled})
+    }
 
 
 def _why_none(bills: pl.DataFrame, scope: Scope) -> str:

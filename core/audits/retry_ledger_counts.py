@@ -60,6 +60,11 @@ class Spend(NamedTuple):
         return self.by_bucket.get("converting", ZERO) + self.by_bucket.get("other_successful", ZERO)
 
     @property
+    def failed(self) -> int:
+        """Failed attempts, rescued or not."""
+        return self.attempts_by_bucket.get("rescued", 0) + self.attempts_by_bucket.get("unrescued", 0)
+
+    @property
     def wasted(self) -> Decimal:
         """Failed attempts, rescued or not; orphans are not in it, because nobody knows what they led to."""
         return self.by_bucket.get("rescued", ZERO) + self.by_bucket.get("unrescued", ZERO)

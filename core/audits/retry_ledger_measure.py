@@ -29,6 +29,7 @@ from core.audits.retry_ledger_counts import (
     with_bucket,
 )
 from core.reconcile import ZERO, Amount, billing_bridge, count_bridge, money_bridge
+from core.stats.proportions import clopper_pearson
 
 DEFAULT_LIMIT = "0.20"
 
@@ -125,7 +126,13 @@ def _gap(table: pl.DataFrame, spent: Spend, hidden: Decimal) -> Measure | None:
     if found is None or not spent.successful:
         return None
     shift = float(hidden / spent.successful) - 1
-    return Measure(found.value + shift, found.low + shift, found.high + shift, found.n, found.method)
+    high, method = found.high, found.method
+    if not spent.failed:
+        # No failure seen is not "none possible", and a bootstrap of equal clusters has no width.
+        bound = clopper_pearson(0, sum(spent.attempts_by_bucket.values())).high
+        high = max(high, 1 / (1 - bound))
+        method = "0 failed attempts: Clopper-Pearson bound of their share, at the mean price"
+    return Measure(found.value + shift, found.low + shift, high + shift, found.n, method)
 
 
 def _bridges(spent: Spend, ledger: Books) -> list[Amount]:

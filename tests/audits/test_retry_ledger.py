@@ -252,6 +252,14 @@ def test_all_four_statuses(store: Store, runs: int, failing: int, status: str) -
     assert finding.gap == pytest.approx(failing / runs)
 
 
+def test_no_failure_seen_still_has_an_upper_bound(store: Store) -> None:
+    """0 of 60 attempts failed: at most 5.96 % do (Clopper-Pearson), which cost 0.0596 / 0.9404 = 6.3 % more."""
+    send(store, **quiet_runs(60))
+    finding = retry_ledger.judge(measured(store))
+    assert (finding.gap, finding.low) == (0.0, 0.0)
+    assert finding.high == pytest.approx(0.0634, abs=5e-4)
+
+
 def test_the_limit_comes_from_the_page(store: Store) -> None:
     send(store, **quiet_runs(400, failing=20))
     assert (
