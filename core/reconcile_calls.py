@@ -48,9 +48,7 @@ def settle_calls(
     A matched call whose token counts agree differs in price, one whose counts differ in tokens. A traced call
     without a billed one is unbilled, or cut off when its day is outside the bill's period.
     """
-    rows = joins.filter((pl.col("provider") == provider) & (pl.col("source_format") == source)).rows(
-        named=True
-    )
+    chosen = (pl.col("provider") == provider) & (pl.col("source_format") == source)
     expected: dict[dt.date, Decimal] = defaultdict(lambda: ZERO)
     sure: dict[dt.date, int] = defaultdict(int)
     for (of, _, day), cell in traced.items():

@@ -135,12 +135,38 @@ ATTEMPTS = (
     from lines
     group by trace_id, operation_id, attempt_number
 ),
-ordered as (
+repeated as (
     select
-        *,
-        lag(failed, 1, -1) over (partition by trace_id, operation_id order by attempt_number) as before,
-        lead(failed, 1, -1) over (partition by trace_id, operation_id order by attempt_number) as after
+        trace_id,
+        operation_id
     from tried
+    where attempt_number > 1
+    group by trace_id, operation_id
+),
+chained as (
+    select
+        tried.*,
+        lag(failed, 1, -1) over (
+            partition by tried.trace_id, tried.operation_id order by attempt_number
+        ) as before,
+        lead(failed, 1, -1) over (
+            partition by tried.trace_id, tried.operation_id order by attempt_number
+        ) as after
+    from tried
+    inner join repeated
+        on repeated.trace_id = tried.trace_id and repeated.operation_id = tried.operation_id
+),
+ordered as (
+    select * from chained
+    union all
+    select
+        tried.*,
+        -1 as before,
+        -1 as after
+    from tried
+    left join repeated
+        on repeated.trace_id = tried.trace_id and repeated.operation_id = tried.operation_id
+    where repeated.trace_id is null
 ),
 placed as (
     select
