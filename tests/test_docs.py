@@ -65,21 +65,23 @@ def test_every_audit_is_in_the_readme_table_and_nothing_else_is() -> None:
     table = text.split(AUDITS_BEGIN)[1].split(AUDITS_END)[0]
     for audit in every_audit():
         question = (audit.__doc__ or "").strip().splitlines()[0]
-        assert question in table, f"README.md: the question of {audit.__name__} is not in the table"
+        assert question in table, f"README.md: add a row for {audit.__name__} between the markers: {question}"
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert len(rows) - 2 == len(every_audit())  # a header and a rule
 
 
 def commands() -> list[str]:
-    """Every line of a shell block of the README and of docs/."""
+    """Every line of a code block, and every inline piece, of README and docs/ that begins with make or python -m core."""
     texts = [readme(), *(path.read_text(encoding="utf-8") for path in (ROOT / "docs").rglob("*.md"))]
-    blocks = [
-        block
-        for text in texts
-        for block in re.findall(r"```(?:sh|bash|shell)\n(.*?)```", text, flags=re.DOTALL)
+    found: list[str] = []
+    for text in texts:
+        for block in re.findall(r"^```[a-z]*\n(.*?)^```", text, flags=re.DOTALL | re.MULTILINE):
+            found += block.splitlines()
+        found += re.findall(r"`([^`\n]+)`", text)
+    lines = [line.strip().removeprefix("$ ") for line in found]
+    return [
+        line for line in lines if re.match(r"make( |$)|python -m core ", line) and not line.endswith(" ...")
     ]
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.splitlines()]
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def test_make_targets_in_the_documents_exist() -> None:
@@ -96,8 +98,7 @@ def test_command_lines_in_the_documents_are_understood() -> None:
     for line in commands():
         words = shlex.split(line, comments=True)
         if words[1:3] == ["-m", "core"]:
-            arguments = [word for word in words[3:] if word != ">"]
-            _parser().parse_args(arguments[: words.index(">") - 3] if ">" in words else arguments)
+            _parser().parse_args(words[3:])
 
 
 def test_requirements_are_pinned_exactly() -> None:
