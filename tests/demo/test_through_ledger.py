@@ -2,78 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-from collections import Counter
-from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 
-import polars as pl
 import pytest
 
-from core.ingest import focus, litellm, openai_billing
-from core.ingest.options import ReadOptions
-from core.ingest.otlp import decode_logs, decode_traces
-from core.ledger.batch import Batch, Receipt
-from core.ledger.store import Store
 from data.demo.plan import SERVICES
-from tests.demo.conftest import World, make
-
-OPTIONS = ReadOptions(demo=True)
-BILLS = (openai_billing, litellm, focus)
-
-
-def batches(path: Path) -> Iterator[Batch]:
-    """What the readers make of one file."""
-    if path.suffix == ".pb":
-        yield decode_traces(path.read_bytes(), "application/x-protobuf", OPTIONS, path.name)
-    elif path.suffix == ".gz":
-        decode = decode_traces if path.name.startswith("traces") else decode_logs
-        for line in gzip.decompress(path.read_bytes()).splitlines():
-            yield decode(line, "application/json", OPTIONS, path.name)
-    else:
-        with path.open("rb") as stream:
-            head = stream.read(65_536)
-            stream.seek(0)
-            (reader,) = [module for module in BILLS if module.detect(head, path.name)]
-            yield from reader.read(stream, path.name, OPTIONS)
-
-
-class Loaded:
-    """A world in a ledger. Closed by the fixture."""
-
-    def __init__(self, world: World) -> None:
-        self.truth = world.truth
-        self.store = Store.open(":memory:")
-        self.receipts: list[Receipt] = []
-        for path in world.files:
-            self.receipts += self.store.submit_many(batches(path))
-        self.store.derive()
-
-    def ask(self, sql: str) -> pl.DataFrame:
-        return self.store.ask(sql)
-
-    def by_service(self, column: str) -> dict[str, int]:
-        """Truth by service."""
-        counts: Counter[str] = Counter()
-        for row in self.truth["rows"]:
-            counts[row["service"]] += row[column]
-        return dict(counts)
-
-
-@pytest.fixture(scope="module")
-def loud_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    loaded = Loaded(make(tmp_path_factory.mktemp("ledger"), 10_000, days=30))
-    yield loaded
-    loaded.store.close()
-
-
-@pytest.fixture(scope="module")
-def quiet_ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    loaded = Loaded(make(tmp_path_factory.mktemp("ledger"), 3_000, quiet=True, days=20))
-    yield loaded
-    loaded.store.close()
-
+from tests.demo.conftest import Loaded
 
 CALLS = """
 select service_name, grade, count(*) as calls, sum(attempts) as sends, sum(failed_attempts) as failed
