@@ -98,7 +98,7 @@ def _retry_header(attempt: int) -> bytes:
 def http_spans(
     rng: Random, run: Run, call: Call, parent_id: bytes, stable: bool, captured: bool = False, url: str = ""
 ) -> Emitted:
-    """One client span a send; `captured`: retry count and request id headers are recorded (FORMATS §0 fact 2)."""
+    """One client span a send; `captured`: retry count and request id headers are recorded."""
     scope = HTTPX_STABLE if stable else HTTPX_LEGACY
     out: Emitted = []
     for attempt, send in enumerate(call.sends):
