@@ -42,7 +42,7 @@ _AZURE = re.compile(
 _WATSON = re.compile(r"^([a-z]{2}-[a-z]+)\.ml\.cloud\.ibm\.com$")
 _MODEL_PATH = re.compile(
     r"/(chat/completions|completions|responses|embeddings|messages|converse|converse-stream|invoke"
-    r"|invoke-with-response-stream|api/chat|api/generate)$|:(stream)?generateContent$|:(raw|streamRaw)?[pP]redict$"
+    r"|invoke-with-response-stream|api/chat|api/generate)$|:(generateContent|streamGenerateContent|predict|rawPredict|streamRawPredict)$"
 )
 
 

@@ -1,0 +1,66 @@
+"""Formats are told apart by content, never by name alone."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.ingest.formats import FORMATS, HEAD_BYTES, UnknownFormat, detect
+from core.ingest.otlp_files import signal_of_protobuf
+from tests.ingest.otlp_requests import FIXTURES, as_protobuf, fixtures, request, span
+
+SAMPLES: tuple[tuple[str, bytes], ...] = (
+    ("otlp_traces", orjson.dumps(request(span()))),
+    ("otlp_traces", orjson.dumps(request(span()), option=orjson.OPT_INDENT_2)),
+    ("otlp_traces", as_protobuf(request(span()))),
+    ("otlp_logs", b'{"resourceLogs":[]}\n'),
+    ("otlp_metrics", b'{"resourceMetrics":[]}\n'),
+    (
+        "focus",
+        b"BilledCost,ChargeCategory,ChargePeriodStart,ChargePeriodEnd\n1,Usage,2026-01-01,2026-01-02\n",
+    ),
+    ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
+    (
+        "openai_costs",
+        b'{"data":[{"object":"bucket","start_time":1,"results":[{"object":"organization.costs.result"}]}]}',
+    ),
+    (
+        "openai_usage",
+        b'{"data":[{"object":"bucket","start_time":1,"results":[{"object":"organization.usage.completions.result"}]}]}',
+    ),
+)
+
+
+@pytest.mark.parametrize(("name", "head"), SAMPLES)
+@pytest.mark.parametrize("file_name", ["traces.otlp.jsonl", "focus.csv", "x.bin"])
+def test_detected_by_content_whatever_the_name(name: str, head: bytes, file_name: str) -> None:
+    assert detect(head, file_name).name == name
+
+
+def test_unknown_content_lists_what_is_known() -> None:
+    with pytest.raises(UnknownFormat) as caught:
+        detect(b"hello", "traces.otlp.jsonl")
+    assert all(known.title in str(caught.value) for known in FORMATS)
+
+
+def test_names_are_unique_and_every_sample_is_here() -> None:
+    names = [known.name for known in FORMATS]
+    assert len(names) == len(set(names))
+    assert {name for name, _ in SAMPLES} == set(names)
+
+
+def test_captured_protobuf_bodies_are_told_apart() -> None:
+    fixtures()
+    for path in FIXTURES.glob("*/raw/[0-9]*.pb"):
+        signal = path.stem.rpartition("_")[2]
+        assert signal_of_protobuf(path.read_bytes()[:HEAD_BYTES]) == f"otlp_{signal}", path.name
+
+
+@given(st.binary(max_size=200))
+def test_detection_never_raises_on_any_bytes(head: bytes) -> None:
+    for body in (head, b"\n" + head, as_protobuf(request(span()))[: len(head)]):
+        signal_of_protobuf(body)
+        for known in FORMATS:
+            known.detect(body, "x")
