@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from core.audit import Scope
 
-PERIOD, REGION, SERVICE, MODEL, AS_OF, TRACE = "period", "region", "service", "model", "as_of", "trace"
+FROM, TO, REGION, SERVICE, MODEL, AS_OF, TRACE = "from", "to", "region", "service", "model", "as_of", "trace"
+FIRST_DAY, LAST_DAY = dt.date(1970, 1, 1), dt.date(2200, 1, 1)
 DEFAULT_DAYS = 28
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -42,9 +43,9 @@ def share_link(address: str, scope: Scope, audit: str = "", trace: str | None = 
     """The absolute link that opens this view again with the same numbers.
 
     >>> share_link("http://host/x?old=1", Scope(dt.date(2026, 1, 1), dt.date(2026, 1, 28), ("eu",), as_of=7))
-    'http://host/x?period=2026-01-01&period=2026-01-28&region=eu&as_of=7'
+    'http://host/x?from=2026-01-01&to=2026-01-28&region=eu&as_of=7'
     """
-    pairs = [(PERIOD, scope.start.isoformat()), (PERIOD, scope.end.isoformat())]
+    pairs = [(FROM, scope.start.isoformat()), (TO, scope.end.isoformat())]
     for key, names in ((REGION, scope.regions), (SERVICE, scope.services), (MODEL, scope.models)):
         pairs += [(key, name) for name in names]
     pairs += [(f"{audit}_{name}", value) for name, value in scope.choices]
@@ -98,18 +99,24 @@ def check_names(label: str, given: Sequence[str], known: Sequence[str]) -> str:
     return f"The link names the {label} {shown}, which is not in the ledger. It is left out of the filter."
 
 
-def check_period(given: Sequence[str]) -> str:
-    """A complaint about a period that is not two ordered dates, or nothing."""
-    if not given:
-        return ""
+def check_day(key: str, given: str | None) -> str:
+    """A complaint about a text that is no day, or nothing.
+
+    Two parameters, not one range: Streamlit drops the second of two equal values, and with it a single day.
+    """
     try:
-        days = [dt.date.fromisoformat(text) for text in given]
+        if given is None or FIRST_DAY <= dt.date.fromisoformat(given) <= LAST_DAY:
+            return ""
     except ValueError:
-        days = []
-    if len(days) == 2 and days[0] <= days[1]:
+        return f"The link's {key} {_shown(given or '')} is not a day (YYYY-MM-DD). Showing the default one."
+    return f"The link's {key} {_shown(given)} is not between {FIRST_DAY} and {LAST_DAY}. Showing the default one."
+
+
+def check_order(start: dt.date | None, end: dt.date | None) -> str:
+    """A complaint about a period that ends before it begins, or nothing."""
+    if start is None or end is None or start <= end:
         return ""
-    shown = " to ".join(_shown(text) for text in given[:3])
-    return f"The link's period {shown} is not two dates in order (YYYY-MM-DD). Showing the default period."
+    return f"The period {start} to {end} ends before it begins. Showing the default period."
 
 
 def check_choice(choice: Choice, given: Sequence[str]) -> str:

@@ -1,8 +1,8 @@
 """What every page is made of; the only module of core that knows Streamlit.
 
 `show(audit)` is a page for an audit; a page that differs calls the pieces itself. Text that came with telemetry
-is shown by st.text, st.code and st.dataframe only, never as Markdown. Nothing is cached but answers: a cached
-function never takes a frame, because Streamlit hashes frames by their printed form (docs/decisions/005-pages.md).
+is never Markdown: only st.text, st.code, st.dataframe and st.metric show it. Only answers are cached, by question
+and plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
 """
 
 from __future__ import annotations
@@ -59,10 +59,12 @@ def scope_controls() -> None:
     version = get_store().version()
     pinned, complaint = _pinned(version)
     period = links.default_period(view.newest_day(ask, pinned or version))
-    menus = ask(MENUS)
-    complaints = [complaint, links.check_period(st.query_params.get_all(links.PERIOD))]
+    menus, bounds, complaints = ask(MENUS), (links.FIRST_DAY, links.LAST_DAY), [complaint]
     with st.sidebar:
-        st.date_input("Period, UTC days", period, key=links.PERIOD, format="YYYY-MM-DD", **_BOUND)
+        for place, key, day in zip(st.columns(2), (links.FROM, links.TO), period, strict=True):
+            complaints.append(links.check_day(key, st.query_params.get(key)))
+            place.date_input(f"{key.capitalize()}, UTC", day, *bounds, key, format="YYYY-MM-DD", **_BOUND)
+        complaints.append(links.check_order(*(st.session_state[key] for key in (links.FROM, links.TO))))
         for key in (links.REGION, links.SERVICE, links.MODEL):
             names = sorted(menus[key].drop_nulls().unique())
             complaints.append(links.check_names(key, st.query_params.get_all(key), names))
@@ -118,9 +120,9 @@ def header(title: str, question: str) -> DeltaGenerator:
 
 def note(label: str, text: str) -> None:
     """A sentence the reader must not miss; it may quote hostile text."""
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.badge(label, color="orange")
-        st.text(text)
+    line = st.container(border=True, horizontal=True, vertical_alignment="center")
+    line.badge(label, color="orange")
+    line.text(text)
 
 
 def link(within: Scope, audit: ModuleType | None = None, trace: str | None = None) -> str:
@@ -177,9 +179,12 @@ def verdict(finding: Finding) -> None:
 
 def pair(finding: Finding) -> None:
     """Reported, supported, gap with interval and n: four cells of the caller's grid."""
-    gap = number(finding.gap, finding.unit), view.bounds(finding)
     told = [view.head_and_tail(text) for text in (finding.reported, finding.supported)]
-    cells = zip(("Reported", "Supported", "Gap", "n"), [*told, gap, (count(finding.n), None)], strict=True)
+    cells = zip(
+        ("Reported", "Supported", "Gap", "n"),
+        [*told, view.gap_cell(finding), (count(finding.n), None)],
+        strict=True,
+    )
     for label, (value, more) in cells:
         st.metric(label, value, more, delta_color="off", delta_arrow="off")
 

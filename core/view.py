@@ -107,10 +107,10 @@ def newest_day(ask: Ask, as_of: int) -> dt.date:
 
 
 def scope_of(state: Mapping[str, Any], ask: Ask, as_of: int, audit: ModuleType | None = None) -> Scope:
-    """The scope the widgets hold; what is not set, or only half picked, takes its default."""
-    period = tuple(state.get(links.PERIOD) or ())
-    if len(period) != 2:
-        period = links.default_period(newest_day(ask, as_of))
+    """The scope the widgets hold; what is not set, or ends before it begins, takes its default."""
+    start, end = state.get(links.FROM), state.get(links.TO)
+    if start is None or end is None or links.check_order(start, end):
+        start, end = links.default_period(newest_day(ask, as_of))
     regions, services, models = (
         tuple(state.get(key) or ()) for key in (links.REGION, links.SERVICE, links.MODEL)
     )
@@ -119,7 +119,7 @@ def scope_of(state: Mapping[str, Any], ask: Ask, as_of: int, audit: ModuleType |
         for one in choices_of(audit)
     ]
     kept = tuple((name, value) for name, value, default in chosen if value != default)
-    return Scope(period[0], period[1], regions, services, models, as_of=as_of, choices=kept)
+    return Scope(start, end, regions, services, models, as_of=as_of, choices=kept)
 
 
 def age_text(state: Mapping[str, Any], version: int, now: dt.datetime) -> str:
@@ -141,11 +141,11 @@ def footer_text(ask: Ask, scope: Scope, link: str) -> str:
     return f"As of import {scope.as_of}{when}; {links.scope_text(scope)}. {link}"
 
 
-def bounds(finding: Finding) -> str:
-    """The gap's 95 % interval, or that there is none."""
-    if finding.low is None or finding.high is None:
-        return "no interval"
-    return f"95% {interval(finding.low, finding.high, finding.unit)}"
+def gap_cell(finding: Finding) -> tuple[str, str]:
+    """The gap and its 95 % interval, or that there is none."""
+    known = finding.low is not None and finding.high is not None
+    bounds = f"95% {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
+    return number(finding.gap, finding.unit), bounds
 
 
 def need_rows(found: Sequence[Have]) -> pl.DataFrame:

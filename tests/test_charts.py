@@ -1,0 +1,170 @@
+"""Charts: bridges close, intervals are drawn, text from telemetry stays text, dark swaps colours and nothing else."""
+
+from __future__ import annotations
+
+import datetime as dt
+import doctest
+import json
+from decimal import Decimal
+
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+import core.amounts
+import core.palette
+from core.amounts import share, usd
+from core.charts import (
+    COLOURS,
+    Bar,
+    Flow,
+    Line,
+    Mark,
+    SpanRow,
+    Step,
+    bars,
+    lines,
+    sankey,
+    span_waterfall,
+    stacked_share,
+    step_cumulative,
+    themed,
+    waterfall,
+)  # fmt: skip
+
+HOSTILE = '<img src=x onerror="alert(1)"> & %{x}'
+DAYS = [dt.date(2026, 3, day) for day in (1, 2, 3)]
+# 4 attempts = 1 converting + 0 other + 3 failed, nothing left over
+STEPS = [
+    Step("converting", 1, "plus"),
+    Step("failed, rescued", 3, "plus", "loss"),
+    Step("rest", 0, "rest"),
+    Step("attempts", 4, "total"),
+]
+
+
+def every_form(name: str) -> dict[str, go.Figure]:
+    return {
+        "waterfall": waterfall([Step(name, 1, "plus"), Step(name, 1, "total")], "count"),
+        "lying waterfall": waterfall([Step(name, 1, "plus")] * 9, "usd"),
+        "lines": lines([Line(name, DAYS, [1, 2, 3])], "count", [Mark(DAYS[1], name)], limit=2),
+        "steps": step_cumulative(name, DAYS, [0, 1, 2], "count", [1, 1, 1]),
+        "bars": bars([Bar(name, 0.5, 0.4, 0.6)], "share", limit=0.5),
+        "stacked": stacked_share([Bar(name, 3), Bar(name, 1)], "count"),
+        "run": span_waterfall([SpanRow(name, 0, 0, 5, True, name)]),
+        "sankey": sankey([Flow(name, f"{name}2", 3)], "count"),
+    }
+
+
+def drawn_bars(figure: go.Figure) -> list[tuple[float, float, float]]:
+    """(place, base, length) of every standing bar, left to right."""
+    found = [
+        bar
+        for trace in figure.data
+        if trace.type == "bar"
+        for bar in zip(trace.x, trace.base, trace.y, strict=True)
+    ]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("module", [core.amounts, core.palette])
+def test_examples_in_docstrings(module: object) -> None:
+    assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
+
+
+def test_bridge_stands_where_it_should() -> None:
+    # levels 0 → 1 → 4 → 4, then the total from the floor
+    assert drawn_bars(waterfall(STEPS, "count")) == [(0, 0, 1), (1, 1, 3), (2, 4, 0), (3, 0, 4)]
+
+
+def test_rest_of_nothing_is_drawn_and_labelled() -> None:
+    figure = waterfall(STEPS, "count")
+    rest = next(trace for trace in figure.data if trace.type == "bar" and 2 in trace.x)
+    texts = next(trace.text for trace in figure.data if trace.type == "scatter" and trace.mode == "text")
+    assert rest.marker.line.width > 0
+    assert list(texts) == ["+1", "+3", "0", "4"]
+
+
+@given(some.lists(some.integers(-1000, 1000), min_size=1, max_size=6))
+def test_bridge_ends_at_the_sum_of_its_steps(changes: list[int]) -> None:
+    steps = [Step(str(place), change, "plus") for place, change in enumerate(changes)]
+    figure = waterfall([*steps[:5], Step("sum", sum(changes[:5]), "total")], "count")
+    *moves, total = drawn_bars(figure)
+    assert moves[-1][1] + moves[-1][2] == total[2]
+
+
+@given(some.lists(some.floats(0.001, 1e6), min_size=2, max_size=12))
+def test_no_value_axis_is_cut(values: list[float]) -> None:
+    figure = waterfall([Step(str(place), value, "total") for place, value in enumerate(values)], "usd")
+    axis = figure.layout.yaxis if len(values) <= 6 else figure.layout.xaxis
+    assert axis.range[0] == 0
+    assert axis.range[1] > max(values)
+
+
+@pytest.mark.parametrize("form", list(every_form("x")))
+def test_telemetry_stays_text(form: str) -> None:
+    figure = every_form(HOSTILE)[form]
+    drawn = json.loads(figure.to_json())
+    del drawn["layout"]["meta"]  # the raw table, which no chart draws
+    assert "<img" not in json.dumps(drawn)
+    templates = [trace.hovertemplate for trace in figure.data if getattr(trace, "hovertemplate", None)]
+    assert not any("onerror" in template for template in templates)
+
+
+@pytest.mark.parametrize("form", list(every_form("x")))
+def test_dark_swaps_every_palette_colour(form: str) -> None:
+    figure = every_form("#1D4ED8")[form]
+    dark = json.loads(themed(figure, True).to_json())
+    assert dark["layout"]["meta"] == json.loads(figure.to_json())["layout"]["meta"]
+    del dark["layout"]["meta"]
+    text = json.dumps(dark)
+    assert "#1D4ED8" in text  # the label kept its text
+    assert COLOURS["ink"][0] not in text
+    assert themed(figure, False) is figure
+
+
+def test_loss_is_told_apart_without_colour() -> None:
+    figure = waterfall(STEPS, "count")
+    shapes = {trace.marker.color: trace.marker.pattern.shape for trace in figure.data if trace.type == "bar"}
+    assert shapes[COLOURS["loss"][0]] == "/"
+    assert shapes[COLOURS["useful"][0]] == ""
+
+
+def test_bands_limit_and_marks_are_drawn() -> None:
+    line = Line("rate", DAYS, [0.1, None, 0.3], [0.0, 0.1, 0.2], [0.2, 0.3, 0.4])
+    figure = lines([line], "share", [Mark(DAYS[1], "release")], limit=0.25)
+    upper, lower, middle = figure.data
+    assert (list(upper.y), list(lower.y)) == ([0.2, 0.3, 0.4], [0.0, 0.1, 0.2])
+    assert lower.fill == "tonexty"
+    assert list(middle.y) == [0.1, None, 0.3]
+    assert [note.text for note in figure.layout.annotations] == ["limit 25.0%", "release"]
+    assert figure.layout.yaxis.rangemode == "tozero"
+
+
+def test_shares_add_to_the_whole() -> None:
+    figure = stacked_share([Bar("declared", 1), Bar("observed", 2), Bar("unobservable", 5)], "count")
+    assert sum(trace.x[0] for trace in figure.data) == pytest.approx(1)
+    assert [row[2] for row in figure.layout.meta["rows"]] == [0.125, 0.25, 0.625]
+
+
+def test_nothing_to_draw_is_no_error() -> None:
+    for figure in (
+        waterfall([], "usd"),
+        lines([], "usd"),
+        bars([], "usd"),
+        stacked_share([], "count"),
+        span_waterfall([]),
+    ):
+        assert figure.layout.meta["rows"] == []
+
+
+@given(some.decimals(allow_nan=False, allow_infinity=False, min_value="0.000000000001", max_value="1e12"))
+def test_money_that_is_there_is_never_printed_as_nothing(amount: Decimal) -> None:
+    assert any(digit in "123456789" for digit in usd(amount))
+    assert usd(-amount) == f"−{usd(amount)}"
+
+
+@given(some.floats(0, 1, exclude_min=True, exclude_max=True))
+def test_a_share_inside_is_never_printed_as_an_end(part: float) -> None:
+    assert share(part) not in ("0%", "100%", "0.00%", "100.00%", "100.0%")

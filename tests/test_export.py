@@ -1,0 +1,115 @@
+"""Exports: the numbers that were drawn, no formula from telemetry, charts that can be edited."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
+from pptx import Presentation
+
+from core.charts import Bar, Flow, Line, Step, bars, lines, sankey, stacked_share, waterfall
+from core.deck import figure_pptx
+from core.export import FORMULA_STARTS, Source, alt_text, csv_bytes, figure_csv, figure_xlsx, safe_cell
+
+SOURCE = Source(
+    "3 of 4 attempts failed.",
+    "Money bridge",
+    "2026-03-01 to 2026-03-28",
+    "as of import 7",
+    "http://x/?as_of=7",
+)
+BRIDGE = waterfall(
+    [
+        Step("=converting", 0.012, "plus"),
+        Step("rescued", 0.034, "plus", "loss"),
+        Step("invoice", 0.046, "total"),
+    ],
+    "usd",
+)
+TREND = lines([Line("attempt", ["2026-03-01", "2026-03-02"], [0.5, 0.75], [0.4, 0.6], [0.6, 0.9])], "share")
+
+
+def test_csv_holds_what_is_drawn() -> None:
+    assert figure_csv(BRIDGE).decode("utf-8-sig").splitlines() == [
+        "step,value,kind",
+        "'=converting,0.012,plus",
+        "rescued,0.034,plus",
+        "invoice,0.046,total",
+    ]
+    assert figure_csv(TREND).decode("utf-8-sig").splitlines() == [
+        "line,at,value,low,high",
+        "attempt,2026-03-01,0.5,0.4,0.6",
+        "attempt,2026-03-02,0.75,0.6,0.9",
+    ]
+
+
+@pytest.mark.parametrize("start", FORMULA_STARTS)
+def test_no_cell_starts_a_formula(start: str) -> None:
+    assert str(safe_cell(f"{start}cmd|' /C calc'!A0")).startswith("'")
+    assert csv_bytes(["a"], [[f"  {start}1"]]).decode("utf-8-sig").splitlines()[1].lstrip('"').startswith("'")
+
+
+def test_negative_numbers_stay_numbers() -> None:
+    assert csv_bytes(["a", "b"], [[-3.5, None]]) == b"\xef\xbb\xbfa,b\r\n-3.5,\r\n"
+
+
+def test_workbook_has_no_formula_and_is_the_same_twice() -> None:
+    book = figure_xlsx(BRIDGE, SOURCE)
+    assert book == figure_xlsx(BRIDGE, SOURCE)
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        sheet = parts.read("xl/worksheets/sheet1.xml").decode()
+        texts = parts.read("xl/sharedStrings.xml").decode()
+    assert "<f>" not in sheet
+    assert "<v>0.034</v>" in sheet
+    assert "'=converting" in texts
+    assert SOURCE.title in texts
+
+
+def test_slide_has_the_sentence_and_an_editable_bridge() -> None:
+    slide = Presentation(io.BytesIO(figure_pptx(BRIDGE, SOURCE))).slides[0]
+    texts = [shape.text_frame.text for shape in slide.shapes if shape.has_text_frame]
+    assert texts == [SOURCE.title, SOURCE.figure, f"{SOURCE.scope} · {SOURCE.as_of} · {SOURCE.link}"]
+    chart = next(shape.chart for shape in slide.shapes if shape.has_chart)
+    series = {one.name: list(one.values) for one in chart.plots[0].series}
+    # 0.012 from the floor, 0.034 on top of it, the invoice from the floor again
+    assert series["base"] == [0.0, 0.012, 0.0]
+    assert series["plus"] == [0.012, 0.034, None]
+    assert series["total"] == [None, None, 0.046]
+    assert not any(str(name).startswith("=") for name in chart.plots[0].categories)
+
+
+def test_slide_draws_intervals_of_lines() -> None:
+    slide = Presentation(io.BytesIO(figure_pptx(TREND, SOURCE))).slides[0]
+    chart = next(shape.chart for shape in slide.shapes if shape.has_chart)
+    series = {one.name: list(one.values) for one in chart.plots[0].series}
+    assert series == {"attempt": [0.5, 0.75], "attempt low": [0.4, 0.6], "attempt high": [0.6, 0.9]}
+
+
+@pytest.mark.parametrize(
+    "figure", [bars([Bar("a", 1, 0, 2)], "count"), stacked_share([Bar("a", 1)], "count")]
+)
+def test_other_native_forms_open(figure: object) -> None:
+    deck = Presentation(io.BytesIO(figure_pptx(figure, SOURCE)))  # type: ignore[arg-type]
+    assert any(shape.has_chart for shape in deck.slides[0].shapes)
+
+
+def test_a_form_without_editable_chart_says_so() -> None:
+    with pytest.raises(ValueError, match="a sankey has no editable chart"):
+        figure_pptx(sankey([Flow("a", "b", 1)], "count"), SOURCE)
+
+
+@settings(max_examples=15, deadline=None)
+@given(some.lists(some.floats(-1e6, 1e6), min_size=1, max_size=9))
+def test_any_bridge_becomes_a_slide(changes: list[float]) -> None:
+    figure = waterfall([Step(str(place), change, "plus") for place, change in enumerate(changes)], "usd")
+    assert figure_pptx(figure, SOURCE).startswith(b"PK")
+
+
+def test_alt_text_tells_the_numbers() -> None:
+    assert (
+        alt_text("Money bridge", BRIDGE) == "Money bridge: =converting $0.012; rescued $0.034; invoice $0.046"
+    )
+    assert alt_text("Rate", TREND) == "Rate: attempt from 50.0% on 2026-03-01 to 75.0% on 2026-03-02"
