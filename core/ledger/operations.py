@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from core.ledger.calls import BACKOFF_WINDOW_NS, RECALL_WINDOW_NS, Call, same_arguments
-from core.ledger.trace import Span, Trace
+from core.ledger.trace import CLOCK_TOLERANCE_NS, Span, Trace
 
 
 class Step(NamedTuple):
@@ -106,12 +106,17 @@ def _steps(trace: Trace, calls: list[Call]) -> list[Step]:
 
 
 def _follows(step: Step, tool: Span) -> bool:
-    """A tool call belongs to the model call before it, if that one answered before the tool started."""
+    """A tool call belongs to the model call before it, if that one answered before the tool started. A tool called
+    again after it failed, without asking the model, is a step of its own: the next attempt."""
     if step.inference is None:
         return False
     call, index = step.inference
     asked = call.members[index]
-    return not asked.failed and asked.ended_at_ns <= tool.started_at_ns + 2_000_000
+    again = any(
+        part.failed and part.tool_name == tool.tool_name and part.ended_at_ns <= tool.started_at_ns
+        for part in step.spans[1:]
+    )
+    return not again and not asked.failed and asked.ended_at_ns <= tool.started_at_ns + CLOCK_TOLERANCE_NS
 
 
 def _with_crashes(trace: Trace, steps: list[Step]) -> list[Step]:

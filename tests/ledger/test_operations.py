@@ -145,6 +145,27 @@ def test_failed_tool_and_an_answer_without_it_are_two_operations() -> None:
     ]
 
 
+def test_tool_called_again_without_asking_the_model_is_the_next_attempt() -> None:
+    found = attempts(
+        span("c1", 10, 50, parent="run"),
+        span("t1", 60, 70, "tool", parent="run", tool_name="pay", status="ERROR"),
+        span("t2", 80, 90, "tool", parent="run", tool_name="pay"),
+    )
+    assert outline(found) == [
+        ("c1", 1, "first", "inference+tool", False, True),
+        ("c1", 2, "tool_retry", "tool", True, False),
+    ]
+
+
+def test_one_tool_called_twice_at_once_is_one_attempt() -> None:
+    found = attempts(
+        span("c1", 10, 50, parent="run"),
+        span("t1", 60, 70, "tool", parent="run", tool_name="pay", status="ERROR"),
+        span("t2", 61, 90, "tool", parent="run", tool_name="pay"),
+    )
+    assert outline(found) == [("c1", 1, "first", "inference+tool+tool", False, False)]
+
+
 def test_removed_calls_stand_alone() -> None:
     found = attempts(
         span("outer", 10, 500, parent="run", response_id="r"),
