@@ -28,6 +28,15 @@ class Day(NamedTuple):
     """Traced billable attempts, those of uncertain billability included where the bill leaves room for them."""
 
 
+class Joined(NamedTuple):
+    """One source's calls by response id: exact, also for a gateway's log that is not the invoice."""
+
+    source: str
+    provider: str
+    calls: int
+    in_no_trace: int
+
+
 class Books(NamedTuple):
     """Both sides of the bill, settled."""
 
@@ -52,6 +61,7 @@ class Books(NamedTuple):
     """Providers settled call by call."""
     gateway_retries: int
     """Retries that gateways' own logs declare."""
+    joined: tuple[Joined, ...]
 
 
 def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
@@ -93,7 +103,16 @@ def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
         drift=_drift(days),
         by_call=tuple(sorted(by_call)),
         gateway_retries=int(bills["attempted_retries"].fill_null(0).sum()),
+        joined=_exact(frames["joins"]),
     )
+
+
+def _exact(joins: pl.DataFrame) -> tuple[Joined, ...]:
+    sums = joins.group_by("source_format", "provider").agg(
+        calls=pl.col("calls").sum(),
+        in_no_trace=pl.col("calls").filter(pl.col("joined") == "billed_only").sum(),
+    )
+    return tuple(Joined(*row) for row in sums.sort("source_format", "provider").iter_rows())
 
 
 def _by_provider(settled: dict[Key, Settlement]) -> dict[str, Settlement]:
@@ -123,7 +142,7 @@ def _without_bill(cells: pl.DataFrame, why_none: str) -> Books:
     expected = sum(cells["expected_usd"].to_list(), ZERO)
     providers = {TOOLS if row["line_kind"] == "tool" else row["provider"] for row in cells.rows(named=True)}
     return Books(
-        None, why_none, Settlement(), {}, expected, tuple(sorted(providers)), (), 0, Settlement(), 0, (), None, (), 0
+        None, why_none, Settlement(), {}, expected, tuple(sorted(providers)), (), 0, Settlement(), 0, (), None, (), 0, ()
     )  # fmt: skip
 
 

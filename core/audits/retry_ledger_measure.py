@@ -170,6 +170,12 @@ def _notes(counted: Product, spent: Spend, ledger: Books, grades: dict[str, int]
         notes.append(ledger.why_none)
     elif ledger.bill:
         notes += ledger.bill.set_aside
+        notes += [
+            f"by response id, {count(seen.in_no_trace)} of {count(seen.calls)} {seen.provider} calls in {seen.source} "
+            "are in no trace"
+            for seen in ledger.joined
+            if seen.in_no_trace
+        ]
         if not ledger.counted_providers:
             notes.append(
                 "cost_lines.requests: no bill in scope counts requests, so hidden requests cannot be counted"

@@ -22,12 +22,32 @@ with lines as (
 
 _RUN_FLAGS = """
 stated as (
-    select
-        *,
-        row_number() over (partition by outcome_key order by import_id desc, at_ns desc) as newest
+    select *
     from outcomes
     where import_id <= $as_of
         and lower(name) in ('conversion', 'converted', 'task_success', 'resolved')
+),
+revised as (
+    select outcome_key
+    from stated
+    group by outcome_key
+    having count(*) > 1
+),
+in_force as (
+    select
+        stated.*,
+        1 as newest
+    from stated
+    left join revised on revised.outcome_key = stated.outcome_key
+    where revised.outcome_key is null
+    union all
+    select
+        stated.*,
+        row_number() over (
+            partition by stated.outcome_key order by stated.import_id desc, stated.at_ns desc
+        ) as newest
+    from stated
+    inner join revised on revised.outcome_key = stated.outcome_key
 ),
 verdicts as (
     select
@@ -42,7 +62,7 @@ verdicts as (
             when value is null and lower(label) in ('pass', 'true', 'success', 'converted') then 1
             else 0
         end as converted
-    from stated
+    from in_force
     where newest = 1 and (value is not null or label is not null)
 ),
 linked as (
@@ -68,14 +88,29 @@ linked as (
     ) as ends on ends.conversation_id = verdicts.conversation_id
     where verdicts.trace_id is null and verdicts.response_id is null and ends.last_first = 1
 ),
+several as (
+    select trace_id
+    from linked
+    group by trace_id
+    having count(*) > 1
+),
 latest as (
     select
-        trace_id,
-        converted,
+        linked.trace_id,
+        linked.converted,
+        1 as newest
+    from linked
+    left join several on several.trace_id = linked.trace_id
+    where several.trace_id is null
+    union all
+    select
+        linked.trace_id,
+        linked.converted,
         row_number() over (
-            partition by trace_id order by at_ns desc, import_id desc, outcome_key desc
+            partition by linked.trace_id order by linked.at_ns desc, linked.import_id desc, linked.outcome_key desc
         ) as newest
     from linked
+    inner join several on several.trace_id = linked.trace_id
 ),
 run_flags as (
     select

@@ -141,6 +141,20 @@ def test_two_exports_of_one_bill_are_not_added(store: Store) -> None:
     assert any("litellm also bills openai" in note for note in found.notes)
 
 
+def test_a_gateway_log_beside_the_invoice_still_joins(store: Store) -> None:
+    """The vendor bills $0.010; the gateway's log lists r1, which is traced, and r2, which is not."""
+    send(
+        store,
+        attempts=[line(trace_id(1), "op", 1, response_id="r1", last_success=True)],
+        runs=[run(trace_id(1))],
+    )
+    log = [charge(f"g{n}", "0.010", source_format="litellm", response_id=f"r{n}") for n in (1, 2)]
+    send(store, cost_lines=[charge("f", "0.010"), *log])
+    found = measured(store)
+    assert bridge(found, "money")["invoice"] == D("0.010")
+    assert "1 of 2 openai calls in litellm are in no trace" in found.not_known
+
+
 def test_a_restated_line_counts_once_and_the_past_can_be_reopened(store: Store) -> None:
     """The bill says 0.010, later 0.015: as of the second import it is 0.010, as of the third 0.015."""
     send(store, **quiet_runs(1))
