@@ -75,9 +75,8 @@ def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
     by_call = {
         provider for provider in by_call_providers(bills, frames["joins"], bill) if provider in bill.periods
     }
-    traced_rest = {key: cell for key, cell in traced.items() if key[0] not in by_call}
-    billed_rest = {key: line for key, line in billed.items() if key[0] not in by_call}
-    cell_settlements = settle_all(traced_rest, billed_rest, bill.periods)
+    by_cell = {provider: period for provider, period in bill.periods.items() if provider not in by_call}
+    cell_settlements = settle_all(traced, billed, by_cell)
     joined = {
         provider: settle_calls(
             frames["joins"], traced, provider, bill.sources[provider], bill.periods[provider]
