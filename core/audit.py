@@ -24,7 +24,8 @@ class Scope(NamedTuple):
     regions: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    as_of: int = 9_223_372_036_854_775_807
+    as_of: int = 9_223_372_036_854_775_806
+    """The newest import to see. The default is one below superseded_by of a row in force."""
     choices: tuple[tuple[str, str], ...] = ()
 
     def choice(self, name: str, default: str) -> str:
