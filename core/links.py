@@ -49,7 +49,7 @@ def share_link(address: str, scope: Scope, audit: str = "", trace: str | None = 
     for key, names in ((REGION, scope.regions), (SERVICE, scope.services), (MODEL, scope.models)):
         pairs += [(key, name) for name in names]
     pairs += [(f"{audit}_{name}", value) for name, value in scope.choices]
-    pairs += [(AS_OF, str(scope.as_of))]
+    pairs += [(AS_OF, str(scope.as_of))] if scope.as_of else []
     pairs += [(TRACE, trace)] if trace else []
     return f"{address.partition('?')[0]}?{urlencode(pairs)}"
 

@@ -20,7 +20,7 @@ from polars import selectors
 from streamlit.delta_generator import DeltaGenerator
 
 from core import links, view
-from core.amounts import count, number
+from core.amounts import count
 from core.audit import Finding, Scope
 from core.charts import span_waterfall, themed
 from core.coverage import MENUS, STATE, Have, have
@@ -61,9 +61,9 @@ def scope_controls() -> None:
     period = links.default_period(view.newest_day(ask, pinned or version))
     menus, bounds, complaints = ask(MENUS), (links.FIRST_DAY, links.LAST_DAY), [complaint]
     with st.sidebar:
-        for place, key, day in zip(st.columns(2), (links.FROM, links.TO), period, strict=True):
+        for key, day in zip((links.FROM, links.TO), period, strict=True):
             complaints.append(links.check_day(key, st.query_params.get(key)))
-            place.date_input(f"{key.capitalize()}, UTC", day, *bounds, key, format="YYYY-MM-DD", **_BOUND)
+            st.date_input(f"{key.capitalize()}, UTC day", day, *bounds, key, format="YYYY-MM-DD", **_BOUND)
         complaints.append(links.check_order(*(st.session_state[key] for key in (links.FROM, links.TO))))
         for key in (links.REGION, links.SERVICE, links.MODEL):
             names = sorted(menus[key].drop_nulls().unique())
@@ -179,21 +179,13 @@ def verdict(finding: Finding) -> None:
 
 def pair(finding: Finding) -> None:
     """Reported, supported, gap with interval and n: four cells of the caller's grid."""
-    told = [view.head_and_tail(text) for text in (finding.reported, finding.supported)]
-    cells = zip(
-        ("Reported", "Supported", "Gap", "n"),
-        [*told, view.gap_cell(finding), (count(finding.n), None)],
-        strict=True,
-    )
-    for label, (value, more) in cells:
+    for label, value, more in view.cells(finding):
         st.metric(label, value, more, delta_color="off", delta_arrow="off")
 
 
 def needs(found: Sequence[Have]) -> None:
     """The need/have strip: rows, coverage and newest day of every column the audit reads."""
-    empty = [one for one in found if not one.known_share]
-    label = f"Data needed and found: {len(found) - len(empty)} of {len(found)} columns have values"
-    with st.expander(label, expanded=any(one.need.required for one in empty)):
+    with st.expander(view.needs_text(found), expanded=view.blocked(found)):
         table(view.need_rows(found), "Columns this audit reads")
 
 
@@ -206,7 +198,6 @@ def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
     shown = rows.select(view.ids_last(rows.columns)).with_columns(selectors.decimal().cast(pl.Float64))
     forms |= {name: st.column_config.DateColumn() for name in shown.select(selectors.date()).columns}
     look: dict[str, Any] = {"hide_index": True, "column_config": forms, "placeholder": "", "alt": name}
-    look["height"] = min(35 * (shown.height + 1) + 3, 383)
     if key is None:
         st.dataframe(shown, **look)
         return []
@@ -252,9 +243,10 @@ def evidence(audit: ModuleType, within: Scope) -> str | None:
     with st.container(border=True, gap="small"):
         st.markdown("**The rows behind it**")
         st.caption("Select a row to open its run." if rows.height else "No rows in this scope.")
-        key = f"{view.name_of(audit)}_rows"
-        picked = table(rows, "Rows behind the verdict", key) if rows.height else []
-        download(view.rows_download(f"trueup_{key}_v{within.as_of}", rows), "rows_csv")
+        key, picked = f"{view.name_of(audit)}_rows", []
+        if rows.height:
+            picked = table(rows, "Rows behind the verdict", key)
+            download(view.rows_download(f"trueup_{key}_v{within.as_of}", rows), "rows_csv")
     if picked:  # a selection cannot be bound: it is mirrored in a parameter of its own
         st.query_params[links.TRACE] = rows["trace_id"][picked[0]]
     trace, complaint = links.read_trace(st.query_params.get(links.TRACE))

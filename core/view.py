@@ -32,9 +32,6 @@ STATUS_COLOURS: Mapping[str, Colour] = {
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
-NO_DAY = dt.date(1970, 1, 28)
-"""Stands for the newest day of an empty ledger."""
-
 FALSE_ALARM_SHARE = 0.025
 """How often one 95 % interval lies wholly past a limit that is in truth just kept."""
 
@@ -101,9 +98,9 @@ def choices_of(audit: ModuleType | None) -> tuple[links.Choice, ...]:
 
 
 def newest_day(ask: Ask, as_of: int) -> dt.date:
-    """The last day with data at a data version."""
+    """The last day with data at a data version; today for an empty ledger."""
     newest = ask(NEWEST_DAY, as_of=as_of).item()
-    return newest if isinstance(newest, dt.date) else NO_DAY
+    return newest if isinstance(newest, dt.date) else dt.datetime.now(dt.UTC).date()
 
 
 def scope_of(state: Mapping[str, Any], ask: Ask, as_of: int, audit: ModuleType | None = None) -> Scope:
@@ -141,11 +138,27 @@ def footer_text(ask: Ask, scope: Scope, link: str) -> str:
     return f"As of import {scope.as_of}{when}; {links.scope_text(scope)}. {link}"
 
 
-def gap_cell(finding: Finding) -> tuple[str, str]:
-    """The gap and its 95 % interval, or that there is none."""
+def cells(finding: Finding) -> list[tuple[str, str, str | None]]:
+    """Label, number and small print of the pair, the gap with its 95 % interval, and n."""
     known = finding.low is not None and finding.high is not None
     bounds = f"95% {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
-    return number(finding.gap, finding.unit), bounds
+    return [
+        ("Reported", *head_and_tail(finding.reported)),
+        ("Supported", *head_and_tail(finding.supported)),
+        ("Gap", number(finding.gap, finding.unit), bounds),
+        ("n", count(finding.n), None),
+    ]
+
+
+def needs_text(found: Sequence[Have]) -> str:
+    """The need/have strip in one line."""
+    filled = sum(bool(one.known_share) for one in found)
+    return f"Data needed and found: {filled} of {len(found)} columns have values"
+
+
+def blocked(found: Sequence[Have]) -> bool:
+    """Whether a column the audit cannot do without has no value at all."""
+    return any(one.need.required and not one.known_share for one in found)
 
 
 def need_rows(found: Sequence[Have]) -> pl.DataFrame:

@@ -36,4 +36,4 @@ ui.listing("Tables", coverage.table_counts(ui.ask), "tables", "The ledger has no
 with st.expander("How to send data", expanded=not ui.scope().as_of):
     for recipe in recipes(view.origin_of(st.context.url)):
         st.caption(recipe.title)
-        st.code(recipe.text, language=recipe.language)
+        st.code(recipe.text, language=recipe.language, wrap_lines=True)

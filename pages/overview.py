@@ -14,7 +14,7 @@ if not within.as_of:
     ui.note("Empty", "The ledger holds no data yet, so no audit can tell anything. Send the first trace:")
     for recipe in recipes(view.origin_of(st.context.url)):
         st.caption(recipe.title)
-        st.code(recipe.text, language=recipe.language)
+        st.code(recipe.text, language=recipe.language, wrap_lines=True)
     st.stop()
 
 sections = sorted({audit.SECTION for audit in audits})
