@@ -109,10 +109,10 @@ def exponential_buckets(
 
 def _proto_metric(metric: Any) -> WireMetric:
     kind = metric.WhichOneof("data") or ""
-    data = getattr(metric, kind) if kind else None
-    points = [_proto_point(kind, point) for point in data.data_points] if data is not None else []
-    temporality = _TEMPORALITY.get(getattr(data, "aggregation_temporality", 0))
-    monotonic = data.is_monotonic if kind == "sum" and data is not None else None
+    series = getattr(metric, kind) if kind else None
+    points = [_proto_point(kind, point) for point in series.data_points] if series is not None else []
+    temporality = _TEMPORALITY.get(getattr(series, "aggregation_temporality", 0))
+    monotonic = series.is_monotonic if kind == "sum" and series is not None else None
     return WireMetric(metric.name, metric.unit, kind, temporality, monotonic, points)
 
 
@@ -147,10 +147,10 @@ _JSON_KINDS = {
 def _json_metric(metric: Any) -> WireMetric:
     key = next((key for key in _JSON_KINDS if key in metric), "")
     kind = _JSON_KINDS.get(key, "")
-    data = metric[key] if key else {}
-    points = [_json_point(kind, point) for point in data.get("dataPoints") or ()]
-    temporality = _TEMPORALITY.get(integer(data.get("aggregationTemporality")))
-    monotonic = bool(data.get("isMonotonic")) if kind == "sum" else None
+    series = metric[key] if key else {}
+    points = [_json_point(kind, point) for point in series.get("dataPoints") or ()]
+    temporality = _TEMPORALITY.get(integer(series.get("aggregationTemporality")))
+    monotonic = bool(series.get("isMonotonic")) if kind == "sum" else None
     return WireMetric(
         str(metric.get("name") or ""), str(metric.get("unit") or ""), kind, temporality, monotonic, points
     )

@@ -25,11 +25,15 @@ from core.ledger.batch import Quarantined, Repaired
 MOST_KEYS = 20_000
 """Attribute keys whose fate is remembered; a sender that invents keys must not fill the memory."""
 
+MOST_SOURCES = 2_000
+"""Resources whose reading is remembered."""
+
 _ARGUMENTS = SLOTS["arguments_hash"]
 _RESPONSE_ID = len(HEAD) + SLOTS["gen_ai_response_id"]
 _WIDTH = len(COLUMNS)
 _UNRANKED = [NO_RANK] * _WIDTH
 _DUMP = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
+_sources: dict[bytes, Source] = {}
 _fates: tuple[dict[str, Fate], dict[str, Fate]] = ({}, {})
 
 
@@ -55,7 +59,7 @@ def add_groups(
     """Add every span of the groups; `line` is the line of a file, without it the span's ordinal counts."""
     capture = options.capture_content
     for group in groups:
-        source = source_of(group, capture)
+        source = _source(group, capture)
         for span in group.items:
             found.read[0] += 1
             row_number = found.read[0] if line is None else line
@@ -67,6 +71,18 @@ def add_groups(
                 _add_span(found, span, source, capture)
             else:
                 _add_doubtful(found, span, source, capture, row_number)
+
+
+def _source(group: WireGroup, capture: bool) -> Source:
+    """source_of, remembered: in files every line repeats its resource."""
+    said = (group.resource, group.scope_name, group.scope_version, group.scope, capture)
+    key = orjson.dumps(said, option=orjson.OPT_NON_STR_KEYS)
+    source = _sources.get(key)
+    if source is None:
+        source = source_of(group, capture)
+        if len(_sources) < MOST_SOURCES:
+            _sources[key] = source
+    return source
 
 
 def _add_doubtful(found: SpanRows, span: WireSpan, source: Source, capture: bool, row_number: int) -> None:

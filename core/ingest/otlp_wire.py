@@ -16,6 +16,9 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 Attributes = dict[str, Any]
+DEEPEST = 40
+"""Levels of nesting in an attribute; protobuf's own limit of 100 messages allows hardly more."""
+_MISSHAPEN = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 
 
 class BadRequest(ValueError):
@@ -126,20 +129,29 @@ def proto_attributes(pairs: Any) -> Attributes:
 
 
 def integer(value: Any) -> int:
-    """An integer sent as a number or as text (JavaScript and Python differ); 0 when absent."""
+    """An integer sent as a number or as text (JavaScript and Python differ); 0 when absent.
+
+    Raises ValueError for anything else, and beyond 64 bits, where no exporter's integer can be.
+    """
     if type(value) is int:
-        return value
-    if value is None or value == "":
+        number = value
+    elif value is None or value == "":
         return 0
-    if isinstance(value, bool) or not isinstance(value, str | float):
+    elif isinstance(value, bool) or not isinstance(value, str | float):
         raise ValueError(f"{value!r} is not an integer")
-    return int(value)
+    else:
+        number = int(value)
+    if not -(2**63) <= number < 2**64:
+        raise ValueError(f"{str(value)[:40]!r} does not fit 64 bits")
+    return number
 
 
-def json_value(value: Any) -> Any:
+def json_value(value: Any, depth: int = 0) -> Any:
     """A JSON AnyValue as a Python value; an empty or unknown one is None."""
     if not isinstance(value, dict):
         return None
+    if depth > DEEPEST:
+        raise ValueError(f"a value is nested deeper than {DEEPEST} levels")
     for kind, item in value.items():
         if kind == "stringValue":
             return item if isinstance(item, str) else str(item)
@@ -150,17 +162,23 @@ def json_value(value: Any) -> Any:
         if kind == "doubleValue":
             return float(item)
         if kind == "arrayValue":
-            return [json_value(element) for element in item.get("values") or ()]
+            return [json_value(element, depth + 1) for element in item.get("values") or ()]
         if kind == "kvlistValue":
-            return json_attributes(item.get("values"))
+            return json_attributes(item.get("values"), depth + 1)
         if kind == "bytesValue":
-            return item
+            return item if isinstance(item, str) else None
     return None
 
 
-def json_attributes(pairs: Any) -> Attributes:
-    """A JSON list of {key, value} as a dict."""
-    return {pair["key"]: json_value(pair.get("value")) for pair in pairs or ()}
+def json_attributes(pairs: Any, depth: int = 0) -> Attributes:
+    """A JSON list of {key, value} as a dict; raises when it has another shape."""
+    found: Attributes = {}
+    for pair in pairs or ():
+        key = pair["key"]
+        if type(key) is not str:
+            raise TypeError(f"{key!r} is not a key")
+        found[key] = json_value(pair.get("value"), depth)
+    return found
 
 
 def _proto_span(span: Any) -> WireSpan:
@@ -206,7 +224,7 @@ def json_item(read: Any, item: Any) -> Any:
     """One item by its reader, or Malformed when it has the wrong shape: its neighbours are unharmed."""
     try:
         return read(item)
-    except (TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
+    except _MISSHAPEN as error:
         reason = (
             f"The {read.__name__.strip('_').partition('_')[2]} has a field of the wrong shape: {error!r}."
         )
@@ -245,7 +263,7 @@ def _attributes(holder: Any) -> Attributes:
     """Attributes of a resource or a scope; raises BadRequest, since every item under it would be misfiled."""
     try:
         return json_attributes(holder.get("attributes")) if isinstance(holder, dict) else {}
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except _MISSHAPEN as error:
         raise BadRequest(f"A resource or scope has malformed attributes: {error!r}.") from error
 
 

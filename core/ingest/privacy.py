@@ -8,6 +8,7 @@ OpenInference, AI SDK, pydantic-ai, Langfuse), so the lists name every dialect.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 from core.ingest.values import without_query
@@ -126,5 +127,11 @@ def kept_attributes(attributes: dict[str, Any], capture_content: bool) -> dict[s
     return {
         key: kept(value, capture_content)
         for key, value in attributes.items()
-        if not is_secret(key) and not is_person(key) and (capture_content or not is_content(key))
+        if _may_stay(key, capture_content)
     }
+
+
+@lru_cache(maxsize=20_000)
+def _may_stay(key: str, capture_content: bool) -> bool:
+    """Remembered, because the same few keys come with every event and resource."""
+    return not is_secret(key) and not is_person(key) and (capture_content or not is_content(key))

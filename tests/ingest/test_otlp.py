@@ -26,6 +26,7 @@ from tests.ingest.otlp_requests import (
     START_NS,
     TRACE_ID,
     as_protobuf,
+    attributes,
     decoded,
     event,
     fixtures,
@@ -55,6 +56,14 @@ RICH = request(
     scope="opentelemetry.instrumentation.genai.openai",
     resource={"service.name": "assist", "cloud.region": "eu-west-1", "k8s.pod.name": "p-1"},
 )
+
+
+def nested(levels: int) -> list[object]:
+    """A list in a list, so many times."""
+    value: list[object] = []
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 def same(left: Batch, right: Batch) -> bool:
@@ -161,6 +170,10 @@ def test_content_hash_tells_a_repeat_from_a_revision() -> None:
         ({"endTimeUnixNano": str(START_NS - 5_000_000_000)}, "ended_at_ns"),
         ({"attributes": [7]}, None),
         ({"startTimeUnixNano": "soon"}, None),
+        ({"startTimeUnixNano": "9" * 30}, None),
+        ({"attributes": [{"key": "n", "value": {"intValue": "9" * 30}}]}, None),
+        ({"attributes": [{"key": 5, "value": {"intValue": 5}}]}, None),
+        ({"attributes": attributes({"deep": nested(50)})}, None),
     ],
 )
 def test_partial_success(fields: dict[str, object], field: str | None) -> None:
@@ -200,6 +213,14 @@ def test_an_empty_request_is_no_error(body: bytes) -> None:
 def test_undecodable_bodies_are_bad_requests(signal: str, body: bytes, content_type: str) -> None:
     with pytest.raises(BadRequest):
         DECODERS[signal](body, content_type, ReadOptions())
+
+
+@pytest.mark.parametrize("value", [{"intValue": "9" * 30}, {"doubleValue": "much"}, {"arrayValue": 5}])
+def test_a_misshapen_resource_is_a_bad_request(value: dict[str, object]) -> None:
+    body = request(span())
+    body["resourceSpans"][0]["resource"]["attributes"] = [{"key": "n", "value": value}]
+    with pytest.raises(BadRequest, match="malformed attributes"):
+        decode_traces(orjson.dumps(body), JSON, ReadOptions())
 
 
 def test_sha256_is_of_the_body() -> None:
