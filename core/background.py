@@ -22,6 +22,8 @@ _log = logging.getLogger("trueup")
 def keep_up(process: Process, stopping: threading.Event) -> None:
     """Look for new imports and old rows until told to stop; what fails is logged and shows in /readyz."""
     next_retention = time.monotonic()
+    if process.store is not None:  # prices may have changed since the last start, without any import
+        process.derive_error = _derive(process.store)
     while not stopping.wait(process.settings.derive_seconds):
         store = process.store
         if store is None:
