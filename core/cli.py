@@ -99,11 +99,14 @@ def _size(text: str) -> int:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Store]:
-    """The ledger file, closed afterwards; raises StoreLocked."""
-    store = Store.open(
-        settings.store_path, queue_limit=settings.queue_limit, price_overrides=settings.price_overrides
-    )
+def _opened_to_read(settings: Settings) -> Iterator[Store]:
+    """The ledger file, or an empty ledger in memory where there is none: a question creates no file."""
+    path: Path | str = settings.store_path
+    if not settings.store_path.exists():
+        sys.stderr.write(f"No ledger in {settings.data_dir}: this is the answer for an empty one. ")
+        sys.stderr.write(f"Fill it: python -m core ingest PATH --data {settings.data_dir}\n")
+        path = ":memory:"
+    store = Store.open(path, price_overrides=settings.price_overrides)
     try:
         yield store
     finally:
@@ -154,7 +157,7 @@ def run_question(options: argparse.Namespace, settings: Settings) -> int:
 
 def _ask(question: str, audit: str, settings: Settings) -> list[Row]:
     try:
-        with opened(settings) as store:
+        with _opened_to_read(settings) as store:
             store.derive()
             scope = answers.whole_ledger(store.ask, store.version())
             if question == "findings":
@@ -213,6 +216,10 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
 def run_serve(options: argparse.Namespace, settings: Settings) -> int:
     """`serve`: become the app. Streamlit binds before app.py runs, so the address is passed to it here."""
     root = Path(__file__).resolve().parents[1]
+    already = running.answering(settings.data_dir)
+    if already is not None:
+        sys.stderr.write(f"The app already runs at {already.address} (process {already.pid}).\n")
+        return 1
     if options.data is not None:
         os.environ["TRUEUP_DATA_DIR"] = str(options.data)
     flags = {"address": settings.bind_address, "port": settings.port, "headless": "true"}

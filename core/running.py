@@ -68,6 +68,16 @@ def find(data_dir: Path, token: str) -> RunningApp:
         ) from error
 
 
+def answering(data_dir: Path) -> RunningApp | None:
+    """The app that owns the ledger, when it answers; None for no note or a stale one."""
+    try:
+        app = find(data_dir, "")
+        get(app, "/healthz")
+    except (AppUnreachable, AppRefused):
+        return None
+    return app
+
+
 def get(app: RunningApp, path: str, **query: str) -> Any:
     """The JSON answer of GET `path`; raises AppRefused or AppUnreachable."""
     return _exchange(app, urllib.request.Request(_url(app, path, query)))

@@ -69,6 +69,17 @@ def test_an_unreadable_file_stops_only_itself(
     assert "7 rows accepted from 1 files, 1 files not read to the end" in out
 
 
+def test_what_came_before_a_bad_part_is_kept_and_said(
+    inbox: Path, ledger: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file ends in the middle of its third line: that line is refused, the two before it are in."""
+    whole = (inbox / "spans.jsonl").read_bytes()
+    (inbox / "cut.jsonl").write_bytes(whole + b'{"resourceSpans": [{"scope')
+    assert main(["ingest", str(inbox / "cut.jsonl"), "--data", ledger]) == 0
+    assert "1 refused" in capsys.readouterr().out
+    assert len(attempts(ledger, capsys)) == 7
+
+
 def test_a_missing_path_is_a_problem_not_a_crash(ledger: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ingest", "/nowhere/at/all", "--data", ledger]) == 1
     assert "/nowhere/at/all" in capsys.readouterr().out
@@ -120,7 +131,10 @@ def test_questions_of_an_empty_ledger_have_answers(ledger: str, capsys: pytest.C
     assert main(["check", "--format", "json", "--data", ledger]) == 0
     assert json.loads(capsys.readouterr().out)[0]["status"] == "cannot tell"
     assert main(["bridge", "--data", ledger]) == 0
-    assert capsys.readouterr().out.startswith("bridge,bucket,count,usd\n")
+    answer = capsys.readouterr()
+    assert answer.out.startswith("bridge,bucket,count,usd\n")
+    assert f"No ledger in {ledger}" in answer.err
+    assert not Path(ledger).exists()
 
 
 def test_the_module_runs_and_its_stdout_is_only_the_answer(inbox: Path, ledger: str) -> None:

@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,16 +123,25 @@ def test_one_process_serves_everything_and_the_command_line_asks_it(tmp_path: Pa
     assert closed.stdout == listed.stdout  # the file itself now gives the same answer
 
 
-def test_a_second_app_on_the_same_ledger_says_who_owns_it(tmp_path: Path) -> None:
+def test_starting_the_app_twice_gives_its_address(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger"
     with started(ledger, tmp_path / "log") as running:
+        second = command_line("serve", "--data", str(ledger))
+        assert second.returncode == 1
+        assert f"already runs at {running.address} (process {running.process.pid})" in second.stderr
+
+
+def test_an_app_on_a_ledger_somebody_else_holds_says_who(tmp_path: Path) -> None:
+    """This test's own process holds the file; no note tells of an app."""
+    ledger = tmp_path / "ledger"
+    with closing(Store.open(ledger / "trueup.duckdb")):
         environment = os.environ | {"TRUEUP_PORT": str(free_port())}
         second = subprocess.run(
             [sys.executable, "-m", "core", "serve", "--data", str(ledger)],
             cwd=ROOT, check=False, capture_output=True, text=True, env=environment, timeout=START_S,
         )  # fmt: skip
         assert second.returncode != 0
-        assert f"process {running.process.pid}" in second.stderr
+        assert f"process {os.getpid()}" in second.stderr
         assert "Traceback" not in second.stderr
 
 
