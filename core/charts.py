@@ -23,7 +23,7 @@ __all__ = [
     "waterfall",
 ]  # fmt: skip
 
-STANDING_STEPS = 6
+STANDING_STEPS = 5
 
 
 class Step(NamedTuple):
@@ -65,7 +65,7 @@ class Bar(NamedTuple):
 
 
 def waterfall(steps: Sequence[Step], unit: str) -> go.Figure:
-    """A bridge. Up to six steps stand; more lie down, so that their labels stay readable.
+    """A bridge. Up to five steps stand; more lie down, so that their labels stay readable.
 
     A bar of zero is drawn as a line: a rest of nothing is seen to be nothing.
     """

@@ -242,7 +242,7 @@ def downloads(
 
 def rows_download(name: str, rows: pl.DataFrame) -> Download:
     """A table's rows as CSV."""
-    return Download("CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows()))
+    return Download("Download CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows()))
 
 
 def file_name(audit: ModuleType, figure: str, scope: Scope, ending: str) -> str:
