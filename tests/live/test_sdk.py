@@ -28,7 +28,7 @@ def test_calls_of_a_real_client_appear_with_their_attempts(tmp_path: Path) -> No
         )
         assert client.returncode == 0, client.stderr
         wait_for_derived(address, 1)
-        rows = get_json(f"{address}/api/attempts")
+        rows = get_json(f"{address}/api/attempts")["rows"]
     provider.close()
     names = dict(line.split() for line in client.stdout.splitlines())
     found = {names[row["trace_id"]]: (row["attempts"], row["failed_attempts"], row["grade"]) for row in rows}
