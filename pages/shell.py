@@ -15,9 +15,7 @@ if str(PAGES.parent) not in sys.path:
 from core import ui, view  # noqa: E402
 from core.audits import every_audit  # noqa: E402
 
-# A page icon that is a file: Streamlit fetches its own icons' font from another machine for the favicon.
 icon = str(PAGES / "static" / "icon.png")
-st.set_page_config(page_title="Trueup", page_icon=icon, layout="wide", initial_sidebar_state=300)
 st.logo(str(PAGES / "static" / "logo.svg"), size="large", icon_image=icon)
 
 menu = {
@@ -32,5 +30,8 @@ for audit in every_audit():
     menu.setdefault(audit.SECTION, []).append(page)
 
 current = st.navigation(menu, expanded=True)
+# The page icon is a file: for its own icons Streamlit has the browser fetch a font from another machine.
+title = f"{current.title} · Trueup"
+st.set_page_config(page_title=title, page_icon=icon, layout="wide", initial_sidebar_state=300)
 ui.scope_controls()
 current.run()
