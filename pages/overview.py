@@ -18,7 +18,8 @@ if not within.as_of:
     st.stop()
 
 sections = sorted({audit.SECTION for audit in audits})
-wanted = st.multiselect("Sections", sections, key="section", bind="query-params", width=320) or sections
+bound = {"key": "section", "bind": "query-params", "placeholder": "All sections", "width": 320}
+wanted = st.multiselect("Sections", sections, **bound) or sections
 ui.share(slot, within)
 
 judged = {audit: ui.answer(audit, within).finding for audit in audits if audit.SECTION in wanted}
