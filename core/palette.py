@@ -49,7 +49,7 @@ def band(colour: str) -> str:
     return f"rgba({red},{green},{blue},{_BAND_OPACITY})"
 
 
-_DARK = {light_one: dark_one for light_one, dark_one in COLOURS.values()}
+_DARK = dict(COLOURS.values())
 _DARK |= {band(light_one): band(dark_one) for light_one, dark_one in COLOURS.values()}
 
 
