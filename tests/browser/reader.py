@@ -1,0 +1,149 @@
+"""What a reader does on a page, and how to tell that the page has finished answering. Nothing here sleeps."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+
+LIMIT_MS = 90_000
+"""Patience with a busy machine; on a quiet one no wait takes 5 s."""
+WINDOW: Any = {"width": 1280, "height": 1000}
+RETRIES = "/retry_ledger"
+_BASE_PATH_PROBE = re.compile(r"/(data|retry_ledger)/_stcore/(health|host-config)")
+_NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"
+
+_LINES = "texts => texts.map(text => [...text.childNodes].map(line => line.textContent).join(' ').trim())"
+"""A wrapped label is one tspan a line."""
+
+expect.set_options(timeout=LIMIT_MS)
+
+
+class Watch(NamedTuple):
+    """What a visitor's browser complained about."""
+
+    errors: list[str]
+    foreign: list[str]
+    """Requests to another host."""
+
+
+@contextmanager
+def visitor(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A fresh visitor's page; raises AssertionError at the end if its console held an error, a dialog opened or a
+    request left this machine. Leave before the app stops: a closed connection is an error in the console.
+    """
+    watch = Watch([], [])
+    context = browser.new_context(viewport=WINDOW, **options)
+    context.set_default_timeout(LIMIT_MS)
+    context.on("console", lambda message: watch.errors.extend(_complaint(message)))
+    context.on("weberror", lambda error: watch.errors.append(str(error.error)))
+    context.on("request", lambda request: watch.foreign.extend(_foreign(request)))
+    page = context.new_page()
+    page.on("dialog", lambda dialog: (watch.errors.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+    try:
+        yield page
+    finally:
+        context.close()
+    assert watch == Watch([], []), watch
+
+
+def _complaint(message: ConsoleMessage) -> list[str]:
+    """On a deep link Streamlit looks for its base path at two addresses that answer 404: only those are let go."""
+    path = urlsplit(message.location.get("url", "")).path
+    probe = message.text == _NOT_FOUND and _BASE_PATH_PROBE.fullmatch(path)
+    return [f"{message.text} ({path})"] if message.type in ("error", "warning") and not probe else []
+
+
+def _foreign(request: Request) -> list[str]:
+    here = urlsplit(request.url)
+    return [] if here.hostname == "127.0.0.1" or here.scheme in ("data", "blob") else [request.url]
+
+
+def open_page(page: Page, address: str, path: str = "/", **query: str) -> None:
+    """Go there and wait until the page is complete."""
+    page.goto(f"{address}{path}?{urlencode(query)}" if query else f"{address}{path}")
+    wait_complete(page)
+
+
+def wait_complete(page: Page) -> None:
+    """Until the script has run to its end and every chart is drawn."""
+    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
+    expect(page.locator("h1")).to_have_count(1)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    page.wait_for_function(
+        """() => document.querySelectorAll('[data-stale=true], [data-testid=stSkeleton]').length === 0
+            && [...document.querySelectorAll('[data-testid=stPlotlyChart]')]
+                .every(chart => chart.querySelector('.main-svg'))"""
+    )
+
+
+def sentence(page: Page) -> Locator:
+    """The verdict's sentence."""
+    return page.get_by_test_id("stText").filter(
+        has_text=re.compile("runs (converted|completed)|^No traced call")
+    )
+
+
+def numbers(page: Page) -> dict[str, str]:
+    """The four numbers under the verdict by their label."""
+    cells = page.get_by_test_id("stMetric").all()
+    return {
+        cell.get_by_test_id("stMetricLabel").inner_text().strip(): cell.get_by_test_id("stMetricValue")
+        .inner_text()
+        .strip()
+        for cell in cells
+    }
+
+
+def card(page: Page, title: str) -> Locator:
+    """The bordered card of a figure."""
+    return page.get_by_test_id("stColumn").filter(has_text=title)
+
+
+def step_texts(page: Page, title: str) -> dict[str, str]:
+    """A bridge's steps and their amounts as the chart prints them."""
+    chart = card(page, title).get_by_test_id("stPlotlyChart")
+    labels, amounts = (
+        chart.locator(places).evaluate_all(_LINES)
+        for places in (".xtick text, .ytick text", ".textpoint text")
+    )
+    return dict(zip(labels, amounts, strict=True))
+
+
+def pick(page: Page, label: str, option: str) -> None:
+    """Add a name to one of the sidebar's filters."""
+    page.get_by_role("combobox", name=label).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    page.keyboard.press("Escape")
+
+
+def shared_link(page: Page) -> str:
+    """The link in the Share popover."""
+    page.get_by_role("button", name="Share").click()
+    link = page.get_by_test_id("stPopoverBody").get_by_test_id("stCode").inner_text().strip()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
+    return link
+
+
+def save(page: Page, button: Locator, folder: Path) -> Path:
+    """Click a download and keep the file under the name the reader gets."""
+    with page.expect_download() as started:
+        button.click()
+    path = folder / started.value.suggested_filename
+    started.value.save_as(path)
+    return path
+
+
+def post(url: str, body: bytes, media_type: str) -> Any:
+    """The JSON answer of a POST."""
+    request = urllib.request.Request(url, body, {"Content-Type": media_type})
+    with urllib.request.urlopen(request, timeout=LIMIT_MS / 1000) as answer:
+        return json.load(answer)
