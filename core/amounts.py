@@ -1,8 +1,8 @@
 """Numbers as every page, chart and export prints them.
 
-The units usd, count, share (0 to 1), points (of a share), ratio, ms and s have a form of their own; any other
-word is printed after the number. Money keeps its decimals
-while it is small, because the sums of an incident are cents.
+The units count, share (0 to 1), points (of a share), ratio, ms, s and any currency code have a form of their own;
+any other word is printed after the number. Money keeps its decimals while it is small, because the sums of an
+incident are cents.
 """
 
 from __future__ import annotations
@@ -24,37 +24,35 @@ def _missing(x: Number | None) -> bool:
     return x is None or not math.isfinite(x)
 
 
-def usd(x: Number | None) -> str:
-    """Dollars, shortened from 10,000 up; below one dollar with as many places as its digits need.
+def money(x: Number | None, currency: str = "USD") -> str:
+    """An amount, shortened from 10,000 up; below one with as many places as its digits need. Only dollars have a sign.
 
-    >>> usd(1_234_567), usd(42_180), usd(1234.5), usd(0.046), usd(-0.5), usd(0)
-    ('$1.23M', '$42.2k', '$1,234.50', '$0.046', '−$0.50', '$0.00')
+    >>> money(1_234_567), money(42_180), money(1234.5), money(0.046), money(-0.5), money(0), money(2, "EUR")
+    ('$1.23M', '$42.2k', '$1,234.50', '$0.046', '−$0.50', '$0.00', 'EUR 2.00')
     """
     if x is None or _missing(x):
         return NOT_KNOWN
-    size = abs(float(x))
+    sign, size = money_sign(currency), abs(float(x))
     if size >= 999_950:
-        return _signed(x, f"${size / 1e6:,.2f}M")
+        return _signed(x, f"{sign}{size / 1e6:,.2f}M")
     if size >= 10_000:
-        return _signed(x, f"${size / 1e3:,.1f}k")
+        return _signed(x, f"{sign}{size / 1e3:,.1f}k")
     if size >= 1 or size == 0:
-        return _signed(x, f"${size:,.2f}")
+        return _signed(x, f"{sign}{size:,.2f}")
     places = min(12, 3 - math.floor(math.log10(size) + 1)) if size < 0.1 else 3
     digits = f"{size:.{places}f}".rstrip("0")
     whole, _, decimals = digits.partition(".")
-    return _signed(x, f"${whole}.{decimals:0<2}")
+    return _signed(x, f"{sign}{whole}.{decimals:0<2}")
 
 
-def exact_usd(x: Number | None) -> str:
-    """Dollars and cents in full, for totals that must be compared.
+def money_sign(currency: str) -> str:
+    """What stands before an amount: the dollar sign, or the currency's code and a space."""
+    return "$" if currency == "USD" else f"{currency} "
 
-    >>> exact_usd(Decimal("42180.556"))
-    '$42,180.56'
-    """
-    if x is None or _missing(x):
-        return NOT_KNOWN
-    cents = round(Decimal(str(x)), 2)
-    return _signed(x, f"${cents.copy_abs():,.2f}")
+
+def is_currency(unit: str) -> bool:
+    """Whether a unit is an ISO 4217 code: three capital letters."""
+    return len(unit) == 3 and unit.isascii() and unit.isalpha() and unit.isupper()
 
 
 def count(x: Number | None) -> str:
@@ -98,8 +96,8 @@ def number(x: Number | None, unit: str) -> str:
     """
     if x is None or _missing(x):
         return NOT_KNOWN
-    if unit == "usd":
-        return usd(x)
+    if is_currency(unit):
+        return money(x, unit)
     if unit == "share":
         return share(x)
     if unit == "points":

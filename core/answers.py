@@ -78,11 +78,11 @@ class UnknownAudit(ValueError):
     """No audit has that name; the message lists the known ones."""
 
 
-def whole_ledger(ask: Ask, as_of: int) -> Scope:
+def whole_ledger(ask: Ask, as_of: int, currency: str = "USD") -> Scope:
     """Everything the ledger holds at `as_of`; an empty ledger gives the one day 1970-01-01."""
     first_day, last_day = ask(_DAYS, as_of=as_of).row(0)
     nothing = dt.date(1970, 1, 1)
-    return Scope(start=first_day or nothing, end=last_day or nothing, as_of=as_of)
+    return Scope(start=first_day or nothing, end=last_day or nothing, as_of=as_of, currency=currency)
 
 
 def attempts(ask: Ask, scope: Scope) -> list[Row]:

@@ -27,6 +27,8 @@ class Scope(NamedTuple):
     as_of: int = 9_223_372_036_854_775_806
     """The newest import to see. The default is one below superseded_by of a row in force."""
     choices: tuple[tuple[str, str], ...] = ()
+    currency: str = "USD"
+    """Of the bills that are compared; lines in others are listed apart and never converted."""
 
     def choice(self, name: str, default: str) -> str:
         """One audit-specific setting of the page (a limit, a switch), as text from the URL."""
@@ -45,6 +47,7 @@ class Scope(NamedTuple):
             "services": _joined(self.services),
             "models": _joined(self.models),
             "as_of": self.as_of,
+            "currency": self.currency,
         }
 
 
@@ -81,6 +84,39 @@ class Need(NamedTuple):
     how: str
     """How to make it appear: a setting, a file, a recipe."""
     required: bool = True
+
+
+class Choice(NamedTuple):
+    """One setting of an audit's page. Its URL key is the audit's name, an underscore and `name`."""
+
+    name: str
+    label: str
+    options: tuple[str, ...]
+    default: str
+    help: str = ""
+
+    def key(self, audit: str) -> str:
+        """The widget key and URL parameter: prefixed, so that two pages never share one."""
+        return f"{audit}_{self.name}"
+
+
+class Count(NamedTuple):
+    """One party's count of the same events: a number ready to show, and what it counts."""
+
+    label: str
+    value: str
+    of: str
+
+
+class Fact(NamedTuple):
+    """A measured number that stands in a table: ready to show, with its 95 % interval where it has one."""
+
+    about: str
+    name: str
+    value: str
+    interval: str
+    n: int | None
+    note: str = ""
 
 
 class Finding(NamedTuple):

@@ -13,13 +13,13 @@ from typing import Any, Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.amounts import Number, count, exact_usd, interval, number, share, usd
+from core.amounts import Number, count, interval, money, number, share
 from core.palette import COLOURS, At, band, fill, finish, floats, light, plain, role_bars, themed, ticks
 from core.run_charts import Flow, SpanRow, sankey, span_waterfall
 
 __all__ = [
-    "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "count", "exact_usd", "interval", "lines",
-    "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed", "usd",
+    "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "count", "interval", "lines", "money",
+    "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed",
     "waterfall",
 ]  # fmt: skip
 

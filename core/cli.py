@@ -106,7 +106,7 @@ def _opened_to_read(settings: Settings) -> Iterator[Store]:
         sys.stderr.write(f"No ledger in {settings.data_dir}: this is the answer for an empty one. ")
         sys.stderr.write(f"Fill it: python -m core ingest PATH --data {settings.data_dir}\n")
         path = ":memory:"
-    store = Store.open(path, price_overrides=settings.price_overrides)
+    store = Store.open(path, price_overrides=settings.price_overrides, currency=settings.currency)
     try:
         yield store
     finally:
@@ -117,7 +117,9 @@ def _opened_to_read(settings: Settings) -> Iterator[Store]:
 def _sink(settings: Settings, demo: bool) -> Iterator[Sink]:
     """Where files go: the ledger, or the app that owns it."""
     try:
-        store = Store.open(settings.store_path, price_overrides=settings.price_overrides)
+        store = Store.open(
+            settings.store_path, price_overrides=settings.price_overrides, currency=settings.currency
+        )
     except StoreLocked:
         app = running.find(settings.data_dir, settings.client_token)
         sys.stderr.write(
@@ -159,7 +161,7 @@ def _ask(question: str, audit: str, settings: Settings) -> list[Row]:
     try:
         with _opened_to_read(settings) as store:
             store.derive()
-            scope = answers.whole_ledger(store.ask, store.version())
+            scope = answers.whole_ledger(store.ask, store.version(), store.currency)
             if question == "findings":
                 return answers.findings(store.ask, scope, audit)
             return (answers.attempts if question == "attempts" else answers.bridge)(store.ask, scope)

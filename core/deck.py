@@ -17,7 +17,7 @@ from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION, XL_TICK_LABEL_POSITION
 from pptx.util import Inches, Pt
 
-from core.amounts import interval, number
+from core.amounts import interval, is_currency, money_sign, number
 from core.export import Source, Table, drawn_table
 from core.palette import light
 
@@ -25,7 +25,12 @@ NATIVE_FORMS = ("waterfall", "lines", "bars", "stacked_share")
 """Forms with an editable chart; the others go into a deck as the picture the browser exports."""
 
 _FONT = "Inter"
-_NUMBER_FORMATS = {"usd": '"$"#,##0.00##', "share": "0.0%", "points": "0.0%", "count": "#,##0"}
+
+
+def _number_format(unit: str) -> str:
+    if is_currency(unit):
+        return f'"{money_sign(unit)}"#,##0.00##'
+    return {"share": "0.0%", "points": "0.0%", "count": "#,##0"}.get(unit, "General")
 
 
 def _colour(role: str) -> Any:
@@ -72,7 +77,7 @@ def _chart(slide: Any, kind: Any, numbers: Any, unit: str) -> Any:
     values, names = chart.value_axis, chart.category_axis
     values.major_gridlines.format.line.color.rgb = _colour("grid")
     values.format.line.fill.background()
-    values.tick_labels.number_format = _NUMBER_FORMATS.get(unit, "General")
+    values.tick_labels.number_format = _number_format(unit)
     values.tick_labels.number_format_is_linked = False
     names.format.line.color.rgb = _colour("grid")
     names.has_major_gridlines = False
@@ -82,7 +87,7 @@ def _chart(slide: Any, kind: Any, numbers: Any, unit: str) -> Any:
 
 def _numbers(names: Sequence[str], unit: str) -> Any:
     new: Any = CategoryChartData
-    numbers = new(number_format=_NUMBER_FORMATS.get(unit, "General"))
+    numbers = new(number_format=_number_format(unit))
     numbers.categories = [_cell(name) for name in names]
     return numbers
 

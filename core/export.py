@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import xlsxwriter
 
-from core.amounts import number
+from core.amounts import is_currency, money_sign, number
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 _WRITTEN_ON = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
@@ -128,9 +128,9 @@ def _write(
 
 
 def _number_format(unit: str) -> str:
-    return {"usd": '"$"#,##0.00####', "share": "0.00%", "points": "0.00%", "count": "#,##0.##"}.get(
-        unit, "General"
-    )
+    if is_currency(unit):
+        return f'"{money_sign(unit)}"#,##0.00####'
+    return {"share": "0.00%", "points": "0.00%", "count": "#,##0.##"}.get(unit, "General")
 
 
 def alt_text(title: str, figure: go.Figure) -> str:

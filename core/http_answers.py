@@ -53,7 +53,7 @@ async def _answer(
 ) -> Response:
     def rows() -> tuple[int, list[Row]]:
         store = process.ledger()
-        scope = read_scope(request.query_params, store.ask, store.version())
+        scope = read_scope(request.query_params, store.ask, store.version(), store.currency)
         return scope.as_of, question(store.ask, scope)
 
     try:
@@ -65,10 +65,10 @@ async def _answer(
     return _json(200, {"as_of": as_of, "rows": answers.jsonable(found)})
 
 
-def read_scope(query: QueryParams, ask: Ask, newest: int) -> Scope:
+def read_scope(query: QueryParams, ask: Ask, newest: int, currency: str = "USD") -> Scope:
     """The scope a query string asks for; raises BadQuery. A version from the future is cut to the newest."""
     as_of = min(_version(query.get("as_of", str(newest))), newest)
-    whole = answers.whole_ledger(ask, as_of)
+    whole = answers.whole_ledger(ask, as_of, currency)
     return whole._replace(
         start=_day(query, "start", whole.start),
         end=_day(query, "end", whole.end),

@@ -9,29 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 from urllib.parse import urlencode
 
-from core.audit import Scope
+from core.audit import Choice, Scope
 
 FROM, TO, REGION, SERVICE, MODEL, AS_OF, TRACE = "from", "to", "region", "service", "model", "as_of", "trace"
 FIRST_DAY, LAST_DAY = dt.date(1970, 1, 1), dt.date(2200, 1, 1)
 DEFAULT_DAYS = 28
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
-
-
-class Choice(NamedTuple):
-    """One setting of an audit's page. Its URL key is the audit's name, an underscore and `name`."""
-
-    name: str
-    label: str
-    options: tuple[str, ...]
-    default: str
-    help: str = ""
-
-    def key(self, audit: str) -> str:
-        """The widget key and URL parameter: prefixed, so that two pages never share one."""
-        return f"{audit}_{self.name}"
 
 
 def default_period(newest: dt.date) -> tuple[dt.date, dt.date]:

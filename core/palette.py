@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from core.amounts import Number
+from core.amounts import Number, is_currency, money_sign
 
 At = dt.date | dt.datetime | int | float | str
 
@@ -91,8 +91,8 @@ def role_bars(roles: Sequence[str], arrays: Mapping[str, Sequence[Any]], **share
 
 def ticks(unit: str) -> dict[str, Any]:
     """Axis ticks in a unit."""
-    if unit == "usd":
-        return {"tickprefix": "$", "tickformat": "~s"}
+    if is_currency(unit):
+        return {"tickprefix": money_sign(unit), "tickformat": "~s"}
     if unit in ("share", "points"):
         return {"tickformat": ".0%" if unit == "share" else "+.1%"}
     suffix = {"count": "", "": "", "ratio": "×"}.get(unit, f" {plain(unit, 12)}")

@@ -74,14 +74,14 @@ def choose_sources(bills: pl.DataFrame, preferred: str = "") -> dict[str, str]:
     return chosen
 
 
-def read_bill(bills: pl.DataFrame, preferred: str = "") -> Bill:
+def read_bill(bills: pl.DataFrame, preferred: str = "", currency: str = "USD") -> Bill:
     """Choose sources and fill the billed cells; `bills` as in retry_ledger_sql.BILLS."""
-    in_usd = (pl.col("billing_currency") == "USD") | (pl.col("measure") == "usage")
-    sources = choose_sources(bills.filter(in_usd), preferred)
+    in_currency = (pl.col("billing_currency") == currency) | (pl.col("measure") == "usage")
+    sources = choose_sources(bills.filter(in_currency), preferred)
     chosen = [provider + "\x1f" + source for provider, source in sources.items()]
     label = pl.concat_str("provider", "source_format", separator="\x1f")
     is_cost = pl.col("measure") == "cost"
-    costs = bills.filter(in_usd & is_cost & label.is_in(chosen))
+    costs = bills.filter(in_currency & is_cost & label.is_in(chosen))
     is_usage = (pl.col("charge_category") == "Usage") & (pl.col("charge_class") == "")
     usage = costs.filter(is_usage)
     mapped = _with_models(usage)
@@ -94,7 +94,7 @@ def read_bill(bills: pl.DataFrame, preferred: str = "") -> Bill:
         sources=sources,
         set_aside=(
             *_other_sources(bills, sources),
-            *_other_currencies(bills.filter(~in_usd)),
+            *_other_currencies(bills.filter(~in_currency)),
             *_estimates(costs),
         ),
     )

@@ -17,13 +17,15 @@ FEWEST_MATCHED_SHARE = 0.5
 the whole bill hidden. Below this share of matched calls the cells are compared instead."""
 
 
-def by_call_providers(bills: pl.DataFrame, joins: pl.DataFrame, bill: Bill) -> set[str]:
+def by_call_providers(
+    bills: pl.DataFrame, joins: pl.DataFrame, bill: Bill, currency: str = "USD"
+) -> set[str]:
     """Providers whose invoice carries a response id on every usage line, most of them found in the traces."""
     usage = bills.filter(
         (pl.col("measure") == "cost")
         & (pl.col("charge_category") == "Usage")
         & (pl.col("charge_class") == "")
-        & (pl.col("billing_currency") == "USD")
+        & (pl.col("billing_currency") == currency)
         & (pl.col("token_type").fill_null("") != "tool")
     )
     keys = ["provider", "source_format"]

@@ -164,7 +164,11 @@ class Settings:
     price_overrides: Path | None = _setting(
         None, _file, "TOML file with dated prices that win over the catalogue."
     )
-    currency: str = _setting("USD", _currency, "Currency pages show; amounts are never converted.")
+    currency: str = _setting(
+        "USD",
+        _currency,
+        "Currency of the bills to compare, never converted; catalogue prices are used for USD only.",
+    )
     time_zone: str = _setting("UTC", _time_zone, "Time zone pages show instants in; days stay UTC.")
 
     @property

@@ -1,8 +1,7 @@
 """What every page is made of; the only module of core that knows Streamlit.
 
-`show(audit)` is a page for an audit; a page that differs calls the pieces itself. Text that came with telemetry
-is never Markdown: only st.text, st.code, st.dataframe and st.metric show it. Only answers are cached, by question
-and plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
+Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and st.metric show it. Only
+answers are cached, by plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
 """
 
 from __future__ import annotations
@@ -16,20 +15,21 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 import streamlit as st
-from polars import selectors
 from streamlit.delta_generator import DeltaGenerator
 
-from core import links, view
+from core import downloads, links, view
 from core.amounts import count
-from core.audit import Finding, Scope
+from core.audit import Count, Finding, Scope
 from core.charts import span_waterfall, themed
 from core.coverage import MENUS, STATE, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
 from core.runs import MOST_SPANS, span_rows
+from core.settings import read_settings
 
 _PIN, _NOTES, _PICTURE = "pinned_as_of", "link_notes", "picture"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
+ZONE = read_settings().time_zone  # of instants; days are UTC days everywhere
 
 
 def ask(sql: str, **parameters: object) -> pl.DataFrame:
@@ -73,8 +73,8 @@ def scope_controls() -> None:
             st.caption(f"Pinned to data version {pinned}; the newest is {version}.")
             st.button("Show the newest data", on_click=_unpin, width="stretch")
         st.caption(view.age_text(ask(STATE).row(0, named=True), version, dt.datetime.now(dt.UTC)))
-    if any(complaints):  # Streamlit drops a bad value from the address at once: the complaint outlives it
-        st.session_state[_NOTES] = (scope(), [text for text in complaints if text])
+    if told := [text for text in complaints if text]:  # Streamlit drops a bad value at once: this outlives it
+        st.session_state[_NOTES] = (scope(), told)
 
 
 def _pinned(newest: int) -> tuple[int | None, str]:
@@ -92,14 +92,14 @@ def _pinned(newest: int) -> tuple[int | None, str]:
 
 def _unpin() -> None:
     st.session_state.pop(_PIN, None)
-    if links.AS_OF in st.query_params:
-        del st.query_params[links.AS_OF]
+    st.query_params.pop(links.AS_OF, None)
 
 
 def scope(audit: ModuleType | None = None) -> Scope:
     """The scope in force; outside the frame (a page run alone) the defaults."""
     as_of = st.session_state.get(_PIN) or get_store().version()
-    return view.scope_of({str(key): value for key, value in st.session_state.items()}, ask, as_of, audit)
+    state = {str(key): value for key, value in st.session_state.items()}
+    return view.scope_of(state, ask, as_of, audit)._replace(currency=get_store().currency)
 
 
 def header(title: str, question: str) -> DeltaGenerator:
@@ -140,13 +140,15 @@ def share(slot: Any, within: Scope, audit: ModuleType | None = None, trace: str 
 def show(audit: ModuleType) -> None:
     """A page for an audit. One argument, for ever: a page that differs calls the pieces."""
     slot = header(audit.TITLE, view.question_of(audit))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        choices(audit)
+    choices(audit)
     within = scope(audit)
     measure, finding, drawn = answer(audit, within)
     verdict(finding)
+    counts(view.counts_of(audit, measure))
     needs(have(ask, audit.NEEDS, within))
     figures(audit, drawn, finding, within)
+    if (rows := view.fact_rows(audit, measure)).height:
+        listing("Also measured", rows, f"{view.name_of(audit)}_measured", "")
     trace = evidence(audit, within) if hasattr(audit, "evidence") else None
     method(audit, measure, finding)
     share(slot, within, audit, trace)
@@ -155,26 +157,31 @@ def show(audit: ModuleType) -> None:
 
 def choices(audit: ModuleType) -> None:
     """The audit's own settings and the picture format, bound to the address under the audit's name."""
+    row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
     for one in view.choices_of(audit):
         key, index = one.key(view.name_of(audit)), one.options.index(one.default)
         if complaint := links.check_choice(one, st.query_params.get_all(key)):
             note("Link", complaint)
-        st.selectbox(
-            one.label, one.options, index, view.option_text, key, one.help or None, width=220, **_BOUND
-        )
-    st.selectbox("Pictures as", ("PNG", "SVG"), key=_PICTURE, width=120, **_BOUND)
+        row.selectbox(one.label, one.options, index, view.option_text, key, one.help or None, **_BOUND)
+    row.selectbox("Pictures as", ("PNG", "SVG"), key=_PICTURE, width=120, **_BOUND)
 
 
 def verdict(finding: Finding) -> None:
     """Status, one sentence, the pair, the gap with its interval, n, and what is missing."""
     with st.container(border=True, gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(finding.status, color=view.STATUS_COLOURS[finding.status])
-            st.text(finding.sentence)
+        line = st.container(horizontal=True, vertical_alignment="center", gap="small")
+        line.badge(finding.status, color=view.STATUS_COLOURS[finding.status])
+        line.text(finding.sentence)
         with st.grid(4, min_column_width=150, gap="small"):
             pair(finding)
         if finding.missing:
             st.text(f"Missing: {finding.missing}")
+
+
+def counts(side_by_side: Sequence[Count]) -> None:
+    """The same events as each party counts them."""
+    for column, one in zip(st.columns(max(1, len(side_by_side)), gap="small"), side_by_side, strict=False):
+        column.metric(one.label, one.value, one.of, border=True, delta_color="off", delta_arrow="off")
 
 
 def pair(finding: Finding) -> None:
@@ -184,19 +191,17 @@ def pair(finding: Finding) -> None:
 
 
 def needs(found: Sequence[Have]) -> None:
-    """The need/have strip: rows, coverage and newest day of every column the audit reads."""
+    """Rows, coverage and newest day of every column the audit reads."""
     with st.expander(view.needs_text(found), expanded=view.blocked(found)):
         table(view.need_rows(found), "Columns this audit reads")
 
 
 def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
     """A frame with its units; with a key, one row can be selected and is returned. Never Markdown."""
-    formats = view.number_formats(rows.columns)
-    forms: dict[str, Any] = {
-        name: st.column_config.NumberColumn(format=form) for name, form in formats.items()
-    }
-    shown = rows.select(view.ids_last(rows.columns)).with_columns(selectors.decimal().cast(pl.Float64))
-    forms |= {name: st.column_config.DateColumn() for name in shown.select(selectors.date()).columns}
+    shown = view.shown(rows, ZONE)
+    forms: dict[str, Any] = {day: st.column_config.DateColumn() for day in view.days_in(shown)}
+    for column, form in view.number_formats(rows.columns).items():
+        forms[column] = st.column_config.NumberColumn(format=form)
     look: dict[str, Any] = {"hide_index": True, "column_config": forms, "placeholder": "", "alt": name}
     if key is None:
         st.dataframe(shown, **look)
@@ -207,7 +212,7 @@ def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
 
 def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
     """Bordered cards, two a row; the last one alone takes the whole width."""
-    for row in view.in_pairs(list(drawn.items())):
+    for row in view.in_pairs([*drawn.items()]):
         for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
             with column, st.container(border=True, height="stretch", gap="small"):
                 card(audit, name, figure, finding, within)
@@ -219,22 +224,22 @@ def card(audit: ModuleType, name: str, figure: go.Figure, finding: Finding, with
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.markdown(f"**{view.titled(name)}**", width="content")
         with st.popover("Export", type="tertiary"):
-            for made in view.downloads(audit, name, figure, finding, within, link(within, audit)):
+            for made in downloads.downloads(audit, name, figure, finding, within, link(within, audit)):
                 download(made, f"{key}_{made.label}")
             st.caption("PNG or SVG: the camera on the chart.")
     draw(figure, key, alt_text(view.titled(name), figure))
 
 
-def download(made: view.Download, key: str) -> None:
+def download(made: downloads.Download, key: str) -> None:
     """A button for a file that is made on the click."""
     st.download_button(made.label, made.make, made.name, key=key, on_click="ignore", type="tertiary")
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:
     """The figure in the reader's theme; its menu saves the picture in the browser."""
-    config = view.picture_config(key, st.session_state.get(_PICTURE) or "PNG")
-    shown = themed(figure, st.context.theme.type == "dark")
-    st.plotly_chart(shown, theme=None, config=config, key=key, alt=alt)
+    config = downloads.picture_config(key, st.session_state.get(_PICTURE) or "PNG")
+    dark = st.context.theme.type == "dark"
+    st.plotly_chart(themed(figure, dark), theme=None, config=config, key=key, alt=alt)
 
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:
@@ -243,16 +248,16 @@ def evidence(audit: ModuleType, within: Scope) -> str | None:
     with st.container(border=True, gap="small"):
         st.markdown("**The rows behind it**")
         st.caption("Select a row to open its run." if rows.height else "No rows in this scope.")
-        key, picked = f"{view.name_of(audit)}_rows", []
+        key = f"{view.name_of(audit)}_rows"
+        picked = table(rows, "Rows behind the verdict", key) if rows.height else []
         if rows.height:
-            picked = table(rows, "Rows behind the verdict", key)
-            download(view.rows_download(f"trueup_{key}_v{within.as_of}", rows), "rows_csv")
+            download(downloads.rows_download(f"trueup_{key}_v{within.as_of}", rows), "rows_csv")
     if picked:  # a selection cannot be bound: it is mirrored in a parameter of its own
         st.query_params[links.TRACE] = rows["trace_id"][picked[0]]
     trace, complaint = links.read_trace(st.query_params.get(links.TRACE))
     if complaint:
         note("Link", complaint)
-    if trace:
+    elif trace:
         run(audit.span_tree(ask, trace, within.as_of), trace)
     return trace
 
@@ -263,10 +268,9 @@ def run(spans: pl.DataFrame, trace: str) -> None:
         st.markdown("**The run**")
         st.code(trace, language=None)
         if spans.is_empty():
-            st.text("This run is not in the ledger at this data version.")
-            return
-        figure = span_waterfall(span_rows(spans))
+            return note("Link", "This run is not in the ledger at this data version.")
         st.caption(f"{count(spans.height)} spans; at most {MOST_SPANS} are drawn. Striped bars failed.")
+        figure = span_waterfall(span_rows(spans))
         draw(figure, f"run_{trace}", alt_text("Spans of the run", figure))
         table(view.run_table(spans), "Spans of the run")
 
@@ -277,7 +281,7 @@ def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:
         st.markdown(f"**{title}**")
         if rows.height:
             table(rows, title)
-            download(view.rows_download(f"trueup_{name}", rows), f"{name}_csv")
+            download(downloads.rows_download(f"trueup_{name}", rows), f"{name}_csv")
         else:
             st.text(none)
 
@@ -293,4 +297,4 @@ def method(audit: ModuleType, measure: object, finding: Finding) -> None:
 
 def footer(within: Scope, audit: ModuleType | None = None) -> None:
     """What these numbers are of, in one line that can be quoted."""
-    st.text(view.footer_text(ask, within, link(within, audit)))
+    st.text(view.footer_text(ask, within, link(within, audit), ZONE))

@@ -7,9 +7,10 @@ from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
 from core.amounts import count
-from core.ingest.files import FileProblem, read_upload
+from core.ingest.files import read_upload
 from core.ingest.options import ReadOptions
-from core.ledger.store import Overloaded, Receipt, Store
+from core.intake import take_in
+from core.ledger.store import Receipt, Store
 
 
 class UploadReport(NamedTuple):
@@ -20,16 +21,14 @@ class UploadReport(NamedTuple):
     """False when the file could not be read to its end; what came before the bad part is kept."""
 
 
-def take(store: Store, stream: BinaryIO, name: str) -> UploadReport:
+def take(store: Store, stream: BinaryIO, name: str, options: ReadOptions) -> UploadReport:
     """Read one file in, batch by batch; a file that cannot be read stops only itself."""
     shown = "".join(character for character in PurePath(name).name if character.isprintable()) or "file"
-    try:
-        receipts = store.submit_many(read_upload(stream, shown, ReadOptions()))
-    except FileProblem as problem:  # its text begins with the file's name
-        return UploadReport(str(problem), False)
-    except Overloaded as problem:
-        return UploadReport(f"{shown}: {problem}", False)
-    return UploadReport(f"{shown}: {receipt_text(receipts)}", True)
+    taken = take_in(store, read_upload(stream, shown, options))
+    if taken.problem:  # its text begins with the file's name
+        kept = f" What came before was kept: {receipt_text(taken.receipts)}" if taken.receipts else ""
+        return UploadReport(f"{taken.problem}{kept}", False)
+    return UploadReport(f"{shown}: {receipt_text(taken.receipts)}", True)
 
 
 def receipt_text(receipts: Sequence[Receipt]) -> str:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import plotly.graph_objects as go
 import polars as pl
+from polars import selectors
 
 from core import links
 from core.amounts import count, interval, number, share
-from core.audit import Ask, Finding, Scope, TooLittle
+from core.audit import Ask, Choice, Count, Fact, Finding, Scope, TooLittle
 from core.coverage import COMMITTED_AT, NEWEST_DAY, Have
-from core.deck import NATIVE_FORMS, figure_pptx
-from core.export import Source, csv_bytes, drawn_table, figure_csv, figure_xlsx
 
 Colour = Literal["green", "orange", "red", "gray"]
 STATUS_COLOURS: Mapping[str, Colour] = {
@@ -43,14 +42,6 @@ class Answer(NamedTuple):
     finding: Finding
     figures: dict[str, go.Figure]
     """Empty when there are too few rows to draw."""
-
-
-class Download(NamedTuple):
-    """A file that is made when it is clicked."""
-
-    label: str
-    name: str
-    make: Callable[[], bytes]
 
 
 def answer(audit: ModuleType, ask: Ask, scope: Scope) -> Answer:
@@ -92,7 +83,7 @@ def question_of(audit: ModuleType) -> str:
     return (audit.__doc__ or "").strip().partition("\n")[0]
 
 
-def choices_of(audit: ModuleType | None) -> tuple[links.Choice, ...]:
+def choices_of(audit: ModuleType | None) -> tuple[Choice, ...]:
     """The settings an audit's page offers."""
     return tuple(getattr(audit, "CHOICES", ()))
 
@@ -131,10 +122,13 @@ def age_text(state: Mapping[str, Any], version: int, now: dt.datetime) -> str:
     )
 
 
-def footer_text(ask: Ask, scope: Scope, link: str) -> str:
+def footer_text(ask: Ask, scope: Scope, link: str, zone: str = "UTC") -> str:
     """What a page's numbers are of, in one line that can be quoted."""
     committed_at = ask(COMMITTED_AT, as_of=scope.as_of).item()
-    when = f" of {committed_at:%Y-%m-%d %H:%M} UTC" if committed_at else ""
+    when = ""
+    if committed_at:
+        local = committed_at.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone))
+        when = f" of {local:%Y-%m-%d %H:%M} {zone}"
     return f"As of import {scope.as_of}{when}; {links.scope_text(scope)}. {link}"
 
 
@@ -189,6 +183,32 @@ def ids_last(columns: Sequence[str]) -> list[str]:
     return sorted(columns, key=lambda column: column.endswith("_id") and column != "import_id")
 
 
+def shown(rows: pl.DataFrame, zone: str = "UTC") -> pl.DataFrame:
+    """Rows as a table shows them: ids last, money as numbers, instants (UTC in the ledger) in a time zone."""
+    local = selectors.datetime(time_zone=None).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    return rows.select(ids_last(rows.columns)).with_columns(selectors.decimal().cast(pl.Float64), local)
+
+
+def days_in(rows: pl.DataFrame) -> list[str]:
+    """Columns of dates."""
+    return rows.select(selectors.date()).columns
+
+
+def counts_of(audit: ModuleType, measure: object) -> Sequence[Count]:
+    """The counts an audit puts side by side; none when it has too little or compares no counts."""
+    told = hasattr(audit, "counts") and not isinstance(measure, TooLittle)
+    return audit.counts(measure) if told else ()
+
+
+def fact_rows(audit: ModuleType, measure: object) -> pl.DataFrame:
+    """What an audit measured beside its verdict, a row a number: about, name, value, interval, n, note."""
+    told = hasattr(audit, "facts") and not isinstance(measure, TooLittle)
+    rows: list[Fact] = audit.facts(measure) if told else []
+    columns = ("about", "what", "value", "95% interval", "n", "note")
+    schema = {name: pl.Int64 if name == "n" else pl.String for name in columns}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
 def run_table(spans: pl.DataFrame) -> pl.DataFrame:
     """A run's spans with times a reader can compare: ms after the first span, and ms long."""
     first_ns = pl.col("started_at_ns").min()
@@ -220,40 +240,6 @@ def in_pairs(drawn: list[tuple[str, go.Figure]]) -> list[list[tuple[str, go.Figu
 def titled(name: str) -> str:
     """An export name as a heading."""
     return name.replace("_", " ").capitalize()
-
-
-def downloads(
-    audit: ModuleType, name: str, figure: go.Figure, finding: Finding, scope: Scope, link: str
-) -> list[Download]:
-    """CSV and XLSX of what is drawn; PPTX where the form has an editable chart."""
-    source = Source(
-        finding.sentence, titled(name), links.scope_text(scope), f"as of import {scope.as_of}", link
-    )
-    made = [
-        Download("CSV", file_name(audit, name, scope, "csv"), partial(figure_csv, figure)),
-        Download("XLSX", file_name(audit, name, scope, "xlsx"), partial(figure_xlsx, figure, source)),
-    ]
-    if drawn_table(figure).form in NATIVE_FORMS:
-        made.append(
-            Download("PPTX", file_name(audit, name, scope, "pptx"), partial(figure_pptx, figure, source))
-        )
-    return made
-
-
-def rows_download(name: str, rows: pl.DataFrame) -> Download:
-    """A table's rows as CSV."""
-    return Download("Download CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows()))
-
-
-def file_name(audit: ModuleType, figure: str, scope: Scope, ending: str) -> str:
-    """Audit, figure and data version, so that two downloads can be told apart."""
-    return f"trueup_{name_of(audit)}_{figure}_v{scope.as_of}.{ending}"
-
-
-def picture_config(name: str, form: str) -> dict[str, Any]:
-    """The chart's menu: one button, which saves PNG or SVG in the browser."""
-    options = {"format": form.lower(), "filename": f"trueup_{name}", "scale": 2}
-    return {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": options}
 
 
 def method_text(audit: ModuleType, measure: object, finding: Finding) -> str:

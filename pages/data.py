@@ -3,8 +3,10 @@
 import streamlit as st
 
 from core import coverage, ui, uploads, view
+from core.ingest.options import ReadOptions
 from core.ledger.current import get_store
 from core.recipes import recipes
+from core.settings import read_settings
 
 ui.header("Data", "What came in, what was refused and why, and how to send more.")
 
@@ -13,10 +15,9 @@ with st.container(border=True):
     st.caption("Trace files, FOCUS and vendor bills, gateway logs. The format is read from the content.")
     files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
     if files and st.button("Read them in", type="primary"):
-        progress = st.progress(0.0)
-        reports = []
+        progress, reports, options = st.progress(0.0), [], ReadOptions(read_settings().capture_content)
         for place, file in enumerate(files):
-            reports.append(uploads.take(get_store(), file, file.name))
+            reports.append(uploads.take(get_store(), file, file.name, options))
             progress.progress((place + 1) / len(files))
         uploads.finish(get_store())
         st.session_state["upload_reports"] = reports

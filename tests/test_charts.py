@@ -14,7 +14,7 @@ from hypothesis import strategies as some
 
 import core.amounts
 import core.palette
-from core.amounts import share, usd
+from core.amounts import money, share
 from core.charts import (
     COLOURS,
     STANDING_STEPS,
@@ -48,7 +48,7 @@ STEPS = [
 def every_form(name: str) -> dict[str, go.Figure]:
     return {
         "waterfall": waterfall([Step(name, 1, "plus"), Step(name, 1, "total")], "count"),
-        "lying waterfall": waterfall([Step(name, 1, "plus")] * 9, "usd"),
+        "lying waterfall": waterfall([Step(name, 1, "plus")] * 9, "USD"),
         "lines": lines([Line(name, DAYS, [1, 2, 3])], "count", [Mark(DAYS[1], name)], limit=2),
         "steps": step_cumulative(name, DAYS, [0, 1, 2], "count", [1, 1, 1]),
         "bars": bars([Bar(name, 0.5, 0.4, 0.6)], "share", limit=0.5),
@@ -97,7 +97,7 @@ def test_bridge_ends_at_the_sum_of_its_steps(changes: list[int]) -> None:
 
 @given(some.lists(some.floats(0.001, 1e6), min_size=2, max_size=12))
 def test_no_value_axis_is_cut(values: list[float]) -> None:
-    figure = waterfall([Step(str(place), value, "total") for place, value in enumerate(values)], "usd")
+    figure = waterfall([Step(str(place), value, "total") for place, value in enumerate(values)], "USD")
     axis = figure.layout.yaxis if len(values) <= STANDING_STEPS else figure.layout.xaxis
     assert axis.range[0] == 0
     assert axis.range[1] > max(values)
@@ -151,9 +151,9 @@ def test_shares_add_to_the_whole() -> None:
 
 def test_nothing_to_draw_is_no_error() -> None:
     for figure in (
-        waterfall([], "usd"),
-        lines([], "usd"),
-        bars([], "usd"),
+        waterfall([], "USD"),
+        lines([], "USD"),
+        bars([], "USD"),
         stacked_share([], "count"),
         span_waterfall([]),
     ):
@@ -162,8 +162,8 @@ def test_nothing_to_draw_is_no_error() -> None:
 
 @given(some.decimals(allow_nan=False, allow_infinity=False, min_value="0.000000000001", max_value="1e12"))
 def test_money_that_is_there_is_never_printed_as_nothing(amount: Decimal) -> None:
-    assert any(digit in "123456789" for digit in usd(amount))
-    assert usd(-amount) == f"−{usd(amount)}"
+    assert any(digit in "123456789" for digit in money(amount))
+    assert money(-amount) == f"−{money(amount)}"
 
 
 @given(some.floats(0, 1, exclude_min=True, exclude_max=True))

@@ -27,7 +27,7 @@ BRIDGE = waterfall(
         Step("rescued", 0.034, "plus", "loss"),
         Step("invoice", 0.046, "total"),
     ],
-    "usd",
+    "USD",
 )
 TREND = lines([Line("attempt", ["2026-03-01", "2026-03-02"], [0.5, 0.75], [0.4, 0.6], [0.6, 0.9])], "share")
 
@@ -104,7 +104,7 @@ def test_a_form_without_editable_chart_says_so() -> None:
 @settings(max_examples=15, deadline=None)
 @given(some.lists(some.floats(-1e6, 1e6), min_size=1, max_size=9))
 def test_any_bridge_becomes_a_slide(changes: list[float]) -> None:
-    figure = waterfall([Step(str(place), change, "plus") for place, change in enumerate(changes)], "usd")
+    figure = waterfall([Step(str(place), change, "plus") for place, change in enumerate(changes)], "USD")
     assert figure_pptx(figure, SOURCE).startswith(b"PK")
 
 

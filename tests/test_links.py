@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from core import links
-from core.audit import Scope
+from core.audit import Choice, Scope
 
-LIMIT = links.Choice("limit", "Limit", ("0.1", "0.2"), "0.2")
+LIMIT = Choice("limit", "Limit", ("0.1", "0.2"), "0.2")
 NAMES = some.lists(
     some.text(some.characters(exclude_categories=("Cs",)), min_size=1), max_size=3, unique=True
 )

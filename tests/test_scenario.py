@@ -162,3 +162,19 @@ def test_worked_scenario_to_the_cent(body: bytes, tmp_path: Path) -> None:
     assert (counts["converting"], counts["rescued"], counts["unrescued"]) == (1, 2, 1)
     assert retries.inference_multiplier == pytest.approx(4.0)
     assert retries.all_in_multiplier == pytest.approx(0.046 / 0.012)  # 3.83
+
+
+def test_bill_in_another_currency_is_compared_in_it_or_not_at_all(tmp_path: Path) -> None:
+    """With EUR, calls are priced by the overrides (4 x 0.010 + 3 x 0.002 = EUR 0.046), never by the USD catalogue."""
+    prices = tmp_path / "prices.toml"
+    prices.write_text(PRICES)
+    spent = "select sum(expected_usd)::varchar as amount, min(price_source) as source from attempts"
+    for name, overrides, expected in (
+        ("with", prices, ("0.046000000000", "override")),
+        ("without", None, (None, "no_tool_price")),
+    ):
+        store = Store.open(tmp_path / f"{name}.duckdb", price_overrides=overrides, currency="EUR")
+        store.submit(decode_traces(steps_as_spans(), "application/x-protobuf", ReadOptions(), "otlp", "sha"))
+        store.derive()
+        assert store.ask(spent).row(0) == expected
+        store.close()

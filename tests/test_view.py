@@ -14,6 +14,7 @@ from hypothesis import strategies as some
 from core import coverage, links, recipes, runs, uploads, view
 from core.audit import Finding, Need, Scope
 from core.audits import every_audit, retry_ledger
+from core.ingest.options import ReadOptions
 from core.ledger.store import Store
 
 FINDING = Finding(
@@ -145,6 +146,6 @@ def test_recipes_point_back_at_this_app() -> None:
 def test_an_upload_that_cannot_be_read_says_which_file(store: Store) -> None:
     import io
 
-    report = uploads.take(store, io.BytesIO(b"nothing we know"), "../odd.bin")
+    report = uploads.take(store, io.BytesIO(b"nothing we know"), "../odd.bin", ReadOptions())
     assert not report.read
     assert report.sentence.startswith("odd.bin: ")

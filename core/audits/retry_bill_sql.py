@@ -99,7 +99,7 @@ JOINS = (
     where response_id is not null
         and measure = 'cost'
         and charge_category = 'Usage' and charge_class is null
-        and upper(billing_currency) = 'USD'
+        and upper(billing_currency) = $currency
         and coalesce(token_type, '') <> 'tool'
         and coalesce(status, '') <> 'failure'
     group by source_format, provider, response_id

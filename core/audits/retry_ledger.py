@@ -25,15 +25,14 @@ from typing import Any
 import plotly.graph_objects as go
 import polars as pl
 
-from core.amounts import count, share, usd
-from core.audit import Ask, Finding, Measure, Need, Scope, TooLittle, against_limit
-from core.audits import retry_ledger_figures
+from core.amounts import count, money, share
+from core.audit import Ask, Choice, Count, Fact, Finding, Measure, Need, Scope, TooLittle, against_limit
+from core.audits import retry_ledger_facts, retry_ledger_figures
 from core.audits.retry_bill_sql import BILLS, CELLS, JOINS
 from core.audits.retry_evidence_sql import SPAN_TREE, WORST_CALLS
 from core.audits.retry_ledger_books import Books, books
 from core.audits.retry_ledger_measure import Retries, measured
 from core.audits.retry_ledger_sql import ATTEMPTS, CALLS, CHANGES, RUNS
-from core.links import Choice
 
 TITLE = "The retry counted three ways"
 SECTION = "Headline"
@@ -157,6 +156,16 @@ def figures(frames: dict[str, pl.DataFrame], retries: Retries) -> dict[str, go.F
     return retry_ledger_figures.figures(frames, retries)
 
 
+def counts(retries: Retries) -> tuple[Count, Count, Count]:
+    """Product's, SRE's and finance's count, side by side."""
+    return retry_ledger_facts.counts(retries)
+
+
+def facts(retries: Retries) -> list[Fact]:
+    """Every measured number that no figure shows."""
+    return retry_ledger_facts.facts(retries)
+
+
 def bridge_rows(retries: Retries) -> list[dict[str, Any]]:
     """The bridges as rows bridge, bucket, count, usd: the parts sum to the last row of their bridge."""
     return [
@@ -199,8 +208,8 @@ def _missing(retries: Retries) -> str:
 def _per(retries: Retries, amount: Decimal) -> str:
     conversions = retries.product.converted
     if not conversions:
-        return f"{usd(amount)} for 0 conversions"
-    return f"{usd(amount / conversions)} per conversion"
+        return f"{money(amount, retries.currency)} for 0 conversions"
+    return f"{money(amount / conversions, retries.currency)} per conversion"
 
 
 def _sentence(retries: Retries) -> str:
@@ -215,6 +224,8 @@ def _sentence(retries: Retries) -> str:
         return f"{counts}."
     told = f"{counts}; all attempts cost {share(gap.value)} ({share(gap.low)} to {share(gap.high)}) more"
     hidden = (
-        f", of which {usd(retries.hidden_usd)} is on the bill and in no trace" if retries.hidden_usd else ""
+        f", of which {money(retries.hidden_usd, retries.currency)} is on the bill and in no trace"
+        if retries.hidden_usd
+        else ""
     )
     return f"{told} than the successful ones{hidden}."

@@ -70,11 +70,10 @@ def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
     why_none = _why_none(bills, scope)
     if why_none:
         return _without_bill(cells, why_none)
-    bill = read_bill(bills, scope.choice("invoice_source", ""))
+    bill = read_bill(bills, scope.choice("invoice_source", ""), scope.currency)
     traced, billed = under_one_name(traced_cells(cells, bill), bill.cells)
-    by_call = {
-        provider for provider in by_call_providers(bills, frames["joins"], bill) if provider in bill.periods
-    }
+    matched = by_call_providers(bills, frames["joins"], bill, scope.currency)
+    by_call = matched & set(bill.periods)
     by_cell = {provider: period for provider, period in bill.periods.items() if provider not in by_call}
     cell_settlements = settle_all(traced, billed, by_cell)
     joined = {
@@ -126,8 +125,8 @@ def _why_none(bills: pl.DataFrame, scope: Scope) -> str:
     costs = bills.filter(pl.col("measure") == "cost")
     if not costs.height:
         return "no bill in scope: drop a FOCUS, OpenAI or LiteLLM export on the data page"
-    if not costs.filter(pl.col("billing_currency") == "USD").height:
-        return "no bill in USD: amounts in other currencies are not converted"
+    if not costs.filter(pl.col("billing_currency") == scope.currency).height:
+        return f"no bill in {scope.currency}: amounts in other currencies are not converted"
     if scope.services:
         return "bills do not name services: clear the service choice to compare with the invoice"
     if scope.models:

@@ -76,7 +76,7 @@ def bridge(retries: Retries, name: str) -> go.Figure:
     """One bridge as a waterfall; a part of zero is left out, epsilon never is."""
     rows = [row for row in retries.bridges if row.bridge == name]
     shown = [row for row in rows if row.kind == "total" or row.bucket == "epsilon" or _value(row)]
-    return waterfall([_step(row) for row in shown], "usd" if name == "money" else "count")
+    return waterfall([_step(row) for row in shown], retries.currency if name == "money" else "count")
 
 
 def _value(row: Amount) -> int | Decimal:

@@ -35,7 +35,7 @@ DEFAULT_LIMIT = "0.20"
 
 
 class Retries(NamedTuple):
-    """The measure of the retry audit. Money in USD, shares 0 to 1; None where the data cannot carry a number."""
+    """The measure of the retry audit. Money in `currency`, shares 0 to 1; None where the data cannot carry a number."""
 
     product: Product
     grains: tuple[Grain, ...]
@@ -64,6 +64,7 @@ class Retries(NamedTuple):
     double_counting: str
     """'removed' or 'kept': whether calls told twice are counted once."""
     limit: float
+    currency: str
     notes: tuple[str, ...]
     """What is missing or set aside, one sentence each."""
 
@@ -106,6 +107,7 @@ def measured(frames: dict[str, pl.DataFrame], ledger: Books, scope: Scope) -> Re
         removed=removed_counts(frames["calls"]),
         double_counting=scope.choice("double_counting", "removed"),
         limit=_limit(scope),
+        currency=scope.currency,
         notes=tuple(_notes(counted, spent, ledger, grade_counts(frames["calls"]))),
     )
 

@@ -11,10 +11,12 @@ from core.ledger.trace import Span
 from core.pricing import DAY_NS, PriceBook, Priced, Usage
 
 NOTHING = Decimal(0)
+CATALOGUE_CURRENCY = "USD"
+"""Of genai-prices and of what instrumentations report; nothing is converted."""
 
 
 class Cost(NamedTuple):
-    """Expected cost in USD, None when it cannot be known; `source` as attempts.price_source."""
+    """Expected cost in the ledger's currency, None when it cannot be known; `source` as attempts.price_source."""
 
     usd: Decimal | None
     source: str
@@ -24,17 +26,18 @@ class Cost(NamedTuple):
 class Costing:
     """Prices and billability rules, loaded once for a derivation."""
 
-    def __init__(self, book: PriceBook) -> None:
+    def __init__(self, book: PriceBook, currency: str = CATALOGUE_CURRENCY) -> None:
         from core.billability import billable
 
         self._billable = billable
         self._book = book
-        self.version = book.version
+        self._catalogue = currency == CATALOGUE_CURRENCY
+        self.version = book.version if self._catalogue else f"{book.version} in {currency}"
 
     @classmethod
-    def load(cls, overrides: Path | None) -> Costing:
+    def load(cls, overrides: Path | None, currency: str = CATALOGUE_CURRENCY) -> Costing:
         """The catalogue with the user's overrides; raises BadOverrides naming the entry that cannot be used."""
-        return cls(PriceBook(overrides))
+        return cls(PriceBook(overrides), currency)
 
     def cost(self, line: Line, member: Span, provider: str | None) -> Cost:
         """Expected cost of a line: reported usage at the catalogue's price, however the attempt ended.
@@ -59,7 +62,9 @@ class Costing:
         tier = member.service_tier
         answer = self._book.price(usage, provider, member.model, line.started_at_ns, tier, tier == "batch")
         if isinstance(answer, Priced):
-            return Cost(answer.usd, answer.source, "yes")
+            if self._catalogue or answer.source == "override":
+                return Cost(answer.usd, answer.source, "yes")
+            return Cost(None, "other_currency", "yes")
         return self._reported(member, line, bills, answer.reason)
 
     def _tool(self, member: Span, line: Line, bills: str) -> Cost:
@@ -69,9 +74,8 @@ class Costing:
             return Cost(override.per_call_usd, "override", "yes")
         return self._reported(member, line, "no", "no_tool_price")
 
-    @staticmethod
-    def _reported(member: Span, line: Line, bills: str, otherwise: str) -> Cost:
-        """The instrumentation's own claim, where nothing better is known."""
-        if line.carries_usage and isinstance(member.reported_cost_usd, Decimal):
+    def _reported(self, member: Span, line: Line, bills: str, otherwise: str) -> Cost:
+        """The instrumentation's own claim, in USD, where nothing better is known."""
+        if self._catalogue and line.carries_usage and isinstance(member.reported_cost_usd, Decimal):
             return Cost(member.reported_cost_usd, "reported", "yes")
         return Cost(None, otherwise, bills)

@@ -31,7 +31,10 @@ def get_store() -> Store:
 def open_default(settings: Settings) -> Store:
     """Open the settings' ledger file and publish it; raises StoreLocked when another process owns it."""
     store = Store.open(
-        settings.store_path, queue_limit=settings.queue_limit, price_overrides=settings.price_overrides
+        settings.store_path,
+        queue_limit=settings.queue_limit,
+        price_overrides=settings.price_overrides,
+        currency=settings.currency,
     )
     set_store(store)
     return store

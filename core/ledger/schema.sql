@@ -348,8 +348,8 @@ create table if not exists attempts (
     error_class varchar, http_response_status_code integer,
     response_id varchar, provider_request_id varchar,
     input_tokens bigint, output_tokens bigint, cache_read_tokens bigint, cache_write_tokens bigint, reasoning_tokens bigint,
-    expected_usd decimal(24, 12),      -- catalogue, override or reported price; null = unpriced or usage unknown
-    price_source varchar not null,     -- override, catalogue, reported, not_billable, usage_unknown, unknown_model, no_tool_price
+    expected_usd decimal(24, 12),      -- catalogue, override or reported price; null = unpriced or usage unknown; in the configured currency
+    price_source varchar not null,     -- override, catalogue, reported, not_billable, usage_unknown, unknown_model, other_currency, no_tool_price
     billable varchar not null,         -- yes, no, maybe: from the provider's billability rules
     removed_rule varchar               -- as in calls
 );

@@ -52,7 +52,14 @@ class _Waiting(NamedTuple):
 class Store:
     """A ledger file owned by this process. Make it with `Store.open`, end it with `close`."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, queue_limit: int, price_overrides: Path | None):
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        queue_limit: int,
+        price_overrides: Path | None,
+        currency: str,
+    ):
+        self.currency = currency
         self._connection = connection
         self._price_overrides = price_overrides
         self._waiting: queue.Queue[_Waiting | None] = queue.Queue(maxsize=queue_limit)
@@ -70,10 +77,12 @@ class Store:
         *,
         queue_limit: int = 256,
         price_overrides: Path | None = None,
+        currency: str = "USD",
         threads: int = 2,
     ) -> Store:
         """Open or create the ledger at `path` (":memory:" for a throw-away one) and bring its schema up to date.
 
+        `currency` is that of the bills to compare; the price catalogue is in USD and used for no other.
         Raises StoreLocked when another process owns the file, NewerSchema when a later Trueup wrote it.
         """
         if str(path) != ":memory:":
@@ -91,7 +100,7 @@ class Store:
             ) from error
         migrate(connection)
         connection.execute("set autoinstall_known_extensions = false")
-        return cls(connection, queue_limit, price_overrides)
+        return cls(connection, queue_limit, price_overrides, currency)
 
     def ask(self, sql: str, **parameters: object) -> pl.DataFrame:
         """Run one query on its own cursor; parameters the text does not name are ignored."""
@@ -133,7 +142,7 @@ class Store:
         Other prices than last time are a version of their own, so that an older link keeps its amounts.
         """
         with self._derive_lock:
-            costing = Costing.load(self._price_overrides)
+            costing = Costing.load(self._price_overrides, self.currency)
             cursor = self._connection.cursor()
             try:
                 if derive.prices_changed(cursor, costing):
