@@ -89,7 +89,7 @@ def waterfall(steps: Sequence[Step], unit: str) -> go.Figure:
     figure = go.Figure([_connector(tops, along, across), *drawn, text])
     names = {"tickvals": places, "ticktext": labels, "showgrid": False, "zeroline": False, "tickangle": 0}
     names |= {"tickfont": {"size": 12, "color": light("ink")}, "range": [-0.5, len(steps) - 0.5]}
-    values = {"range": _range(bases, tops, 0.1 if standing else 0.4), "visible": False}
+    values = {"range": _range(bases, tops, 0.1 if standing else 0.5), "visible": False}
     if not standing:
         names["range"] = [len(steps) - 0.5, -0.5]
     figure.update_layout({f"{along}axis": names, f"{across}axis": values})

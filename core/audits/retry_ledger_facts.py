@@ -18,18 +18,14 @@ def counts(retries: Retries) -> tuple[Count, Count, Count]:
     """One incident, three counts: product's, the on-call engineer's, finance's."""
     runs, attempts, books = retries.product, retries.grains[0], retries.books
     word = "converted" if runs.definition == "outcome" else "completed"
-    billable = books.billed_requests if books.counted_providers else books.sure
-    source = "on the bill" if books.counted_providers else "in the traces; no bill counts them"
+    counted = bool(books.counted_providers)
+    calls = "calls billed" if counted else "billable calls traced"
     per = retries.cost_per_conversion
+    cost = f", {money(per.value, retries.currency)} a conversion" if per else ""
     return (
         Count("Product counts", count(runs.converted), f"runs {word} of {count(runs.runs)}"),
         Count("SRE counts", share(_rate(attempts)), f"of {count(attempts.n)} attempts failed"),
-        Count(
-            "Finance counts",
-            count(billable),
-            f"billable calls {source}"
-            + (f"; {money(per.value, retries.currency)} traced per run {word}" if per else ""),
-        ),
+        Count("Finance counts", count(books.billed_requests if counted else books.sure), calls + cost),
     )
 
 
