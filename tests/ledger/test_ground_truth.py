@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from core.ingest.files import read_path
 
+from core.ingest.files import read_path
 from core.ingest.options import ReadOptions
 from core.ledger.store import Store
 
