@@ -17,6 +17,7 @@ LIMIT_MS = 90_000
 """Patience with a busy machine; on a quiet one no wait takes 5 s."""
 WINDOW: Any = {"width": 1280, "height": 1000}
 RETRIES = "/retry_ledger"
+VERDICT_CELLS = ("Reported", "Supported", "Gap", "n")
 _BASE_PATH_PROBE = re.compile(r"/(data|retry_ledger)/_stcore/(health|host-config)")
 _NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"
 
@@ -72,6 +73,13 @@ def open_page(page: Page, address: str, path: str = "/", **query: str) -> None:
     wait_complete(page)
 
 
+def follow(page: Page, link: str, title: str) -> None:
+    """Click a page in the sidebar's navigation and wait until that page is complete."""
+    page.get_by_test_id("stSidebarNavLink").filter(has_text=link).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    wait_complete(page)
+
+
 def wait_complete(page: Page) -> None:
     """Until the script has run to its end and every chart is drawn."""
     expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
@@ -93,13 +101,12 @@ def sentence(page: Page) -> Locator:
 
 def numbers(page: Page) -> dict[str, str]:
     """The four numbers under the verdict by their label."""
-    cells = page.get_by_test_id("stMetric").all()
-    return {
-        cell.get_by_test_id("stMetricLabel").inner_text().strip(): cell.get_by_test_id("stMetricValue")
-        .inner_text()
-        .strip()
-        for cell in cells
-    }
+    cells = page.get_by_test_id("stMetric")
+    labels, values = (
+        cells.get_by_test_id(part).all_inner_texts() for part in ("stMetricLabel", "stMetricValue")
+    )
+    shown = {label.strip(): value.strip() for label, value in zip(labels, values, strict=True)}
+    return {label: shown[label] for label in VERDICT_CELLS}
 
 
 def card(page: Page, title: str) -> Locator:
@@ -131,6 +138,43 @@ def shared_link(page: Page) -> str:
     page.keyboard.press("Escape")
     expect(page.get_by_test_id("stPopoverBody")).to_have_count(0)
     return link
+
+
+def open_run(page: Page, row: int = 0) -> Locator:
+    """Tick a row of the evidence table; returns the card of the run it opens.
+
+    The table is a picture to the browser: its tick boxes are found by place, 35 px a row under the header.
+    """
+    box = card_of(page, "The rows behind it")
+    grid = box.get_by_test_id("stDataFrame")
+    grid.scroll_into_view_if_needed()
+    expect(grid.locator("canvas").first).to_be_visible()
+    grid.click(position={"x": 16, "y": 35 * (row + 1) + 17})
+    page.wait_for_url(re.compile("[?&]trace=[0-9a-f]{32}"))
+    opened = card_of(page, "The run")
+    expect(opened.locator(".main-svg").first).to_be_visible()
+    wait_complete(page)
+    return opened
+
+
+def card_of(page: Page, heading: str) -> Locator:
+    """The bordered card under a bold heading."""
+    return (
+        page.get_by_test_id("stMain")
+        .get_by_text(heading, exact=True)
+        .locator("xpath=ancestor::*[@data-testid='stVerticalBlock'][1]")
+    )
+
+
+@contextmanager
+def export_menu(page: Page, shown: Locator) -> Iterator[Locator]:
+    """A card's Export menu, open for as long as the context lasts."""
+    shown.get_by_role("button", name="Export").click()
+    menu = page.get_by_test_id("stPopoverBody")
+    expect(menu).to_be_visible()
+    yield menu
+    page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
 
 
 def save(page: Page, button: Locator, folder: Path) -> Path:

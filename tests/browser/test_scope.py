@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.amounts import count, share
-from core.links import AS_OF, FROM, TO
+from core.links import AS_OF, FROM
 from tests.browser import senders
 from tests.browser.reader import (
     RETRIES,
+    follow,
     numbers,
     open_page,
     pick,
@@ -25,29 +23,10 @@ from tests.browser.reader import (
     visitor,
     wait_complete,
 )
-from tests.live.app import get_json, running_app, wait_for_derived
+from tests.browser.scopes import cells_of
+from tests.live.app import running_app, wait_for_derived
 
 pytestmark = pytest.mark.browser
-
-
-def finding_of(link: str) -> dict[str, Any]:
-    """What the JSON API answers for the scope of a shared link."""
-    address = urlsplit(link)
-    renamed = {FROM: "start", TO: "end"}
-    query = urlencode([(renamed.get(key, key), value) for key, value in parse_qsl(address.query)])
-    rows = get_json(f"http://{address.netloc}/api/findings?{query}")["rows"]
-    (row,) = [row for row in rows if row["audit"] == "retry-ledger"]
-    return row
-
-
-def as_shown(finding: dict[str, Any]) -> dict[str, str]:
-    """A finding as the four cells under the verdict print it."""
-    return {
-        "Reported": finding["reported"].split(" ")[0],
-        "Supported": finding["supported"].split(" ")[0],
-        "Gap": share(finding["gap"]),
-        "n": count(finding["n"]),
-    }
 
 
 def test_a_region_filter_changes_numbers_and_address_and_survives_a_reload(demo: str, page: Page) -> None:
@@ -58,7 +37,7 @@ def test_a_region_filter_changes_numbers_and_address_and_survives_a_reload(demo:
     expect(sentence(page)).not_to_have_text(told)
     wait_complete(page)
     one_region = numbers(page)
-    assert one_region == as_shown(finding_of(shared_link(page)))
+    assert one_region == cells_of(shared_link(page))
     assert int(one_region["n"].replace(",", "")) < int(all_regions["n"].replace(",", ""))
     page.reload()
     wait_complete(page)
@@ -92,6 +71,7 @@ def test_a_shared_link_shows_the_same_after_more_data_arrived(tmp_path: Path, br
             link, before = shared_link(page), numbers(page)
             told, steps = sentence(page).inner_text(), step_texts(page, "Retry money bridge")
         assert told.startswith("40 of 40 runs completed; 10 of 50 attempts failed")
+        assert steps["converting attempt"] == "+$0.0084"  # 40 x (1000 x $0.15/M + 100 x $0.60/M)
         assert link == f"{address}{RETRIES}?from=2026-10-22&to={senders.DAY}&as_of=1"
         post(f"{address}/v1/traces", senders.traces(range(40, 80)), "application/json")
         post(f"{address}/api/ingest?name=bill.csv", senders.focus_bill("0.05"), "application/octet-stream")
@@ -102,9 +82,7 @@ def test_a_shared_link_shows_the_same_after_more_data_arrived(tmp_path: Path, br
             expect(page.get_by_text("Pinned to data version 1; the newest is 3.")).to_be_visible()
             assert (sentence(page).inner_text(), numbers(page)) == (told, before)
             assert step_texts(page, "Retry money bridge") == steps
-            page.get_by_role("link", name="Overview").click()
-            expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
-            wait_complete(page)
+            follow(page, "Overview", "Overview")
             assert (sentence(page).inner_text(), numbers(page)) == (told, before)
             page.get_by_role("button", name="Show the newest data").click()
             expect(sentence(page)).to_have_text(

@@ -1,0 +1,178 @@
+"""Without a mouse, and in either theme."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from core.palette import COLOURS
+from tests.browser.reader import RETRIES, card, open_page, sentence, visitor, wait_complete
+
+pytestmark = pytest.mark.browser
+
+MOST_TABS = 80
+READABLE = 4.5
+"""WCAG 2.2, success criterion 1.4.3: text of this size against its background."""
+
+FOCUSED = """() => {
+    const at = document.activeElement;
+    const name = at.getAttribute('aria-label') || at.innerText || '';
+    const inside = at.closest('[data-testid=stPopoverBody]') ? 'popover ' : '';
+    return inside + (at.getAttribute('role') || at.tagName.toLowerCase()) + ' ' + name.split('\\n')[0].trim();
+}"""
+
+COLOURS_OF_TEXT = """() => {
+    const paint = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+    const rgba = colour => {
+        paint.clearRect(0, 0, 1, 1);
+        paint.fillStyle = colour;
+        paint.fillRect(0, 0, 1, 1);
+        return [...paint.getImageData(0, 0, 1, 1).data];
+    };
+    const behind = element => {
+        const layers = [];
+        for (let at = element; at; at = at.parentElement) layers.push(getComputedStyle(at).backgroundColor);
+        return layers.map(rgba);
+    };
+    const kinds = ['h1', '[data-testid=stText]', '[data-testid=stCaptionContainer] p', '.stMarkdownBadge',
+        '[data-testid=stMetricLabel] p', '[data-testid=stMetricValue]', '[data-testid=stMetricDelta]',
+        '[data-testid=stSidebarNavLink] span', '[data-testid=stWidgetLabel] p', 'summary p', 'button p'];
+    const seen = [...document.querySelectorAll(kinds.join(','))].filter(one => one.offsetParent && one.innerText);
+    return seen.map(one => [one.innerText.slice(0, 40), rgba(getComputedStyle(one).color), behind(one)]);
+}"""
+
+
+def tab_to(page: Page, wanted: str) -> list[str]:
+    """Press Tab until what has the focus is called that; returns everything on the way."""
+    way: list[str] = []
+    for _ in range(MOST_TABS):
+        page.keyboard.press("Tab")
+        way.append(page.evaluate(FOCUSED))
+        if way[-1] == wanted:
+            return way
+    raise AssertionError(f"Tab never reached {wanted!r}: {way}")
+
+
+def test_tab_reaches_navigation_scope_share_and_exports_and_enter_opens_them(
+    demo: str, page: Page, tmp_path: Path
+) -> None:
+    open_page(page, demo)
+    tab_to(page, "a Retry ledger")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{demo}{RETRIES}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("The retry counted three ways")
+    wait_complete(page)
+    told = sentence(page).inner_text()
+
+    tab_to(page, "combobox Regions")
+    page.keyboard.type("eu-central")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{demo}{RETRIES}?region=eu-central-1")
+    expect(sentence(page)).not_to_have_text(told)
+    wait_complete(page)
+    page.keyboard.press("Escape")
+
+    tab_to(page, "button Share")
+    page.keyboard.press("Enter")
+    popover = page.get_by_test_id("stPopoverBody")
+    expect(popover.get_by_test_id("stCode")).to_contain_text("region=eu-central-1&as_of=")
+    page.keyboard.press("Escape")
+    expect(popover).to_have_count(0)
+
+    tab_to(page, "button Export")
+    page.keyboard.press("Enter")
+    expect(popover).to_be_visible()
+    tab_to(page, "popover button CSV")
+    with page.expect_download() as started:
+        page.keyboard.press("Enter")
+    started.value.save_as(tmp_path / "figure.csv")
+    assert (tmp_path / "figure.csv").read_text("utf-8-sig").startswith("step,value,kind\n")
+
+
+Pixel = tuple[float, float, float]
+
+
+def blend(layers: list[list[int]]) -> Pixel:
+    """What shows through see-through layers, the front one first. Streamlit's page is opaque at the back."""
+    red = green = blue = 255.0
+    for *colour, alpha in reversed(layers):
+        red, green, blue = (
+            back + (front - back) * alpha / 255
+            for back, front in zip((red, green, blue), colour, strict=True)
+        )
+    return red, green, blue
+
+
+def luminance(colour: Pixel) -> float:
+    """Relative luminance, WCAG 2.2."""
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+        for part in (channel / 255 for channel in colour)
+    ]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(text: list[int], layers: list[list[int]]) -> float:
+    """WCAG contrast ratio of a text over what is behind it."""
+    pair = sorted((luminance(blend([text, *layers])), luminance(blend(layers))))
+    return (pair[1] + 0.05) / (pair[0] + 0.05)
+
+
+def test_contrast_is_computed_as_in_the_standard() -> None:
+    """Black on white is 21:1; #767676 on white is the well-known lightest grey that passes, 4.54:1."""
+    white, black, grey = [255] * 4, [0, 0, 0, 255], [118, 118, 118, 255]
+    assert contrast(black, [white]) == pytest.approx(21.0)
+    assert contrast(grey, [white]) == pytest.approx(4.54, abs=0.005)
+    assert blend([[0, 0, 0, 51], white]) == pytest.approx((204, 204, 204))  # a fifth of black over white
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_text_and_badges_stand_out_from_their_background(
+    theme: str, demo: str, empty: str, browser: Browser
+) -> None:
+    """On the demo the verdict is a coloured badge, on the empty ledger the grey one."""
+    weak, badges = [], set()
+    with visitor(browser, color_scheme=theme) as page:
+        for address in (demo, empty):
+            open_page(page, address, RETRIES)
+            seen = page.evaluate(COLOURS_OF_TEXT)
+            ratios = [(text, contrast(colour, layers)) for text, colour, layers in seen]
+            weak += [(text, round(ratio, 2)) for text, ratio in ratios if ratio < READABLE]
+            badges |= {text for text, _ in ratios}
+    assert {"broken", "cannot tell", "Demo data"} <= badges
+    assert not weak
+
+
+def test_the_dark_theme_recolours_page_and_figures(demo: str, browser: Browser) -> None:
+    light, dark = (_looks(browser, demo, theme) for theme in ("light", "dark"))
+    assert (light["page"], dark["page"]) == ("rgb(255, 255, 255)", "rgb(11, 15, 25)")
+    assert light["bars"]
+    assert light["texts"]
+    for part, roles in (("bars", ("useful", "loss", "muted")), ("texts", ("ink", "label"))):
+        for at, look in enumerate((light, dark)):
+            known = {_rgb(COLOURS[role][at]) for role in roles}
+            assert set(look[part]) <= known, (part, look)
+        assert len(light[part]) == len(dark[part])
+        assert set(light[part]).isdisjoint(dark[part])
+
+
+def _looks(browser: Browser, address: str, theme: str) -> dict[str, Any]:
+    """Background of the page, outlines of the money bridge's bars and colours of its texts."""
+    with visitor(browser, color_scheme=theme) as page:
+        open_page(page, address, RETRIES)
+        chart = card(page, "Retry money bridge").get_by_test_id("stPlotlyChart")
+        style: Callable[[str], str] = lambda name: f"all => all.map(one => getComputedStyle(one).{name})"  # noqa: E731
+        return {
+            "page": page.get_by_test_id("stApp").evaluate("one => getComputedStyle(one).backgroundColor"),
+            "bars": chart.locator(".bars path").evaluate_all(style("stroke")),
+            "texts": chart.locator(".textpoint text, .ytick text").evaluate_all(style("fill")),
+        }
+
+
+def _rgb(colour: str) -> str:
+    return f"rgb({', '.join(str(part) for part in bytes.fromhex(re.sub('^#', '', colour)))})"

@@ -1,0 +1,94 @@
+"""Text that came with telemetry is shown as it was sent, and does nothing."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import senders
+from tests.browser.reader import (
+    RETRIES,
+    card_of,
+    open_page,
+    open_run,
+    pick,
+    post,
+    save,
+    visitor,
+    wait_complete,
+)
+from tests.live.app import running_app, wait_for_derived
+
+pytestmark = pytest.mark.browser
+
+
+class Hostile(senders.Names):
+    """Each text would do something where it was taken for more than text."""
+
+    service = "<script>alert('service')</script>"
+    run = "[click](https://evil.example/) **bold** <b>x</b>"
+    model = "=cmd|' /C calc'!A0"
+    region = "<img src=https://evil.example/x onerror=alert(1)>"
+
+
+REFUSED = json.dumps(
+    {
+        "resourceSpans": [
+            {"scopeSpans": [{"spans": [{"traceId": "<img src=x onerror=alert(2)>", "name": Hostile.run}]}]}
+        ]
+    }
+).encode()
+MADE = "script:not([src]), img[src*='evil'], img[src=x], [onerror], a[href*='evil']"
+"""Elements that would exist had the text been read as HTML or Markdown."""
+
+
+def made_elements(page: Page) -> list[str]:
+    """Scripts without the ones Streamlit's own page starts with."""
+    found: list[str] = page.locator(MADE).evaluate_all("all => all.map(one => one.outerHTML)")
+    return [text for text in found if any(word in text for word in ("alert", "evil", "onerror"))]
+
+
+def test_hostile_text_is_plain_text_on_every_page_and_no_formula_in_a_spreadsheet(
+    tmp_path: Path, browser: Browser
+) -> None:
+    """A dialog, an error or a request to another host fails in `visitor`."""
+    with running_app(tmp_path / "ledger") as address:
+        post(f"{address}/v1/traces", senders.traces(range(40), Hostile), "application/json")
+        post(f"{address}/v1/traces", REFUSED, "application/json")
+        wait_for_derived(address, 1)
+        with visitor(browser) as page:
+            open_page(page, address)
+            pick(page, "Regions", Hostile.region)
+            expect(page.get_by_test_id("stSidebar").get_by_text(Hostile.region)).to_be_visible()
+            wait_complete(page)
+            assert not made_elements(page)
+
+            open_page(page, address, RETRIES, service=Hostile.service, region="<img src=x onerror=alert(3)>")
+            expect(
+                page.get_by_text('The link names the region "<img src=x onerror=alert(3)>"')
+            ).to_be_visible()
+            run = open_run(page)
+            drawn = run.locator(".main-svg text").all_text_contents()
+            assert any(Hostile.run in text for text in drawn), drawn
+            assert any(Hostile.model in text for text in drawn), drawn
+            assert not made_elements(page)
+            rows = read_rows(page, tmp_path)
+            assert {(row["service"], row["region"]) for row in rows} == {(Hostile.service, Hostile.region)}
+            assert {row["model"] for row in rows} == {f"'{Hostile.model}"}
+
+            open_page(page, address, "/data")
+            expect(page.get_by_text("Refused rows")).to_be_visible()
+            refused = card_of(page, "Refused rows")
+            expect(refused.locator("table")).to_contain_text("<img src=x onerror=alert(2)>")
+            assert not made_elements(page)
+
+
+def read_rows(page: Page, folder: Path) -> list[dict[str, str]]:
+    """The evidence table's CSV."""
+    button = card_of(page, "The rows behind it").get_by_role("button", name="CSV")
+    path = save(page, button, folder)
+    return list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))

@@ -1,0 +1,46 @@
+"""Every page, light and dark: nothing in the console, nothing asked of another machine, nothing left unsaid."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.reader import RETRIES, open_page, open_run, visitor
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_asks_nothing_of_another_machine_and_the_console_stays_empty(
+    theme: str, demo: str, empty: str, browser: Browser
+) -> None:
+    """The check itself is in `visitor`. Only Streamlit's two look-ups of its base path may answer 404."""
+    with visitor(browser, color_scheme=theme) as page:
+        for address in (demo, empty):
+            for path in ("/", "/data", RETRIES):
+                open_page(page, address, path)
+        open_page(page, demo, RETRIES)
+        for expander in page.get_by_test_id("stExpander").all():
+            if expander.locator("details[open]").count() == 0:
+                expander.locator("summary").click()
+            expect(expander.get_by_test_id("stExpanderDetails")).to_be_visible()
+        open_run(page)
+
+
+def test_the_console_check_sees_errors_dialogs_and_foreign_requests(demo: str, browser: Browser) -> None:
+    """The watch would be worth nothing if it saw nothing."""
+    with pytest.raises(AssertionError) as complaint:
+        provoke(browser, demo)
+    told = str(complaint.value)
+    for trace in ("dialog: hello", "provoked", "http://localhost:1/picture"):
+        assert trace in told
+
+
+def provoke(browser: Browser, address: str) -> None:
+    """One of each kind. Nothing listens on port 1 of this machine, and its name is not 127.0.0.1."""
+    with visitor(browser) as page:
+        open_page(page, address)
+        with page.expect_event("requestfailed"):
+            page.evaluate(
+                "alert('hello'); console.error('provoked'); new Image().src = 'http://localhost:1/picture'"
+            )
