@@ -122,6 +122,14 @@ where import_id <= $as_of
 """
 
 
+VERSION_AT = """
+select
+    coalesce(max(import_id) filter (where import_id <= $as_of), min(import_id)) as version
+from derivations
+"""
+"""The data version pages showed at an import: several imports may be derived together, and only then are seen."""
+
+
 class Have(NamedTuple):
     """What the ledger has of one need."""
 

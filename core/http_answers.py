@@ -18,6 +18,7 @@ from starlette.responses import Response
 from core import answers
 from core.answers import Row
 from core.audit import Ask, Scope
+from core.coverage import VERSION_AT
 from core.process import NotReady, Process
 
 MOST_IMPORTS = 1000
@@ -67,7 +68,8 @@ async def _answer(
 
 def read_scope(query: QueryParams, ask: Ask, newest: int, currency: str = "USD") -> Scope:
     """The scope a query string asks for; raises BadQuery. A version from the future is cut to the newest."""
-    as_of = min(_version(query.get("as_of", str(newest))), newest)
+    asked = min(_version(query.get("as_of", str(newest))), newest)
+    as_of = ask(VERSION_AT, as_of=asked).item() or asked
     whole = answers.whole_ledger(ask, as_of, currency)
     return whole._replace(
         start=_day(query, "start", whole.start),

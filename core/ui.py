@@ -81,7 +81,7 @@ def _pinned(newest: int) -> tuple[int | None, str]:
     """The version this session is pinned to. Page switches drop hand-made parameters, so it is mirrored back."""
     mirrored = st.session_state.get(_PIN)
     given = st.query_params.get(links.AS_OF, str(mirrored) if mirrored else None)
-    pinned, complaint = links.read_as_of(given, newest)
+    pinned, complaint = view.pinned_version(ask, given, newest)
     st.session_state[_PIN] = pinned
     if pinned is None:
         _unpin()

@@ -18,7 +18,7 @@ from polars import selectors
 from core import links
 from core.amounts import count, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Scope, TooLittle
-from core.coverage import COMMITTED_AT, NEWEST_DAY, Have
+from core.coverage import COMMITTED_AT, NEWEST_DAY, VERSION_AT, Have
 
 Colour = Literal["green", "orange", "red", "gray"]
 STATUS_COLOURS: Mapping[str, Colour] = {
@@ -86,6 +86,19 @@ def question_of(audit: ModuleType) -> str:
 def choices_of(audit: ModuleType | None) -> tuple[Choice, ...]:
     """The settings an audit's page offers."""
     return tuple(getattr(audit, "CHOICES", ()))
+
+
+def pinned_version(ask: Ask, text: str | None, newest: int) -> tuple[int | None, str]:
+    """The data version a link pins, moved to the one pages showed at that import; with a complaint when it moved."""
+    asked, complaint = links.read_as_of(text, newest)
+    if asked is None:
+        return None, complaint
+    shown_then = ask(VERSION_AT, as_of=asked).item()
+    if shown_then in (asked, None):
+        return asked, complaint
+    return int(
+        shown_then
+    ), f"No page was ever shown as of import {asked}. Showing {shown_then}, the nearest one."
 
 
 def newest_day(ask: Ask, as_of: int) -> dt.date:

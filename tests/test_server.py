@@ -364,9 +364,11 @@ def test_a_file_over_the_limit_is_413(tmp_path: Path) -> None:
 def test_the_scope_of_a_question_comes_from_the_query(served: tuple[TestClient, Process]) -> None:
     client, process = served
     client.post("/v1/traces", content=otlp_bodies.protobuf(range(1, 3)), headers=PROTOBUF)
+    wait_until_derived(process, 1)
     client.post("/v1/traces", content=otlp_bodies.protobuf(range(3, 4)), headers=PROTOBUF)
     wait_until_derived(process, 2)
     assert len(client.get("/api/attempts").json()["rows"]) == 3
+    assert len(client.get("/api/attempts?as_of=1").json()["rows"]) == 2
     assert len(client.get("/api/attempts?start=2026-03-31&end=2026-03-31").json()["rows"]) == 3
     assert client.get("/api/attempts?start=2026-04-01").json()["rows"] == []
     assert len(client.get("/api/imports?as_of=1").json()["rows"]) == 1

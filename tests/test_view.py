@@ -16,6 +16,7 @@ from core.audit import Finding, Need, Scope
 from core.audits import every_audit, retry_ledger
 from core.ingest.options import ReadOptions
 from core.ledger.store import Store
+from tests.ledger.test_store import a_trace, spans_batch
 
 FINDING = Finding(
     "x", "broken", "$1.00 per conversion", "$2.00 per conversion", 1.0, 0.5, 1.5, "share", 40, "s"
@@ -149,3 +150,16 @@ def test_an_upload_that_cannot_be_read_says_which_file(store: Store) -> None:
     report = uploads.take(store, io.BytesIO(b"nothing we know"), "../odd.bin", ReadOptions())
     assert not report.read
     assert report.sentence.startswith("odd.bin: ")
+
+
+def test_a_link_to_an_import_that_was_never_shown_moves_to_the_nearest(store: Store) -> None:
+    """Imports 1 and 2 are derived together: pages went from nothing to 2, then to 3."""
+    for name in ("a", "b"):
+        store.submit(spans_batch(a_trace(name, 1), name))
+    store.derive()
+    store.submit(spans_batch(a_trace("c", 1), "c"))
+    store.derive()
+    assert view.pinned_version(store.ask, "2", 3) == (2, "")
+    assert view.pinned_version(store.ask, "1", 3)[0] == 2
+    assert "No page was ever shown as of import 1" in view.pinned_version(store.ask, "1", 3)[1]
+    assert view.pinned_version(store.ask, None, 3) == (None, "")
