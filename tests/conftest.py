@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,4 +35,4 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def pytest_unconfigure() -> None:
     """DuckDB's binding reports what it calls leaks on stderr when the interpreter ends; that must not bury the summary."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    atexit.register(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), 2))
