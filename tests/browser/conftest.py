@@ -10,28 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
-from tests.browser.reader import visitor
+from tests.browser.reader import chromium, visitor
 from tests.live.app import ROOT, running_app
 
 DEMO_SPANS = 12_000
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
-"""Without them chromium itself talks to other machines, or does not start as root."""
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Debian's chromium, never one that playwright downloaded."""
-    chromium = shutil.which("chromium")
-    assert chromium, "The browser tests need chromium: apt-get install chromium"
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+    """One chromium for all tests; each has a visitor of its own in it."""
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="session")

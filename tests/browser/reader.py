@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,20 +12,46 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 LIMIT_MS = 90_000
 """Patience with a busy machine; on a quiet one no wait takes 5 s."""
 WINDOW: Any = {"width": 1280, "height": 1000}
+ARGUMENTS = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+"""Without them chromium itself talks to other machines, or does not start as root."""
 RETRIES = "/retry_ledger"
 VERDICT_CELLS = ("Reported", "Supported", "Gap", "n")
 _BASE_PATH_PROBE = re.compile(r"/(data|retry_ledger)/_stcore/(health|host-config)")
 _NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"
 
+COMPLETE = """() => {
+    const all = kind => [...document.querySelectorAll(kind)];
+    return document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'
+        && all('h1').length === 1
+        && all('[data-stale=true], [data-testid=stSkeleton]').length === 0
+        && all('[data-testid=stPlotlyChart]').every(chart => chart.querySelector('.main-svg'));
+}"""
 _LINES = "texts => texts.map(text => [...text.childNodes].map(line => line.textContent).join(' ').trim())"
 """A wrapped label is one tspan a line."""
 
 expect.set_options(timeout=LIMIT_MS)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Debian's chromium, never one that playwright downloaded."""
+    path = shutil.which("chromium")
+    if path is None:
+        raise FileNotFoundError(
+            "There is no chromium on PATH. Install it, on Debian: apt-get install chromium"
+        )
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        yield started
+        started.close()
 
 
 class Watch(NamedTuple):
@@ -41,7 +68,7 @@ def visitor(browser: Browser, **options: Any) -> Iterator[Page]:
     request left this machine. Leave before the app stops: a closed connection is an error in the console.
     """
     watch = Watch([], [])
-    context = browser.new_context(viewport=WINDOW, **options)
+    context = browser.new_context(**({"viewport": WINDOW} | options))
     context.set_default_timeout(LIMIT_MS)
     context.on("console", lambda message: watch.errors.extend(_complaint(message)))
     context.on("weberror", lambda error: watch.errors.append(str(error.error)))
@@ -81,15 +108,13 @@ def follow(page: Page, link: str, title: str) -> None:
 
 
 def wait_complete(page: Page) -> None:
-    """Until the script has run to its end and every chart is drawn."""
-    expect(page.get_by_test_id("stApp")).to_have_attribute("data-test-script-state", "notRunning")
-    expect(page.locator("h1")).to_have_count(1)
+    """Until the script has run to its end and every chart is drawn.
+
+    One look at all of it: a title that is there while the script rests was written by a run that ended. After a
+    click, wait first for something that only the new run writes.
+    """
+    page.wait_for_function(COMPLETE)
     expect(page.get_by_test_id("stException")).to_have_count(0)
-    page.wait_for_function(
-        """() => document.querySelectorAll('[data-stale=true], [data-testid=stSkeleton]').length === 0
-            && [...document.querySelectorAll('[data-testid=stPlotlyChart]')]
-                .every(chart => chart.querySelector('.main-svg'))"""
-    )
 
 
 def sentence(page: Page) -> Locator:
