@@ -86,28 +86,48 @@ class _Links(NamedTuple):
 
 
 def _link_http(trace: Trace, removed: dict[str, Removal]) -> _Links:
-    """HTTP client spans to the model-call span they served: by descent, else beside it and inside it in time."""
+    """HTTP client spans to the call they served: by descent, else beside it, else by time alone; never by guess."""
     by_call: dict[str, list[Span]] = {}
     ambiguous: set[str] = set()
     unlinked: list[Span] = []
-    for span in trace.of_role("http"):
-        if not span.to_model_host:
-            continue
-        owners = {_kept(owner.span_id, removed) for owner in _owners(trace, span)}
-        if len(owners) == 1:
-            by_call.setdefault(owners.pop(), []).append(span)
-        elif owners:
-            ambiguous |= owners
+    sends = _sends(trace)
+    holders = {owner.span_id for send in sends for owner in _holder(trace, send)}
+    for send in sends:
+        owners = _holder(trace, send) or _around(trace, send, holders)
+        kept = {
+            removed[one.span_id].kept_span_id if one.span_id in removed else one.span_id for one in owners
+        }
+        if len(kept) == 1:
+            by_call.setdefault(kept.pop(), []).append(send)
+        elif kept:
+            ambiguous |= kept
         else:
-            unlinked.append(span)
+            unlinked.append(send)
     return _Links(by_call, ambiguous, unlinked)
 
 
-def _kept(span_id: str, removed: dict[str, Removal]) -> str:
-    return removed[span_id].kept_span_id if span_id in removed else span_id
+def _sends(trace: Trace) -> list[Span]:
+    """HTTP client spans to model endpoints, each send once.
+
+    Two libraries in one process nest (requests over urllib3): the outer one is the send. Across a gateway the
+    outer one is the way to it, and the gateway's own client spans are the sends.
+    """
+    sends = [span for span in trace.of_role("http") if span.to_model_host]
+    ids = {span.span_id for span in sends}
+    not_sends: set[str] = set()
+    for span in sends:
+        between: list[Span] = []
+        for ancestor in trace.ancestors(span):
+            if ancestor.span_id in ids:
+                crossed = any(one.kind == "server" or one.span_role == "inference" for one in between)
+                not_sends.add(ancestor.span_id if crossed else span.span_id)
+                break
+            between.append(ancestor)
+    return [span for span in sends if span.span_id not in not_sends]
 
 
-def _owners(trace: Trace, http: Span) -> list[Span]:
+def _holder(trace: Trace, http: Span) -> list[Span]:
+    """The model call above an HTTP span; the calls beside it that ran around it."""
     for ancestor in trace.ancestors(http):
         if ancestor.span_role == "inference":
             return [ancestor]
@@ -115,6 +135,14 @@ def _owners(trace: Trace, http: Span) -> list[Span]:
             return []
     siblings = trace.children[http.parent_span_id]
     return [span for span in siblings if span.span_role == "inference" and contains(span, http)]
+
+
+def _around(trace: Trace, http: Span, holders: set[str]) -> list[Span]:
+    """Calls anywhere in the trace that ran around an HTTP span and hold none of their own."""
+    if any(ancestor.span_role == "tool" for ancestor in trace.ancestors(http)):
+        return []
+    calls = trace.of_role("inference")
+    return [span for span in calls if span.span_id not in holders and contains(span, http)]
 
 
 def _resend_chains(inferences: list[Span]) -> list[tuple[Span, ...]]:

@@ -58,6 +58,37 @@ CASES = {
         ],
         [(None, None, "unobservable"), (None, None, "unobservable")],
     ),
+    "HTTP spans under the run, the call deep under an agent: linked by time, being the only call around them": (
+        [
+            span("agent", 5, 600, "agent", parent="root"),
+            span("c", 10, 500, parent="agent"),
+            http("h1", 11, 20, 500, parent="root"),
+            http("h2", 400, 490, parent="root"),
+        ],
+        [(2, 1, "observed")],
+    ),
+    "two HTTP libraries in one process: the inner span is the same send": (
+        [
+            span("c", 10, 500, parent="root"),
+            http("h1", 11, 20, 500, parent="c"),
+            http("h1-inner", 12, 19, 500, parent="h1"),
+            http("h2", 400, 490, parent="c"),
+            http("h2-inner", 401, 489, parent="h2"),
+        ],
+        [(2, 1, "observed")],
+    ),
+    "through a gateway: the provider got the gateway's three sends, not the one that reached the gateway": (
+        [
+            span("c", 10, 900, parent="root"),
+            http("to-gateway", 11, 890, parent="c"),
+            span("server", 12, 889, "app", parent="to-gateway", kind="server"),
+            span("upstream", 13, 888, parent="server", scope_name="gateway"),
+            http("u1", 14, 20, 503, parent="upstream"),
+            http("u2", 300, 310, 429, parent="upstream"),
+            http("u3", 600, 880, parent="upstream"),
+        ],
+        [(3, 2, "observed")],
+    ),
     "no HTTP spans, no resend count: unknown, never zero": (
         [span("c", 10, 500, parent="root")],
         [(None, None, "unobservable")],
