@@ -15,7 +15,7 @@ import itertools
 from typing import NamedTuple
 
 from core.ledger.dedup import Removal
-from core.ledger.trace import Span, Trace, contains
+from core.ledger.trace import Around, Span, Trace
 
 BACKOFF_WINDOW_NS = 120 * 10**9
 """Longest pause between an error and its retry: SDKs back off up to 8 s, servers ask for up to 60 s, and
@@ -90,10 +90,7 @@ def _link_http(trace: Trace, removed: dict[str, Removal]) -> _Links:
     by_call: dict[str, list[Span]] = {}
     ambiguous: set[str] = set()
     unlinked: list[Span] = []
-    sends = _sends(trace)
-    holders = {owner.span_id for send in sends for owner in _holder(trace, send)}
-    for send in sends:
-        owners = _holder(trace, send) or _around(trace, send, holders)
+    for send, owners in _owners(trace, _sends(trace)):
         kept = {
             removed[one.span_id].kept_span_id if one.span_id in removed else one.span_id for one in owners
         }
@@ -104,6 +101,31 @@ def _link_http(trace: Trace, removed: dict[str, Removal]) -> _Links:
         else:
             unlinked.append(send)
     return _Links(by_call, ambiguous, unlinked)
+
+
+def _owners(trace: Trace, sends: list[Span]) -> list[tuple[Span, list[Span]]]:
+    """Each send with the calls it may belong to: above it, beside and around it, or around it and without sends."""
+    beside: dict[str | None, Around] = {}
+    owners: list[tuple[Span, list[Span]]] = []
+    for send in sends:
+        roles = [
+            ancestor for ancestor in trace.ancestors(send) if ancestor.span_role in ("inference", "tool")
+        ]
+        if not roles:
+            parent = send.parent_span_id
+            if parent not in beside:
+                siblings = trace.children[parent]
+                beside[parent] = Around([span for span in siblings if span.span_role == "inference"])
+            owners.append((send, beside[parent](send)))
+        else:
+            owners.append((send, roles[:1] if roles[0].span_role == "inference" else []))
+    held = {owner.span_id for _, found in owners for owner in found}
+    anywhere = Around([span for span in trace.of_role("inference") if span.span_id not in held])
+    return [(send, found or ([] if _in_tool(trace, send) else anywhere(send))) for send, found in owners]
+
+
+def _in_tool(trace: Trace, span: Span) -> bool:
+    return any(ancestor.span_role == "tool" for ancestor in trace.ancestors(span))
 
 
 def _sends(trace: Trace) -> list[Span]:
@@ -124,25 +146,6 @@ def _sends(trace: Trace) -> list[Span]:
                 break
             between.append(ancestor)
     return [span for span in sends if span.span_id not in not_sends]
-
-
-def _holder(trace: Trace, http: Span) -> list[Span]:
-    """The model call above an HTTP span; the calls beside it that ran around it."""
-    for ancestor in trace.ancestors(http):
-        if ancestor.span_role == "inference":
-            return [ancestor]
-        if ancestor.span_role == "tool":
-            return []
-    siblings = trace.children[http.parent_span_id]
-    return [span for span in siblings if span.span_role == "inference" and contains(span, http)]
-
-
-def _around(trace: Trace, http: Span, holders: set[str]) -> list[Span]:
-    """Calls anywhere in the trace that ran around an HTTP span and hold none of their own."""
-    if any(ancestor.span_role == "tool" for ancestor in trace.ancestors(http)):
-        return []
-    calls = trace.of_role("inference")
-    return [span for span in calls if span.span_id not in holders and contains(span, http)]
 
 
 def _resend_chains(inferences: list[Span]) -> list[tuple[Span, ...]]:

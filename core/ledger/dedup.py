@@ -17,7 +17,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from core.ledger.trace import Span, Trace, contains
+from core.ledger.trace import CLOCK_TOLERANCE_NS, Span, Trace, contains
+
+CROWD = 64
+"""Calls at once beyond which no two of them are taken for one call."""
 
 
 class Removal(NamedTuple):
@@ -91,14 +94,29 @@ def _ancestry(trace: Trace, spans: list[Span], removed: dict[str, Removal], *, s
 
 
 def _containment(trace: Trace, spans: list[Span], removed: dict[str, Removal]) -> None:
-    """Two scopes, no shared id: the same call when each has no other candidate and one lies inside the other."""
+    """Two scopes, no shared id: one call when each has no other candidate and one lies inside the other."""
     left = [span for span in spans if span.span_id not in removed]
-    pairs = [(outer, inner) for outer in left for inner in left if _may_be_one_call(trace, outer, inner)]
-    for outer, inner in pairs:
-        rivals = [pair for pair in pairs if outer in pair or inner in pair]
-        if len({frozenset((a.span_id, b.span_id)) for a, b in rivals}) == 1 and inner.span_id not in removed:
-            kept, other = sorted((outer, inner), key=lambda span: _closeness(trace, span), reverse=True)
-            removed[other.span_id] = Removal("containment", kept.span_id)
+    partners: dict[str, set[str]] = {span.span_id: set() for span in left}
+    crowded_until_ns = 0
+    for at, outer in enumerate(
+        left
+    ):  # in order of start, so the outer one comes first, or within the tolerance
+        if outer.started_at_ns < crowded_until_ns:
+            partners[outer.span_id] |= {"", outer.span_id}
+        for seen, inner in enumerate(left[at + 1 : at + 1 + CROWD]):
+            if inner.started_at_ns > outer.ended_at_ns + CLOCK_TOLERANCE_NS:
+                break
+            if seen == CROWD - 1:
+                crowded_until_ns = max(crowded_until_ns, outer.ended_at_ns)
+            if _may_be_one_call(trace, outer, inner) or _may_be_one_call(trace, inner, outer):
+                partners[outer.span_id].add(inner.span_id)
+                partners[inner.span_id].add(outer.span_id)
+    for span_id, others in partners.items():
+        other_id = next(iter(others)) if len(others) == 1 else ""
+        if partners.get(other_id) == {span_id} and not {span_id, other_id} & set(removed):
+            pair = (trace.by_id[span_id], trace.by_id[other_id])
+            kept, gone = sorted(pair, key=lambda span: _closeness(trace, span), reverse=True)
+            removed[gone.span_id] = Removal("containment", kept.span_id)
 
 
 def _may_be_one_call(trace: Trace, outer: Span, inner: Span) -> bool:

@@ -13,6 +13,9 @@ from typing import NamedTuple
 from core.ledger.calls import BACKOFF_WINDOW_NS, RECALL_WINDOW_NS, Call, same_arguments
 from core.ledger.trace import CLOCK_TOLERANCE_NS, Span, Trace
 
+OPEN_FAILURES = 50
+"""Failed steps, newest first, that a later step is compared with: what came before was given up."""
+
 
 class Step(NamedTuple):
     """One try of something: at most one model call attempt chain, then tool calls. `calls` pair each call with
@@ -142,7 +145,7 @@ def _operations(steps: list[Step]) -> list[list[tuple[str, Step]]]:
     chains: list[list[tuple[str, Step]]] = []
     failed: list[int] = []
     for step in steps:
-        for at in reversed(failed):
+        for at in reversed(failed[-OPEN_FAILURES:]):
             kind = _retry_kind(chains[at][-1][1], step)
             if kind:
                 chains[at].append((kind, step))

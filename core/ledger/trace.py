@@ -5,11 +5,16 @@ Pure: spans in, answers out. `Trace` is built from the rows of one trace with re
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 CLOCK_TOLERANCE_NS = 2_000_000
 """Spans of one process start and end within the resolution of two calls to the clock; JavaScript's is 1 ms."""
+
+DEEPEST = 256
+"""Levels of ancestors that are walked: real traces have tens, and a hostile one must not cost its depth squared."""
 
 CONTAINER_ROLES = frozenset({"agent", "workflow"})
 MODEL_PATHS = (
@@ -99,6 +104,26 @@ def contains(outer: Span, inner: Span, tolerance_ns: int = CLOCK_TOLERANCE_NS) -
     )
 
 
+class Around:
+    """Spans to be asked which of them ran around another one."""
+
+    def __init__(self, spans: list[Span]) -> None:
+        self._spans = sorted(spans, key=lambda span: span.started_at_ns)
+        self._starts = [span.started_at_ns for span in self._spans]
+        self._latest_end = list(accumulate((span.ended_at_ns for span in self._spans), max))
+
+    def __call__(self, inner: Span, most: int = 8) -> list[Span]:
+        """At most `most` spans that contain `inner`, the latest start first: more than one is already a doubt."""
+        found: list[Span] = []
+        first_later = bisect_right(self._starts, inner.started_at_ns + CLOCK_TOLERANCE_NS)
+        for at in range(first_later - 1, -1, -1):
+            if self._latest_end[at] < inner.ended_at_ns - CLOCK_TOLERANCE_NS or len(found) == most:
+                break
+            if contains(self._spans[at], inner):
+                found.append(self._spans[at])
+        return found
+
+
 class Trace:
     """The spans of one trace and their family relations. Parents that never arrived are simply absent."""
 
@@ -116,24 +141,31 @@ class Trace:
         return children
 
     def ancestors(self, span: Span) -> list[Span]:
-        """From the parent to the top-most span that arrived. A cycle (hostile ids) ends the walk."""
+        """From the parent up to the top-most span that arrived, or DEEPEST levels. A cycle (hostile ids) ends it."""
         known = self._ancestors.get(span.span_id)
         if known is not None:
             return known
         found: list[Span] = []
         seen = {span.span_id}
         parent = self.by_id.get(span.parent_span_id or "")
-        while parent is not None and parent.span_id not in seen:
+        while parent is not None and parent.span_id not in seen and len(found) < DEEPEST:
             found.append(parent)
             seen.add(parent.span_id)
             parent = self.by_id.get(parent.parent_span_id or "")
         self._ancestors[span.span_id] = found
         return found
 
+    @cached_property
+    def _rooted(self) -> set[str]:
+        """Spans that hang, through parents that arrived, on a span without a parent."""
+        reached = [span.span_id for span in self.children.get(None, [])]
+        for span_id in reached:  # grows while it is walked
+            reached += [child.span_id for child in self.children.get(span_id, [])]
+        return set(reached)
+
     def orphaned(self, span: Span) -> bool:
         """Whether the span, or one above it, names a parent that has not arrived."""
-        top = ([span, *self.ancestors(span)])[-1]
-        return top.parent_span_id is not None
+        return span.span_id not in self._rooted
 
     def of_role(self, role: str) -> list[Span]:
         """Spans of one role, in order of start."""
@@ -152,19 +184,18 @@ class Trace:
         the same container: an orchestrator that restarts a step opens a new span for it.
         """
         first: dict[str, str] = {}
+        latest: dict[tuple[str | None, str], Span] = {}
         for span in self.spans:
             if span.span_role not in CONTAINER_ROLES:
                 continue
-            first[span.span_id] = span.span_id
-            for sibling in self.children[span.parent_span_id]:
-                repeats = (
-                    sibling.span_id in first
-                    and sibling.name == span.name
-                    and sibling.failed
-                    and sibling.ended_at_ns <= span.started_at_ns + CLOCK_TOLERANCE_NS
-                )
-                if repeats:
-                    first[span.span_id] = first[sibling.span_id]
+            before = latest.get((span.parent_span_id, span.name))
+            restarted = (
+                before is not None
+                and before.failed
+                and before.ended_at_ns <= span.started_at_ns + CLOCK_TOLERANCE_NS
+            )
+            first[span.span_id] = first[before.span_id] if before and restarted else span.span_id
+            latest[(span.parent_span_id, span.name)] = span
         return first
 
     def container(self, span: Span) -> tuple[str, tuple[str, ...]]:
