@@ -114,6 +114,12 @@ from imports
 """
 
 
+DELETED_BEFORE = """
+select
+    max(before_day) as before_day
+from deletions
+"""
+
 COMMITTED_AT = """
 select
     make_timestamp_ns(max(at_ns)) as committed_at

@@ -112,9 +112,8 @@ def header(title: str, question: str) -> DeltaGenerator:
                     st.badge("Demo data", color="violet")
             st.caption(question)
         slot = st.container(width="content")
-    noted = st.session_state.get(_NOTES)
-    for complaint in noted[1] if noted and noted[0] == scope() else ():
-        note("Link", complaint)
+    for label, text in view.notes(ask, scope(), st.session_state.get(_NOTES)):
+        note(label, text)
     return slot
 
 

@@ -18,7 +18,7 @@ from polars import selectors
 from core import links
 from core.amounts import count, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Scope, TooLittle
-from core.coverage import COMMITTED_AT, NEWEST_DAY, VERSION_AT, Have
+from core.coverage import COMMITTED_AT, DELETED_BEFORE, NEWEST_DAY, VERSION_AT, Have
 
 Colour = Literal["green", "orange", "red", "gray"]
 STATUS_COLOURS: Mapping[str, Colour] = {
@@ -99,6 +99,17 @@ def pinned_version(ask: Ask, text: str | None, newest: int) -> tuple[int | None,
     return int(
         shown_then
     ), f"No page was ever shown as of import {asked}. Showing {shown_then}, the nearest one."
+
+
+def notes(ask: Ask, scope: Scope, told: tuple[Scope, Sequence[str]] | None) -> list[tuple[str, str]]:
+    """What a reader must know before the numbers: what the link could not get, and what retention has deleted."""
+    found = [("Link", text) for text in told[1]] if told and told[0] == scope else []
+    gone = ask(DELETED_BEFORE).item()
+    if isinstance(gone, dt.date) and scope.start < gone:
+        found.append(
+            ("Deleted", f"Telemetry before {gone} was deleted by retention: these numbers leave it out.")
+        )
+    return found
 
 
 def newest_day(ask: Ask, as_of: int) -> dt.date:

@@ -163,3 +163,16 @@ def test_a_link_to_an_import_that_was_never_shown_moves_to_the_nearest(store: St
     assert view.pinned_version(store.ask, "1", 3)[0] == 2
     assert "No page was ever shown as of import 1" in view.pinned_version(store.ask, "1", 3)[1]
     assert view.pinned_version(store.ask, None, 3) == (None, "")
+
+
+def test_a_scope_that_reaches_behind_retention_says_so(store: Store) -> None:
+    """Spans are dated 2026-11-18; ten days of retention on 2026-11-29 delete what is before 2026-11-19."""
+    store.submit(spans_batch(a_trace("a", 1), "a"))
+    store.retain(10, dt.date(2026, 11, 29))
+    behind = Scope(dt.date(2026, 11, 18), dt.date(2026, 11, 30))
+    assert view.notes(store.ask, behind, None)[0][0] == "Deleted"
+    assert "before 2026-11-19" in view.notes(store.ask, behind, None)[0][1]
+    assert view.notes(store.ask, behind._replace(start=dt.date(2026, 11, 19)), None) == []
+    assert view.notes(store.ask, behind, (SCOPE, ["not for this scope"])) == view.notes(
+        store.ask, behind, None
+    )
