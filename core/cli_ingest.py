@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from core.ingest.files import FileProblem, find_files, read_path
+from core.ingest.files import FileProblem, find_files, is_known, read_path
 from core.ingest.options import ReadOptions
 from core.intake import Taken, take_in
 from core.ledger.store import Receipt, Store
@@ -21,6 +21,8 @@ class FileReport(NamedTuple):
     name: str
     receipts: Sequence[Receipt] = ()
     problem: str = ""
+    skipped: bool = False
+    """It lay in a folder and no format recognises it: said, but no reason to call the folder unread."""
 
 
 class Sink(Protocol):
@@ -84,9 +86,13 @@ def ingest_paths(sink: Sink, paths: Sequence[Path]) -> list[FileReport]:
     files: list[Path] = []
     for path in paths:
         try:
-            files += find_files(path)
+            found = find_files(path)
         except FileProblem as problem:
             reports.append(FileReport(str(path), problem=str(problem)))
+            continue
+        known = [one for one in found if one == path or is_known(one)]
+        reports += [FileReport(one.name, skipped=True) for one in found if one not in set(known)]
+        files += known
     step = bar("Reading", len(files))
     rows = 0
     for done, path in enumerate(files):
@@ -106,6 +112,8 @@ def total(reports: Sequence[FileReport], column: str) -> int:
 
 def report_text(report: FileReport) -> str:
     """One line for one file."""
+    if report.skipped:
+        return f"{report.name}: skipped, no known format recognises the content."
     if report.problem:
         return (
             report.problem if report.problem.startswith(report.name) else f"{report.name}: {report.problem}"
@@ -118,9 +126,13 @@ def summary(reports: Sequence[FileReport]) -> str:
     accepted = total(reports, "rows_accepted")
     refused = total(reports, "rows_quarantined")
     unread = sum(1 for report in reports if report.problem)
-    words = [f"{accepted:,} rows accepted from {len(reports) - unread} files" if accepted else "nothing new"]
+    skipped = sum(1 for report in reports if report.skipped)
+    read = len(reports) - unread - skipped
+    words = [f"{accepted:,} rows accepted from {read} files" if accepted else "nothing new"]
     if refused:
         words.append(f"{refused:,} rows in quarantine")
+    if skipped:
+        words.append(f"{skipped} files skipped")
     if unread:
         words.append(f"{unread} files not read to the end")
     return ", ".join(words)

@@ -62,10 +62,10 @@ def attempts(ledger: str, capsys: pytest.CaptureFixture[str]) -> list[dict[str, 
 def test_an_unreadable_file_stops_only_itself(
     inbox: Path, ledger: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (inbox / "noise.bin").write_bytes(b"\x00\x01\x02 not a format")
+    (inbox / "noise.jsonl.gz").write_bytes(b"\x1f\x8b\x08\x00 cut off")
     assert main(["ingest", str(inbox), "--data", ledger]) == 1
     out = capsys.readouterr().out
-    assert "noise.bin: " in out
+    assert "noise.jsonl.gz: " in out
     assert "7 rows accepted from 1 files, 1 files not read to the end" in out
 
 
@@ -194,3 +194,14 @@ def test_progress_off_a_terminal_is_a_line_every_tenth() -> None:
     assert [line.split()[1] for line in out.getvalue().splitlines()] == [
         f"{share}%" for share in range(0, 101, 10)
     ]
+
+
+def test_a_folder_may_hold_files_of_no_format_but_a_named_file_must_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("nothing we know")
+    assert main(["ingest", str(folder), "--data", str(tmp_path / "ledger")]) == 0
+    assert "notes.txt: skipped, no known format recognises the content." in "".join(capsys.readouterr())
+    assert main(["ingest", str(folder / "notes.txt"), "--data", str(tmp_path / "ledger")]) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import zlib
@@ -44,6 +45,18 @@ def find_files(path: Path) -> list[Path]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found += [Path(folder) / name for name in names if not name.startswith(".")]
     return sorted(one for one in found if one.is_file())
+
+
+def is_known(path: Path) -> bool:
+    """Whether some format recognises the file; what cannot be opened or decompressed counts, to be reported."""
+    try:
+        with path.open("rb") as stream, contextlib.closing(_plain(stream)) as plain:
+            formats.detect(plain.read(formats.HEAD_BYTES), path.name)
+    except formats.UnknownFormat:
+        return False
+    except (ValueError, EOFError, OSError, zlib.error):
+        return True
+    return True
 
 
 def read_path(path: Path, options: ReadOptions) -> Iterator[Batch]:
