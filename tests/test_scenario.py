@@ -133,7 +133,28 @@ def flat_with_named_agents() -> bytes:
     return sender.request.SerializeToString()
 
 
-@pytest.mark.parametrize("body", [steps_as_spans(), flat_with_named_agents()], ids=["steps", "agents"])
+def errors_on_the_model_calls() -> bytes:
+    """The framework marks the model call of a failed step as failed too."""
+    sender = Sender()
+    sender.span(1, 0, "invoke_agent shop", 0, 900, OK, gen_ai_operation_name="invoke_agent")
+    sender.span(2, 1, "plan", 10, 100, ERROR)
+    sender.span(3, 2, "chat gpt-4o-mini", 11, 90, ERROR, **MODEL)
+    sender.span(4, 1, "tool call", 200, 890, OK)
+    for number, status in enumerate((ERROR, ERROR, OK)):
+        at, first = 210 + 200 * number, 10 * (number + 1)
+        sender.span(first + 1, 4, "chat gpt-4o-mini", at + 1, at + 50, status, **MODEL)
+        sender.span(first + 2, 4, "execute_tool charge_card", at + 60, at + 140, status, **TOOL)
+    return sender.request.SerializeToString()
+
+
+SHAPES = {
+    "steps": steps_as_spans(),
+    "agents": flat_with_named_agents(),
+    "errors on the model calls": errors_on_the_model_calls(),
+}
+
+
+@pytest.mark.parametrize("body", SHAPES.values(), ids=SHAPES)
 def test_worked_scenario_to_the_cent(body: bytes, tmp_path: Path) -> None:
     prices = tmp_path / "prices.toml"
     prices.write_text(PRICES)

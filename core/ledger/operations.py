@@ -109,7 +109,7 @@ def _steps(trace: Trace, calls: list[Call]) -> list[Step]:
 
 
 def _follows(step: Step, tool: Span) -> bool:
-    """A tool call belongs to the model call before it, if that one answered before the tool started. A tool called
+    """A tool call belongs to the model call before it, if that one had ended when the tool started. A tool called
     again after it failed, without asking the model, is a step of its own: the next attempt."""
     if step.inference is None:
         return False
@@ -119,7 +119,7 @@ def _follows(step: Step, tool: Span) -> bool:
         part.failed and part.tool_name == tool.tool_name and part.ended_at_ns <= tool.started_at_ns
         for part in step.spans[1:]
     )
-    return not again and not asked.failed and asked.ended_at_ns <= tool.started_at_ns + CLOCK_TOLERANCE_NS
+    return not again and asked.ended_at_ns <= tool.started_at_ns + CLOCK_TOLERANCE_NS
 
 
 def _with_crashes(trace: Trace, steps: list[Step]) -> list[Step]:
