@@ -6,13 +6,11 @@ import csv
 import hashlib
 import io
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 START_NS = 1_795_000_000 * 10**9
 DAY = "2026-11-18"
 """The UTC day of START_NS (1,795,000,000 s after 1970)."""
-RUNS = 40
-"""The audit tells from 30 runs on."""
 MS = 10**6
 MODEL = "gpt-4o-mini"
 
@@ -27,17 +25,23 @@ def _attributes(values: dict[str, str | int]) -> list[dict[str, Any]]:
     ]
 
 
-class Names:
+class Names(NamedTuple):
     """The texts of a trace that its sender chooses."""
 
-    service = "shop"
-    run = "invoke_agent shop"
-    model = MODEL
-    region = "eu-west-1"
+    service: str = "shop"
+    run: str = "invoke_agent shop"
+    model: str = MODEL
+    region: str = "eu-west-1"
 
 
-def run_spans(number: int, names: type[Names] = Names) -> list[dict[str, Any]]:
-    """A run: an agent makes one model call; every fourth is answered 500 first and sent again by the SDK."""
+SHOP = Names()
+
+
+def run_spans(number: int, names: Names = SHOP) -> list[dict[str, Any]]:
+    """A run: an agent makes one model call; every fourth is answered 500 first and sent again by the SDK.
+
+    The audit tells from 30 runs on.
+    """
     trace = hashlib.sha256(f"run {number}".encode()).hexdigest()[:32]
     start = START_NS + number * 60_000 * MS
     statuses = (500, 200) if number % 4 == 0 else (200,)
@@ -80,7 +84,7 @@ def run_spans(number: int, names: type[Names] = Names) -> list[dict[str, Any]]:
     return spans
 
 
-def traces(runs: range, names: type[Names] = Names) -> bytes:
+def traces(runs: range, names: Names = SHOP) -> bytes:
     """One OTLP/JSON request: also one line of a collector's file."""
     resource = {"attributes": _attributes({"service.name": names.service, "cloud.region": names.region})}
     scope = {

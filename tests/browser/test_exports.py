@@ -99,7 +99,7 @@ def test_csv_xlsx_and_pptx_of_a_figure_hold_the_numbers_of_the_ledger(
         (step, float(value), kind) for step, value, kind in rows
     ]
     source = {row[0]: row[1] for row in workbook_rows(files["XLSX"], 2)}
-    assert (source["title"], source["unit"]) == (told, "usd")
+    assert (source["title"], source["unit"]) == (told, "USD")
     assert "as_of=" in source["link"]
     _check_slide(files["PPTX"], [float(value) for _, value, _ in rows], told)
 
@@ -128,6 +128,8 @@ def test_png_and_svg_are_saved_by_the_chart_itself(demo: str, page: Page, tmp_pa
     assert (width, height) == pytest.approx((2 * drawn["width"], 2 * drawn["height"]), abs=2)
     page.get_by_role("combobox", name="Pictures as").press("ArrowDown")
     page.get_by_role("option", name="SVG").click()
+    # While the page is drawn anew the old chart stands beside the new one.
+    expect(card(page, BRIDGE).locator('[data-title="Download plot as a PNG"]')).to_have_count(0)
     expect(camera(page)).to_have_attribute("data-title", "Download plot")
     wait_complete(page)
     picture = save_picture(page, tmp_path)

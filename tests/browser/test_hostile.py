@@ -26,19 +26,17 @@ from tests.live.app import running_app, wait_for_derived
 pytestmark = pytest.mark.browser
 
 
-class Hostile(senders.Names):
-    """Each text would do something where it was taken for more than text."""
-
-    service = "<script>alert('service')</script>"
-    run = "[click](https://evil.example/) **bold** <b>x</b>"
-    model = "=cmd|' /C calc'!A0"
-    region = "<img src=https://evil.example/x onerror=alert(1)>"
-
-
+HOSTILE = senders.Names(
+    service="<script>alert('service')</script>",
+    run="[click](https://evil.example/) **bold** <b>x</b>",
+    model="=cmd|' /C calc'!A0",
+    region="<img src=https://evil.example/x onerror=alert(1)>",
+)
+"""Each text would do something where it was taken for more than text."""
 REFUSED = json.dumps(
     {
         "resourceSpans": [
-            {"scopeSpans": [{"spans": [{"traceId": "<img src=x onerror=alert(2)>", "name": Hostile.run}]}]}
+            {"scopeSpans": [{"spans": [{"traceId": "<img src=x onerror=alert(2)>", "name": HOSTILE.run}]}]}
         ]
     }
 ).encode()
@@ -57,28 +55,28 @@ def test_hostile_text_is_plain_text_on_every_page_and_no_formula_in_a_spreadshee
 ) -> None:
     """A dialog, an error or a request to another host fails in `visitor`."""
     with running_app(tmp_path / "ledger") as address:
-        post(f"{address}/v1/traces", senders.traces(range(40), Hostile), "application/json")
+        post(f"{address}/v1/traces", senders.traces(range(40), HOSTILE), "application/json")
         post(f"{address}/v1/traces", REFUSED, "application/json")
         wait_for_derived(address, 1)
         with visitor(browser) as page:
             open_page(page, address)
-            pick(page, "Regions", Hostile.region)
-            expect(page.get_by_test_id("stSidebar").get_by_text(Hostile.region)).to_be_visible()
+            pick(page, "Regions", HOSTILE.region)
+            expect(page.get_by_test_id("stSidebar").get_by_text(HOSTILE.region)).to_be_visible()
             wait_complete(page)
             assert not made_elements(page)
 
-            open_page(page, address, RETRIES, service=Hostile.service, region="<img src=x onerror=alert(3)>")
+            open_page(page, address, RETRIES, service=HOSTILE.service, region="<img src=x onerror=alert(3)>")
             expect(
                 page.get_by_text('The link names the region "<img src=x onerror=alert(3)>"')
             ).to_be_visible()
             run = open_run(page)
             drawn = run.locator(".main-svg text").all_text_contents()
-            assert any(Hostile.run in text for text in drawn), drawn
-            assert any(Hostile.model in text for text in drawn), drawn
+            assert any(HOSTILE.run in text for text in drawn), drawn
+            assert any(HOSTILE.model in text for text in drawn), drawn
             assert not made_elements(page)
             rows = read_rows(page, tmp_path)
-            assert {(row["service"], row["region"]) for row in rows} == {(Hostile.service, Hostile.region)}
-            assert {row["model"] for row in rows} == {f"'{Hostile.model}"}
+            assert {(row["service"], row["region"]) for row in rows} == {(HOSTILE.service, HOSTILE.region)}
+            assert {row["model"] for row in rows} == {f"'{HOSTILE.model}"}
 
             open_page(page, address, "/data")
             expect(page.get_by_text("Refused rows")).to_be_visible()
