@@ -24,19 +24,21 @@ class NewerSchema(RuntimeError):
     """The file was written by a later Trueup than this one."""
 
 
-def migrate(connection: DuckDBPyConnection, newest: int = NEWEST) -> int:
+def migrate(
+    connection: DuckDBPyConnection, migrations: tuple[tuple[int, tuple[str, ...]], ...] = MIGRATIONS
+) -> int:
     """Create or bring forward the tables; returns the version the file had before (0 for a new file).
 
     Raises NewerSchema when the file is ahead of this code: going back would lose columns.
     """
-    before = _version(connection)
+    before, newest = _version(connection), migrations[-1][0]
     if before > newest:
         raise NewerSchema(
             f"the ledger has schema version {before}, this Trueup knows {newest}: "
             "start the newer Trueup that wrote it, or restore a backup"
         )
     connection.execute("begin")
-    for version, statements in MIGRATIONS:
+    for version, statements in migrations:
         if 0 < before < version:
             for statement in statements:
                 connection.execute(statement)
