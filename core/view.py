@@ -268,7 +268,10 @@ def titled(name: str) -> str:
 
 def method_text(audit: ModuleType, measure: object, finding: Finding) -> str:
     """The docstring, then sample size, limit, seed and how intervals were made, as far as they are stated."""
-    facts = [f"n = {count(finding.n)}", f"limit {number(audit.LIMIT, finding.unit)}"]
+    facts = [
+        f"n = {count(finding.n)}",
+        f"limit {number(getattr(measure, 'limit', audit.LIMIT), finding.unit)}",
+    ]
     facts += [f"seed {audit.SEED}"] if hasattr(audit, "SEED") else []
     facts += [str(measure.method)] if hasattr(measure, "method") else []
     return f"{inspect.cleandoc(audit.__doc__ or '')}\n\n{'; '.join(facts)}"

@@ -33,7 +33,9 @@ from core.audits.retry_evidence_sql import SPAN_TREE, WORST_CALLS
 from core.audits.retry_ledger_books import Books, books
 from core.audits.retry_ledger_measure import Retries, measured
 from core.audits.retry_ledger_sql import ATTEMPTS, CALLS, CHANGES, RUNS
+from core.stats import resampling
 
+SEED = resampling.SEED
 TITLE = "The retry counted three ways"
 SECTION = "Headline"
 REPORTED = "cost per conversion when every call counts once"
