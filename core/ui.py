@@ -226,6 +226,7 @@ def card(audit: ModuleType, name: str, figure: go.Figure, finding: Finding, with
             for made in downloads.downloads(audit, name, figure, finding, within, link(within, audit)):
                 download(made, f"{key}_{made.label}")
             st.caption("PNG or SVG: the camera on the chart.")
+    st.caption(view.caption_of(audit, name))
     draw(figure, key, alt_text(view.titled(name), figure))
 
 

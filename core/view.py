@@ -261,6 +261,11 @@ def in_pairs(drawn: list[tuple[str, go.Figure]]) -> list[list[tuple[str, go.Figu
     return [drawn[at : at + 2] for at in range(0, len(drawn), 2)]
 
 
+def caption_of(audit: ModuleType, figure: str) -> str:
+    """How to read one of an audit's figures, in one sentence of the audit's own."""
+    return str(getattr(audit, "CAPTIONS", {}).get(figure, ""))
+
+
 def titled(name: str) -> str:
     """An export name as a heading."""
     return name.replace("_", " ").capitalize()

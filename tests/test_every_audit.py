@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 
 import polars as pl
@@ -114,3 +115,14 @@ def test_the_figures_are_not_empty(audit: ModuleType, filled: Store) -> None:
     for name, figure in drawn.items():
         assert name.replace("_", "").isalnum()
         assert len(figure.data) > 0
+
+
+@pytest.mark.parametrize("audit", every_audit(), ids=lambda audit: audit.__name__.rpartition(".")[2])
+def test_captions_name_figures_that_the_audit_can_draw(audit: ModuleType) -> None:
+    """A caption under a name that no figure has would never be seen."""
+    written = "".join(
+        path.read_text()
+        for path in Path(str(audit.__file__)).parent.glob(f"{audit.__name__.rpartition('.')[2]}*.py")
+    )
+    for name in getattr(audit, "CAPTIONS", {}):
+        assert written.count(f'"{name}"') >= 2, name

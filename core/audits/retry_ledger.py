@@ -64,6 +64,17 @@ CHOICES = (
     ),
 )  # fmt: skip
 
+CAPTIONS = {
+    "retry_count_bridge": "Every attempt in exactly one bucket; the parts sum to the attempts SRE counts.",
+    "retry_money_bridge": "From what converted to what was invoiced, by expected cost; ε is what no bucket explains.",
+    "retry_billing_bridge": "From calls traced and billable to the requests the provider billed.",
+    "retry_error_rate_by_grain": "What counts as an event decides the error rate. With 95 % Wilson intervals.",
+    "retry_error_rate_over_time": "Per UTC day, bands are 95 % Wilson intervals.",
+    "retry_grades": "How the attempts of each call are known. Unobservable is not zero retries.",
+    "retry_flow": "What happened to first attempts, and to the retries of those that failed.",
+    "retry_billed_minus_traced": "Requests billed less requests traced, added up: noise returns to zero, hidden retries do not.",
+}
+
 NEEDS = (
     Need("attempts.attempt_ok", "which attempts failed", "Send traces to /v1/traces or ingest a trace file."),
     Need(
