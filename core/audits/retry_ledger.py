@@ -59,7 +59,7 @@ CHOICES = (
         "Share by which all attempts may cost more than the successful ones.",
     ),
     Choice(
-        "invoice_source", "Invoice taken from", ("", "focus", "openai_costs", "litellm"), "",
+        "invoice_source", "Invoice taken from", ("", "focus", "openai_costs", "anthropic_costs", "litellm"), "",
         "Empty: a vendor's or FOCUS bill before a gateway's log. Two sources are never added.",
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from core.ingest import focus, litellm, openai_billing, otlp_files
+from core.ingest import anthropic_billing, focus, litellm, openai_billing, otlp_files
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
 from core.ledger.batch import Batch
@@ -51,6 +51,12 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("focus", "FOCUS 1.0 to 1.4 billing export (CSV or Parquet)", focus.detect, focus.read),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
+    Format(
+        anthropic_billing.NAME,
+        "Anthropic usage and cost reports (JSON)",
+        anthropic_billing.detect,
+        anthropic_billing.read,
+    ),
     Format("openai_costs", "OpenAI organization costs (JSON)", _has_openai_costs, openai_billing.read),
     Format("openai_usage", "OpenAI organization usage (JSON)", openai_billing.detect, openai_billing.read),
 )

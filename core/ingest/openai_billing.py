@@ -9,8 +9,6 @@ one grouping. Amounts are read from their printed digits.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,11 +16,11 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from core.ingest import cost_lines, sku_text, values
+from core.ingest import cost_lines, report_pages, sku_text, values
 from core.ingest.cost_lines import CostLine
 from core.ingest.money import HOUR_NS, Unreadable, amount, present, quantity, unix_ns, whole
 from core.ingest.options import ReadOptions
-from core.ledger.batch import Batch, Repaired
+from core.ledger.batch import Batch
 
 NAME = "openai_billing"
 USAGE, COSTS = "openai_usage", "openai_costs"
@@ -43,6 +41,7 @@ _DIMENSIONS = (
     "project_id", "user_id", "api_key_id", "model", "batch", "service_tier", "size", "source", "vector_store_id",
     "context_level",
 )  # fmt: skip
+_NEXT_PAGE = "Fetch them with page=next_page and import them too."
 _DETAIL = re.compile(r"(?:input|output)(?:_cached)?_(?:text|audio|image)_tokens")
 
 
@@ -56,12 +55,6 @@ class _Bucket(NamedTuple):
     kind: str
 
 
-class _Pages(NamedTuple):
-    buckets: list[Any]
-    missing: list[Repaired]
-    unreadable: list[str]
-
-
 def detect(head: bytes, name: str) -> bool:
     """JSON with OpenAI's result objects, or an empty report: buckets whose start_time is in seconds."""
     if b"organization.usage." in head or b"organization.costs." in head:
@@ -72,71 +65,7 @@ def detect(head: bytes, name: str) -> bool:
 
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the file, which may hold usage and cost results."""
-    content = stream.read()
-    pages = _pages(content)
-    quarantined = [cost_lines.refused(1, None, reason, "") for reason in pages.unreadable]
-    rows_read = len(pages.unreadable)
-    lines: dict[str, CostLine] = {}
-    numbers: dict[str, int] = {}
-    for bucket in pages.buckets:
-        for group in _groups(bucket):
-            rows_read += 1
-            try:
-                found = _lines(bucket, group)
-            except Unreadable as unreadable:
-                shown = json.dumps(group, default=str)
-                quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
-                continue
-            earlier = numbers.get(found[0].line_key)
-            if earlier is not None:
-                quarantined.append(cost_lines.repeated(earlier, rows_read))
-            lines |= {line.line_key: line for line in found}
-            numbers |= dict.fromkeys((line.line_key for line in found), rows_read)
-    frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
-    sha256 = hashlib.sha256(content).hexdigest()
-    yield Batch(source, NAME, sha256, rows_read, frames, quarantined, pages.missing, options.demo)
-
-
-def _groups(bucket: Any) -> list[Any]:
-    groups = bucket.get("results", bucket.get("result")) if isinstance(bucket, dict) else None
-    return groups if isinstance(groups, list) else [bucket]
-
-
-def _pages(content: bytes) -> _Pages:
-    """Buckets of every page in order, and a note where a page names a next one that the file does not hold."""
-    pages = _Pages([], [], [])
-    text = content.decode("utf-8-sig", "replace")
-    try:
-        documents = [json.loads(text, parse_float=Decimal)]
-    except json.JSONDecodeError:
-        documents = []
-        for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
-            try:
-                documents.append(json.loads(line, parse_float=Decimal))
-            except json.JSONDecodeError as error:
-                pages.unreadable.append(
-                    f"Line {number} is not JSON: {error.msg}; save the page as it was received."
-                )
-    for document in documents:
-        for page in document if isinstance(document, list) else [document]:
-            _add_page(page, pages)
-    return pages
-
-
-def _add_page(page: Any, pages: _Pages) -> None:
-    pages.missing.clear()  # only the last page of a file may point beyond it
-    if not isinstance(page, dict):
-        pages.unreadable.append(f"A page is {type(page).__name__} and not an object.")
-        return
-    pages.buckets.extend(page["data"] if isinstance(page.get("data"), list) else [page])
-    if page.get("has_more"):
-        reason = (
-            "The last page of the file says has_more: later buckets are in pages that are not in this file. "
-            "Fetch them with page=next_page and import them too."
-        )
-        pages.missing.append(
-            Repaired(str(page.get("next_page")), "openai_next_page", "has_more", None, False, reason)
-        )
+    yield report_pages.read(stream, source, options, NAME, _lines, _NEXT_PAGE)
 
 
 def _lines(bucket: Any, group: Any) -> list[CostLine]:

@@ -23,6 +23,10 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
     ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
+        "anthropic_billing",
+        b'{"data":[{"starting_at":"2026-01-01T00:00:00Z","results":[{"cost_type":"tokens"}]}]}',
+    ),
+    (
         "openai_costs",
         b'{"data":[{"object":"bucket","start_time":1,"results":[{"object":"organization.costs.result"}]}]}',
     ),
