@@ -49,6 +49,8 @@ NEWEST = 9_223_372_036_854_775_806
 FEWEST_PRICED_SHARE = 0.5
 """When less than half of the billable lines have a price, the ratio speaks of the minority."""
 
+INVOICE_SOURCES = ("focus", "openai_costs", "anthropic_costs", "openrouter_costs", "litellm")
+
 CHOICES = (
     Choice(
         "double_counting", "Calls told twice", ("removed", "kept"), "removed",
@@ -59,7 +61,7 @@ CHOICES = (
         "Share by which all attempts may cost more than the successful ones.",
     ),
     Choice(
-        "invoice_source", "Invoice taken from", ("", "focus", "openai_costs", "anthropic_costs", "litellm"), "",
+        "invoice_source", "Invoice taken from", ("", *INVOICE_SOURCES), "",
         "Empty: a vendor's or FOCUS bill before a gateway's log. Two sources are never added.",
     ),
 )  # fmt: skip
@@ -97,7 +99,7 @@ NEEDS = (
     Need(
         "cost_lines.billed_cost",
         "what was really charged",
-        "Drop a FOCUS, OpenAI or LiteLLM export on the data page.",
+        "Drop a FOCUS, OpenAI, Anthropic or LiteLLM export on the data page.",
         required=False,
     ),
     Need(

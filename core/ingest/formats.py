@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from core.ingest import anthropic_billing, focus, litellm, openai_billing, otlp_files
+from core.ingest import anthropic_billing, focus, litellm, openai_billing, openrouter, otlp_files
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
 from core.ledger.batch import Batch
@@ -57,6 +57,7 @@ FORMATS: tuple[Format, ...] = (
         anthropic_billing.detect,
         anthropic_billing.read,
     ),
+    Format(openrouter.NAME, "OpenRouter activity (JSON)", openrouter.detect, openrouter.read),
     Format("openai_costs", "OpenAI organization costs (JSON)", _has_openai_costs, openai_billing.read),
     Format("openai_usage", "OpenAI organization usage (JSON)", openai_billing.detect, openai_billing.read),
 )

@@ -26,6 +26,7 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         "anthropic_billing",
         b'{"data":[{"starting_at":"2026-01-01T00:00:00Z","results":[{"cost_type":"tokens"}]}]}',
     ),
+    ("openrouter", b'{"data":[{"date":"2026-01-01","usage":1,"byok_usage_inference":0}]}'),
     (
         "openai_costs",
         b'{"data":[{"object":"bucket","start_time":1,"results":[{"object":"organization.costs.result"}]}]}',
