@@ -1,7 +1,7 @@
 """Columns of AWS Cost and Usage Reports: their names in both versions, and what several of them say together.
 
-CUR 2.0 and Athena write line_item_usage_type, legacy reports lineItem/UsageType, and Athena's reservation_a_r_n is
-reservation/ReservationARN: names are compared by their letters alone.
+CUR 2.0 and Athena write line_item_usage_type, legacy reports lineItem/UsageType, and reservation/ReservationARN is
+reservation_reservation_a_r_n in Athena: names are compared by their letters and digits alone.
 """
 
 from __future__ import annotations
