@@ -3,7 +3,8 @@
 Usage lines count tokens and have no money; cost lines have money. They describe the same calls, so measure tells
 them apart and they are never added. Traps: cost amounts are texts in CENTS ("123.45" is 1.2345 dollars); the
 uncached input excludes cache reads and writes; a null workspace is the default one; Priority Tier never appears
-in the cost report; neither report counts requests.
+in the cost report; neither report counts requests. A null dimension also means that the report was not grouped
+by it. Reports of other groupings or bucket widths count the same calls again: import one.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ _DIMENSIONS = (
     "api_key_id", "workspace_id", "model", "service_tier", "context_window", "inference_geo", "speed",
     "service_account_id", "account_id",
 )  # fmt: skip
+_NO_GEO = "not_available"
+"""What the reports write for models that take no inference_geo: the region is unknown, not a place."""
+_STORABLE_NS = range(-(2**63), 2**63)
+
 _NEXT_PAGE = "Fetch them with page=next_page and import them too."
 _TOKEN_TYPES = {
     "uncached_input_tokens": "input",
@@ -42,9 +47,8 @@ _TOKEN_TYPES = {
 
 
 def detect(head: bytes, name: str) -> bool:
-    """JSON buckets from starting_at to ending_at with one of the fields only Anthropic's reports have."""
-    fields = (b'"uncached_input_tokens"', b'"cost_type"', b'"inference_geo"')
-    return b'"starting_at"' in head and any(field in head for field in fields)
+    """JSON buckets of results from starting_at to ending_at; minutes without calls can fill the whole head."""
+    return all(field in head for field in (b'"starting_at"', b'"ending_at"', b'"results"'))
 
 
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
@@ -63,6 +67,9 @@ def _lines(bucket: Any, group: Any) -> list[CostLine]:
         raise Unreadable(
             "ending_at", span, "expected an end after the start; save the page as it was received."
         )
+    for field, at_ns in (("starting_at", start_ns), ("ending_at", end_ns)):
+        if at_ns not in _STORABLE_NS:
+            raise Unreadable(field, bucket[field], "write a time between the years 1678 and 2261.")
     if "amount" in group:
         return [_cost(start_ns, end_ns, group)]
     if "uncached_input_tokens" in group:
@@ -72,7 +79,8 @@ def _lines(bucket: Any, group: Any) -> list[CostLine]:
 
 def _line(start_ns: int, end_ns: int, group: dict[str, Any], **columns: Any) -> CostLine:
     tier = present(group.get("service_tier"))
-    kept = {name: group[name] for name in ("context_window", "speed") if group.get(name)}
+    geo = present(group.get("inference_geo"))
+    kept = {name: text for name in ("context_window", "speed") if (text := present(group.get(name)))}
     base = CostLine(
         line_key="",
         source_format=USAGE,
@@ -83,7 +91,7 @@ def _line(start_ns: int, end_ns: int, group: dict[str, Any], **columns: Any) -> 
         provider_name="anthropic",
         sub_account_id=present(group.get("workspace_id")) or DEFAULT_WORKSPACE,
         api_key_id=present(group.get("api_key_id")),
-        region_id=present(group.get("inference_geo")),
+        region_id=None if geo == _NO_GEO else geo,
         model=present(group.get("model")),
         service_tier=tier,
         batch=None if tier is None else tier == "batch",
@@ -119,6 +127,9 @@ def _usage(start_ns: int, end_ns: int, group: dict[str, Any]) -> list[CostLine]:
         count = whole(_deep(group, f"server_tool_use.{part}"), part)
         if count is not None:
             found.append(line(part, "tool", count, "Requests"))
+    if not found:
+        fix = "a usage result needs at least one count; save the page as it was received."
+        raise Unreadable("uncached_input_tokens", group["uncached_input_tokens"], fix)
     return found
 
 
