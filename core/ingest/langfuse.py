@@ -1,0 +1,270 @@
+"""Langfuse's observations export: JSON lines, a list, pages of the API or a whole trace; camelCase or snake_case.
+
+One GENERATION or EMBEDDING is one model call. traceId and id are the OpenTelemetry trace and span ids. Its cost
+is Langfuse's estimate in USD and no invoice, so it is the line's effective_cost and billed_cost stays empty; it
+is costDetails.total or, without one, the sum of the parts, never both. A call without a price stays a cost line
+without an amount, so that requests are not counted as a second source. Other observations are steps around the
+calls: they make no line, are counted in rows_read, and a note per type says how many. One of them with a cost of
+its own would repeat its calls' money: it is quarantined. Inputs, outputs, metadata and messages are not kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+
+from core.ingest import cost_lines, langfuse_usage, values
+from core.ingest.cost_lines import CostLine
+from core.ingest.errors import class_of_text
+from core.ingest.money import Unreadable, amount, instant_ns, present
+from core.ingest.options import ReadOptions
+from core.ledger.batch import Batch, Quarantined, Repaired
+
+NAME = "langfuse"
+CALLS = frozenset({"GENERATION", "EMBEDDING"})
+"""Types on which Langfuse tracks usage and cost (its documentation, Token and Cost Tracking)."""
+
+_SHOWN = frozenset(
+    {"id", "traceid", "type", "starttime", "endtime", "model", "providedmodelname", "level"}
+    | {"usagedetails", "costdetails", "totalcost"}
+)
+"""Fields a quarantined row keeps; the others hold what users and models wrote."""
+
+_TYPE = re.compile(
+    rb'"type"\s*:\s*"(?:GENERATION|EMBEDDING|SPAN|EVENT|AGENT|TOOL|CHAIN|RETRIEVER|EVALUATOR|GUARDRAIL)"'
+)
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_PROVIDER = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "ls_provider")
+_RESPONSE_ID = ("gen_ai.response.id", "llm.response.id", "ai.response.id")
+_TIER = ("openai.response.service_tier", "gen_ai.openai.response.service_tier")
+
+
+class _Rows(NamedTuple):
+    rows: list[Any]
+    """Observations; a text says why a line could not be taken apart."""
+    missing: list[Repaired]
+
+
+def detect(head: bytes, name: str) -> bool:
+    """JSON of observations: the ids, the start and the type come before the texts, the usage long after them."""
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"[", b"{") or b'"resourceSpans"' in head:
+        return False
+    has_trace = b'"traceId"' in head or b'"trace_id"' in head
+    has_start = b'"startTime"' in head or b'"start_time"' in head
+    return has_trace and has_start and _TYPE.search(head) is not None
+
+
+def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
+    """One batch for the whole file; a call is a line of token type mixed with one request."""
+    content = stream.read()
+    found = _rows(content)
+    quarantined: list[Quarantined] = []
+    lines: dict[str, CostLine] = {}
+    numbers: dict[str, int] = {}
+    steps: Counter[str] = Counter()
+    for number, row in enumerate(found.rows, 1):
+        if not isinstance(row, dict):
+            reason = row if isinstance(row, str) else f"The row is {type(row).__name__} and not an object."
+            quarantined.append(cost_lines.refused(number, None, reason, ""))
+            continue
+        get = {name.replace("_", "").lower(): value for name, value in row.items()}
+        try:
+            line = _line(get)
+        except Unreadable as unreadable:
+            quarantined.append(cost_lines.refused(number, unreadable.field, unreadable.reason, _shown(row)))
+            continue
+        if line is None:
+            steps[_type(get)] += 1
+            continue
+        if line.line_key in lines:
+            quarantined.append(cost_lines.repeated(numbers[line.line_key], number))
+        lines[line.line_key], numbers[line.line_key] = line, number
+    frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
+    sha256 = hashlib.sha256(content).hexdigest()
+    notes = found.missing + _steps(steps)
+    yield Batch(source, NAME, sha256, len(found.rows), frames, quarantined, notes, options.demo)
+
+
+def _rows(content: bytes) -> _Rows:
+    text = content.decode("utf-8-sig", "replace")
+    try:
+        documents = [json.loads(text, parse_float=Decimal)]
+    except json.JSONDecodeError:
+        # Not splitlines: JavaScript writes U+2028 unescaped inside texts, which is no end of a line.
+        documents = [_json(line) for line in text.split("\n") if line.strip()]
+    rows: list[Any] = []
+    missing: list[Repaired] = []
+    for document in documents:
+        for page in document if isinstance(document, list) else [document]:
+            held = page.get("data", page.get("observations")) if isinstance(page, dict) else None
+            meta = page.get("meta") if isinstance(held, list) else None
+            rows.extend(held if isinstance(held, list) else [page])
+            missing = _next_page(meta) if isinstance(meta, dict) else []
+    return _Rows(rows, missing)
+
+
+def _json(line: str) -> Any:
+    try:
+        return json.loads(line, parse_float=Decimal)
+    except json.JSONDecodeError as error:
+        return f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."
+
+
+def _next_page(meta: dict[str, Any]) -> list[Repaired]:
+    """A note where the file's last page points beyond it: by number in the first API, by cursor in the second."""
+    page, pages = values.count(meta.get("page")), values.count(meta.get("totalPages"))
+    cursor = present(meta.get("cursor"))
+    if not cursor and (page is None or pages is None or page >= pages):
+        return []
+    at = cursor or f"page {page} of {pages}"
+    reason = "The last page of the file names a next one that is not in this file. Fetch and import it too."
+    return [Repaired(at, "langfuse_next_page", at, None, False, reason)]
+
+
+def _steps(counts: Counter[str]) -> list[Repaired]:
+    return [
+        Repaired(
+            step,
+            "langfuse_not_a_model_call",
+            f"{count} of {step}",
+            None,
+            False,
+            f"Observations of type {step} are steps around model calls and cost nothing: no line is made of them.",
+        )
+        for step, count in sorted(counts.items())
+    ]
+
+
+def _shown(row: dict[str, Any]) -> str:
+    kept = {name: value for name, value in row.items() if name.replace("_", "").lower() in _SHOWN}
+    return json.dumps(kept, default=str)
+
+
+def _type(get: dict[str, Any]) -> str:
+    return (present(get.get("type")) or "").upper()
+
+
+def _line(get: dict[str, Any]) -> CostLine | None:
+    """One model call, or None for a step that costs nothing; raises Unreadable naming the field."""
+    kind, trace, observation_id = _identity(get)
+    cost = _cost(get)
+    if kind not in CALLS:
+        _refuse_money_of_a_step(kind, cost)
+        return None
+    start, end = _times(get)
+    usage = langfuse_usage.read(get)
+    sent = _metadata(get)
+    provider, model = _named(present(get.get("model")) or present(get.get("providedmodelname")))
+    is_otel = _TRACE_ID.fullmatch(trace) is not None
+    return CostLine(
+        line_key=cost_lines.key(NAME, trace, observation_id),
+        source_format=NAME,
+        measure="cost",
+        charge_period_start_ns=start,
+        charge_period_end_ns=end,
+        charge_category="Usage",
+        provider_name=values.provider(_first(sent, _PROVIDER)) or provider,
+        sub_account_id=present(get.get("projectid")),
+        charge_description=kind.lower(),
+        model=model,
+        token_type="mixed",
+        tokens=usage.tokens,
+        requests=1,
+        consumed_quantity=usage.quantity,
+        consumed_unit=usage.unit,
+        effective_cost=cost,
+        billing_currency="USD",
+        service_tier=values.response_tier(_first(sent, _TIER)),
+        response_id=_first(sent, _RESPONSE_ID),
+        gateway_call_id=observation_id,
+        trace_id=trace if is_otel else None,
+        status="failure" if get.get("level") == "ERROR" else "success",
+        tags=orjson.dumps(usage.counts | _labels(get, is_otel), default=str).decode(),
+    )
+
+
+def _identity(get: dict[str, Any]) -> tuple[str, str, str]:
+    """Type, trace id in lower case, and id of an observation."""
+    found = {"type": _type(get), "traceId": present(get.get("traceid")), "id": present(get.get("id"))}
+    for field, value in found.items():
+        if not value:
+            raise Unreadable(field, value, "an observation has id, traceId and type; export it again.")
+    return str(found["type"]), str(found["traceId"]).lower(), str(found["id"])
+
+
+def _refuse_money_of_a_step(kind: str, cost: Decimal | None) -> None:
+    """Frameworks write the sum of an agent's calls on the agent: added to them it would count twice."""
+    if cost:
+        fix = (
+            f"a cost on a {kind} may repeat the cost of the calls below it, so it is not added; "
+            "record it on a GENERATION if it is money of its own."
+        )
+        raise Unreadable("costDetails", f"{cost.normalize():f} USD", fix)
+
+
+def _cost(get: dict[str, Any]) -> Decimal | None:
+    """USD; the total where there is one, else the sum of the parts, else the fields of older versions."""
+    parts = langfuse_usage.mapping(get, "costDetails")
+    read = {name: amount(value, f"costDetails.{name}") for name, value in parts.items()}
+    total = read.pop("total", None)
+    stated = [value for value in read.values() if value is not None]
+    if total is not None or stated:
+        return total if total is not None else sum(stated, Decimal(0))
+    older = langfuse_usage.mapping(get, "usage").get("totalCost")
+    for field, value in (("totalCost", get.get("totalcost")), ("usage.totalCost", older)):
+        found = amount(value, field)
+        if found is not None:
+            return found
+    return amount(get.get("calculatedtotalcost"), "calculatedTotalCost")
+
+
+def _times(get: dict[str, Any]) -> tuple[int, int]:
+    """Start and end; an observation that was never ended has no length."""
+    start = instant_ns(get.get("starttime"), "startTime")
+    if start is None:
+        raise Unreadable("startTime", None, "an observation has a start; export it again.")
+    end = instant_ns(get.get("endtime"), "endTime")
+    if end is not None and end < start:
+        raise Unreadable("endTime", get["endtime"], f"it is before startTime {get['starttime']!r}.")
+    return start, start if end is None else end
+
+
+def _named(model: str | None) -> tuple[str | None, str | None]:
+    """Provider and model; Langfuse has no field for the provider, so it is None unless the name has a prefix."""
+    if model is None or model.count("/") != 1:
+        return None, model
+    prefix, _, name = model.partition("/")
+    return values.provider(prefix), name
+
+
+def _metadata(get: dict[str, Any]) -> dict[str, Any]:
+    """Metadata with the attributes of the OpenTelemetry span that Langfuse keeps in it."""
+    metadata = langfuse_usage.mapping(get, "metadata")
+    return metadata | langfuse_usage.mapping(metadata, "attributes")
+
+
+def _first(sent: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    return next((text for name in names if (text := values.text(sent.get(name)))), None)
+
+
+def _labels(get: dict[str, Any], is_otel: bool) -> dict[str, Any]:
+    message = present(get.get("statusmessage")) or ""
+    kept = {
+        "name": present(get.get("name")),
+        "prompt_name": present(get.get("promptname")),
+        "prompt_version": get.get("promptversion"),
+        "environment": present(get.get("environment")),
+        "version": present(get.get("version")),
+        "session_id": present(get.get("sessionid")),
+        "user_hash": values.hash16(get.get("userid")),
+        "error_class": class_of_text(message) if get.get("level") == "ERROR" else None,
+        "langfuse_trace_id": None if is_otel else present(get.get("traceid")),
+    }
+    return {name: value for name, value in kept.items() if value is not None}
