@@ -6,9 +6,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.process import Process
-from core.server import lifespan, middleware, routes
 from core.settings import read_settings
+from core.web.process import Process
+from core.web.server import lifespan, middleware, routes
 
 process = Process(
     settings=read_settings(),

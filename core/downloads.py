@@ -12,8 +12,8 @@ import polars as pl
 
 from core import links, view
 from core.audit import Finding, Scope
-from core.deck import NATIVE_FORMS, figure_pptx
 from core.export import Source, csv_bytes, drawn_table, figure_csv, figure_xlsx
+from core.export.deck import NATIVE_FORMS, figure_pptx
 
 
 class Download(NamedTuple):

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import core.amounts
-import core.palette
+import core.charts.palette
 from core.amounts import money, share
 from core.charts import (
     COLOURS,
@@ -69,7 +69,7 @@ def drawn_bars(figure: go.Figure) -> list[tuple[float, float, float]]:
     return sorted(found)
 
 
-@pytest.mark.parametrize("module", [core.amounts, core.palette])
+@pytest.mark.parametrize("module", [core.amounts, core.charts.palette])
 def test_examples_in_docstrings(module: object) -> None:
     assert doctest.testmod(module).failed == 0  # type: ignore[arg-type]
 

@@ -14,8 +14,8 @@ import pytest
 
 from core.answers import ATTEMPT_COLUMNS, BRIDGE_COLUMNS, FINDING_COLUMNS
 from core.cli import main
+from core.cli.progress import bar
 from core.ledger.store import Store
-from core.progress import bar
 from tests import otlp_bodies
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -11,10 +11,10 @@ import pytest
 
 from core.audits import every_audit
 from core.cli import _parser
-from core.http_guard import INGEST_PREFIXES
-from core.process import Process
-from core.server import routes
 from core.settings import FIELDS, Settings
+from core.web.guard import INGEST_PREFIXES
+from core.web.process import Process
+from core.web.server import routes
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 from pptx import Presentation
 
 from core.charts import Bar, Flow, Line, Step, bars, lines, sankey, stacked_share, waterfall
-from core.deck import figure_pptx
 from core.export import FORMULA_STARTS, Source, alt_text, csv_bytes, figure_csv, figure_xlsx, safe_cell
+from core.export.deck import figure_pptx
 
 SOURCE = Source(
     "3 of 4 attempts failed.",

@@ -31,12 +31,12 @@ TOP_LEVEL = {
 
 # Lower may not import higher. A module's layer is its longest listed prefix; what is not listed may import all.
 LAYERS = (
-    ("core.ledger", {"core.audits", "core.ui", "core.cli", "core.server", "core.answers", "pages", "data"}),
-    ("core.ingest", {"core.audits", "core.ui", "core.cli", "core.server", "core.answers", "pages", "data"}),
+    ("core.ledger", {"core.audits", "core.ui", "core.cli", "core.web", "core.answers", "pages", "data"}),
+    ("core.ingest", {"core.audits", "core.ui", "core.cli", "core.web", "core.answers", "pages", "data"}),
     ("core.stats", {"core.ledger", "core.ingest", "core.audits", "core.ui", "core.charts", "pages", "data"}),
     (
         "core.audits",
-        {"core.ingest", "core.ledger.store", "core.ui", "core.cli", "core.server", "pages", "data"},
+        {"core.ingest", "core.ledger.store", "core.ui", "core.cli", "core.web", "pages", "data"},
     ),
     ("core.audit", {"core.ingest", "core.ledger", "core.audits", "core.ui", "pages", "data"}),
     ("core.charts", {"core.ingest", "core.ledger", "core.audits", "core.ui", "pages", "data"}),

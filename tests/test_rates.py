@@ -14,7 +14,7 @@ from core import answers
 from core.cli import main
 from core.ledger.store import Store
 from tests import otlp_bodies
-from tests.test_process import Running, fetch_json, send_body, started
+from tests.web.test_process import Running, fetch_json, send_body, started
 
 pytestmark = pytest.mark.bench
 BATCH = 512

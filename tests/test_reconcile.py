@@ -25,7 +25,7 @@ from core.reconcile import (
     settle_all,
     total,
 )
-from core.reconcile_bills import choose_sources, family, under_one_name
+from core.reconcile.bills import choose_sources, family, under_one_name
 
 DAY = dt.date(2026, 3, 2)
 PERIOD = Period(DAY, DAY + dt.timedelta(days=9))

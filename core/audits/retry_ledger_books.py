@@ -11,8 +11,8 @@ import polars as pl
 
 from core.audit import Scope
 from core.reconcile import ZERO, Billed, Key, Period, Settlement, Traced, settle_all, total
-from core.reconcile_bills import TOOLS, Bill, read_bill, traced_cells, under_one_name
-from core.reconcile_calls import by_call_providers, settle_calls
+from core.reconcile.bills import TOOLS, Bill, read_bill, traced_cells, under_one_name
+from core.reconcile.calls import by_call_providers, settle_calls
 from core.stats.sequential import Drift, symmetric_drift
 
 FEWEST_DAYS = 5

@@ -27,7 +27,7 @@ class Costing:
     """Prices and billability rules, loaded once for a derivation."""
 
     def __init__(self, book: PriceBook, currency: str = CATALOGUE_CURRENCY) -> None:
-        from core.billability import billable
+        from core.pricing.billability import billable
 
         self._billable = billable
         self._book = book

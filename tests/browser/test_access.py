@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.palette import COLOURS
+from core.charts.palette import COLOURS
 from tests.browser.reader import RETRIES, card, open_page, sentence, visitor, wait_complete
 
 pytestmark = pytest.mark.browser

@@ -9,7 +9,7 @@ import pytest
 
 from core.ingest import aws_usage_type
 from core.ingest.aws_usage_type import Meter
-from core.reconcile_bills import family
+from core.reconcile.bills import family
 
 
 @pytest.mark.parametrize(

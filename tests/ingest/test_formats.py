@@ -24,7 +24,7 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
         "anthropic_billing",
-        b'{"data":[{"starting_at":"2026-01-01T00:00:00Z","results":[{"cost_type":"tokens"}]}]}',
+        b'{"data":[{"starting_at":"2026-01-01T00:00:00Z","ending_at":"2026-01-02T00:00:00Z","results":[{"cost_type":"tokens"}]}]}',
     ),
     ("openrouter", b'{"data":[{"date":"2026-01-01","usage":1,"byok_usage_inference":0}]}'),
     (

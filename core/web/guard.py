@@ -9,8 +9,8 @@ from __future__ import annotations
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.otlp_answer import PROTOBUF, failure
 from core.settings import Settings, token_matches
+from core.web.otlp_answer import PROTOBUF, failure
 
 INGEST_PREFIXES = ("/v1/", "/api/ingest")
 READ_PREFIXES = ("/api/",)

@@ -18,7 +18,12 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from core.http_body import (
+from core.ingest.files import read_upload
+from core.ingest.options import ReadOptions
+from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
+from core.intake import take_in
+from core.ledger.store import Batch, Overloaded, Receipt
+from core.web.body import (
     BadCompression,
     BodyTooLarge,
     UnknownEncoding,
@@ -28,13 +33,8 @@ from core.http_body import (
     read_body,
     spool_body,
 )
-from core.ingest.files import read_upload
-from core.ingest.options import ReadOptions
-from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
-from core.intake import take_in
-from core.ledger.store import Batch, Overloaded, Receipt
-from core.otlp_answer import JSON, PROTOBUF, accepted, failure
-from core.process import NotReady, Process
+from core.web.otlp_answer import JSON, PROTOBUF, accepted, failure
+from core.web.process import NotReady, Process
 
 RETRY_AFTER_S = 5
 """For a ledger that cannot write: a full disk takes longer than a full queue."""

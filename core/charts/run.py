@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import Number, number
-from core.palette import band, finish, light, plain, role_bars
+from core.charts.palette import band, finish, light, plain, role_bars
 
 INDENT = "\N{NO-BREAK SPACE}" * 3
 

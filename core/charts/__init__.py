@@ -14,8 +14,20 @@ from typing import Any, Literal, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import Number, count, interval, money, number, share
-from core.palette import COLOURS, At, band, fill, finish, floats, light, plain, role_bars, themed, ticks
-from core.run_charts import Flow, SpanRow, sankey, span_waterfall
+from core.charts.palette import (
+    COLOURS,
+    At,
+    band,
+    fill,
+    finish,
+    floats,
+    light,
+    plain,
+    role_bars,
+    themed,
+    ticks,
+)
+from core.charts.run import Flow, SpanRow, sankey, span_waterfall
 
 __all__ = [
     "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "count", "interval", "lines", "money",

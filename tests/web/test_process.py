@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from core.ledger.store import Store
 from tests import otlp_bodies
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 START_S = 90.0
 """Patience on a loaded machine; 5 s is usual."""
 

@@ -1,4 +1,4 @@
-"""A figure's numbers as files people take elsewhere: CSV and XLSX here, PPTX in core/deck.py.
+"""A figure's numbers as files people take elsewhere: CSV and XLSX here, PPTX in core/export/deck.py.
 
 PNG and SVG come from the chart's own button in the browser. Text from telemetry is neutralised: a spreadsheet
 runs a cell that starts with = + - @, so such text gets an apostrophe. Nothing here reads a clock: the same figure

@@ -10,7 +10,7 @@ import threading
 import time
 
 from core.ledger.store import Store
-from core.process import Process
+from core.web.process import Process
 
 RETENTION_EVERY_S = 3600.0
 WARM_MODULES = ("plotly.graph_objects", "pandas", "scipy.stats")

@@ -12,9 +12,9 @@ from genai_prices.types import TieredPrices, TimeOfDateConstraint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core import price_overrides
-from core.price_overrides import BadOverrides
 from core.pricing import PriceBook, Priced, Unpriced, Usage, catalogue_version, price
+from core.pricing import overrides as price_overrides
+from core.pricing.overrides import BadOverrides
 
 MTOK = Decimal(1_000_000)
 

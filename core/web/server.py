@@ -20,14 +20,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from core.background import keep_up, warm_up
-from core.http_answers import answer_attempts, answer_bridge, answer_findings, answer_imports
-from core.http_guard import BearerTokens
-from core.http_ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp
 from core.ledger.current import open_default, set_store
 from core.ledger.store import StoreLocked
-from core.process import VERSION, NotReady, Process
-from core.running import announce, withdraw
+from core.web.api import answer_attempts, answer_bridge, answer_findings, answer_imports
+from core.web.background import keep_up, warm_up
+from core.web.guard import BearerTokens
+from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp
+from core.web.process import VERSION, NotReady, Process
+from core.web.running import announce, withdraw
 
 _log = logging.getLogger("trueup")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

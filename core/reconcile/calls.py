@@ -10,7 +10,7 @@ from decimal import Decimal
 import polars as pl
 
 from core.reconcile import ZERO, Key, Period, Settlement, Traced
-from core.reconcile_bills import Bill
+from core.reconcile.bills import Bill
 
 FEWEST_MATCHED_SHARE = 0.5
 """Gateways invent ids for some providers (LiteLLM for Anthropic): then nothing matches, and an anti-join would call

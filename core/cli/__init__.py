@@ -18,12 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-from core import answers, running
+from core import answers
 from core.answers import Row, jsonable
-from core.cli_ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
+from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
+from core.cli.progress import bar
 from core.ledger.store import Store, StoreLocked
-from core.progress import bar
 from core.settings import BadSetting, Settings, read_settings
+from core.web import running
 
 SIZES = {"small": 300_000, "medium": 2_000_000}
 """Spans the demo makes: small loads in about a minute on two cores."""
@@ -221,7 +222,7 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
 
 def run_serve(options: argparse.Namespace, settings: Settings) -> int:
     """`serve`: become the app. Streamlit binds before app.py runs, so the address is passed to it here."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     already = running.answering(settings.data_dir)
     if already is not None:
         sys.stderr.write(f"The app already runs at {already.address} (process {already.pid}).\n")

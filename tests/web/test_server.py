@@ -20,12 +20,12 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from core.http_body import BadCompression, BodyTooLarge, gunzip
 from core.ledger.current import NoStore, get_store
 from core.ledger.store import Batch
-from core.process import Process
-from core.server import lifespan, middleware, routes
 from core.settings import Settings
+from core.web.body import BadCompression, BodyTooLarge, gunzip
+from core.web.process import Process
+from core.web.server import lifespan, middleware, routes
 from tests import otlp_bodies
 
 PROTOBUF = {"content-type": "application/x-protobuf"}

@@ -18,8 +18,8 @@ from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION
 from pptx.util import Inches, Pt
 
 from core.amounts import interval, is_currency, money_sign, number
+from core.charts.palette import light
 from core.export import Source, Table, drawn_table
-from core.palette import light
 
 NATIVE_FORMS = ("waterfall", "lines", "bars", "stacked_share")
 """Forms with an editable chart; the others go into a deck as the picture the browser exports."""

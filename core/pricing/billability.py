@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 Answer = Literal["yes", "no", "maybe"]
-RULES_PATH = Path(__file__).parent.parent / "data" / "reference" / "billability.toml"
+RULES_PATH = Path(__file__).parents[2] / "data" / "reference" / "billability.toml"
 
 ALIASES = {
     "az.ai.openai": "azure.ai.openai",

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from core.cli.progress import bar
 from core.ingest.files import FileProblem, find_files, is_known, read_path
 from core.ingest.options import ReadOptions
 from core.intake import Taken, take_in
 from core.ledger.store import Receipt, Store
-from core.progress import bar
-from core.running import AppRefused, RunningApp, get, send_file
 from core.uploads import receipt_text
+from core.web.running import AppRefused, RunningApp, get, send_file
 
 
 class FileReport(NamedTuple):

@@ -17,9 +17,10 @@ from typing import NamedTuple
 import genai_prices
 from genai_prices import types
 
-from core import price_catalogue, price_overrides
-from core.price_catalogue import Band, Question, Rates
-from core.price_overrides import NO_OVERRIDES, ModelOverride, Overrides
+from core.pricing import catalogue
+from core.pricing.catalogue import Band, Question, Rates
+from core.pricing.overrides import NO_OVERRIDES, ModelOverride, Overrides
+from core.pricing.overrides import load as load_overrides
 
 DAY_NS = 86_400_000_000_000
 
@@ -113,7 +114,7 @@ class PriceBook:
 
     def __init__(self, overrides: Overrides | Path | None = None) -> None:
         """`overrides` may be loaded already or a path; raises BadOverrides when the file cannot be used."""
-        self.overrides = overrides if isinstance(overrides, Overrides) else price_overrides.load(overrides)
+        self.overrides = overrides if isinstance(overrides, Overrides) else load_overrides(overrides)
         self.version = catalogue_version(self.overrides)
         self._kept: dict[Question, Rates | Unpriced | None] = {}
 
@@ -152,16 +153,16 @@ class PriceBook:
         override = _override(self.overrides, question)
         if override is not None:
             return _override_rates(override)
-        entry = price_catalogue.find(question)
+        entry = catalogue.find(question)
         if isinstance(entry, str):
             return Unpriced("unknown_model", entry)
-        return price_catalogue.rates(entry)
+        return catalogue.rates(entry)
 
 
 def _override(overrides: Overrides, question: Question) -> ModelOverride | None:
     if not overrides.models or not question.model:
         return None
-    names = ((question.provider or "").strip().lower(), price_catalogue.provider_id(question.provider) or "")
+    names = ((question.provider or "").strip().lower(), catalogue.provider_id(question.provider) or "")
     return overrides.model(names, question.model, question.day, *question.standing())
 
 
@@ -175,8 +176,8 @@ def _output_problem(prices_output: bool, usage: Usage, name: str) -> Unpriced | 
 
 
 def _ask_package(question: Question, usage: Usage, at_ns: int) -> Priced | Unpriced:
-    moment = price_catalogue.EPOCH + timedelta(microseconds=at_ns // 1000)
-    entry = price_catalogue.find(question, moment)
+    moment = catalogue.EPOCH + timedelta(microseconds=at_ns // 1000)
+    entry = catalogue.find(question, moment)
     if isinstance(entry, str):
         return Unpriced("unknown_model", entry)
     problem = _output_problem(entry.prices.output_mtok is not None, usage, entry.name)
@@ -212,12 +213,12 @@ def _multiply(rates: Rates, usage: Usage) -> Priced | Unpriced:
         + reasoning * band.reasoning
         + band.per_call
     )
-    return Priced(Decimal(total).scaleb(-price_catalogue.SCALE), rates.source, rates.note)
+    return Priced(Decimal(total).scaleb(-catalogue.SCALE), rates.source, rates.note)
 
 
 def _override_rates(entry: ModelOverride) -> Rates:
     per_mtok = (entry.input, entry.output, entry.cache_read, entry.cache_write, entry.output)
-    per_token = [int(usd.scaleb(price_catalogue.SCALE - 6)) for usd in per_mtok]
-    per_call = int(entry.per_request_usd.scaleb(price_catalogue.SCALE))
+    per_token = [int(usd.scaleb(catalogue.SCALE - 6)) for usd in per_mtok]
+    per_call = int(entry.per_request_usd.scaleb(catalogue.SCALE))
     name = f"override {entry.provider}/{entry.model}"
     return Rates((), (Band._make([*per_token, per_call]),), True, "override", name)

@@ -19,7 +19,7 @@ from core import answers
 from core.answers import Row
 from core.audit import Ask, Scope
 from core.coverage import VERSION_AT
-from core.process import NotReady, Process
+from core.web.process import NotReady, Process
 
 MOST_IMPORTS = 1000
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from core import billability
-from core.billability import BadRules, billable, rule_for
+from core.pricing import billability
+from core.pricing.billability import BadRules, billable, rule_for
 
 
 @pytest.mark.parametrize(
