@@ -56,13 +56,14 @@ def run_until_killed(path: Path, first: int, after_s: float) -> set[int]:
 def test_fifty_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
     path, moments = tmp_path / "ledger.duckdb", random.Random(20261122)
     acknowledged: set[int] = set()
-    slowest_s = 0.0
+    slowest_s = slowest_cpu_s = 0.0
     for kill in range(50):
         acknowledged |= run_until_killed(path, kill * 1_000_000, moments.uniform(0.0, 0.6))
-        began = time.perf_counter()
+        began, cpu_began = time.perf_counter(), time.process_time()
         store = Store.open(path)
         spans = store.ask("select trace_id, count(*) as n from spans group by trace_id")
         slowest_s = max(slowest_s, time.perf_counter() - began)
+        slowest_cpu_s = max(slowest_cpu_s, time.process_time() - cpu_began)
         assert spans.filter(spans["n"] != SPANS_PER_BATCH).is_empty(), "half a batch, or one twice"
         stored = {int(trace_id, 16) for trace_id in spans["trace_id"]}
         assert acknowledged <= stored, f"kill {kill} lost {sorted(acknowledged - stored)[:5]}"
@@ -70,4 +71,6 @@ def test_fifty_kills_lose_nothing_acknowledged(tmp_path: Path) -> None:
         derived = store.ask("select count(*) from calls where superseded_by > $n", n=store.version()).item()
         assert derived == len(stored)
         store.close()
+    # CPU seconds, all threads: the promise of two seconds must not hang on what else the machine does.
+    assert slowest_cpu_s < 2
     print(f"{len(acknowledged):,} batches acknowledged over 50 kills; slowest recovery {slowest_s:.2f} s")
