@@ -23,12 +23,18 @@ FINDING_COLUMNS = (
 BRIDGE_COLUMNS = ("bridge", "bucket", "count", "usd")
 
 _DAYS = """
-with days as (
-    select min(day) as first_day, max(day) as last_day from spans where import_id <= $as_of
+with gone as (
+    select import_id from undone where undone_by <= $as_of
+),
+days as (
+    select min(day) as first_day, max(day) as last_day from spans
+    where import_id <= $as_of and import_id not in (select import_id from gone)
     union all
-    select min(day) as first_day, max(day) as last_day from cost_lines where import_id <= $as_of
+    select min(day) as first_day, max(day) as last_day from cost_lines
+    where import_id <= $as_of and import_id not in (select import_id from gone)
     union all
-    select min(day) as first_day, max(day) as last_day from outcomes where import_id <= $as_of
+    select min(day) as first_day, max(day) as last_day from outcomes
+    where import_id <= $as_of and import_id not in (select import_id from gone)
 )
 select
     min(first_day) as first_day,
@@ -55,21 +61,28 @@ order by started_at_ns, trace_id, span_id
 
 _IMPORTS = """
 select
-    import_id,
-    at_ns,
-    source,
-    format,
-    sha256,
-    rows_read,
-    rows_accepted,
-    rows_quarantined,
-    rows_duplicate,
-    min_event_ns,
-    max_event_ns,
-    demo
+    imports.import_id,
+    imports.at_ns,
+    imports.source,
+    imports.format,
+    imports.sha256,
+    imports.rows_read,
+    imports.rows_accepted,
+    imports.rows_quarantined,
+    imports.rows_duplicate,
+    imports.rows_repaired,
+    imports.min_event_ns,
+    imports.max_event_ns,
+    imports.demo,
+    imports.file_id,
+    files.door,
+    files.name as file_name,
+    undone.undone_by
 from imports
-where import_id <= $as_of
-order by import_id desc
+left join files on files.file_id = imports.file_id
+left join undone on undone.import_id = imports.import_id and undone.undone_by <= $as_of
+where imports.import_id <= $as_of
+order by imports.import_id desc
 limit $most
 """
 

@@ -30,49 +30,21 @@ from calls
 """Every region, service and model a call has had."""
 
 NEWEST_DAY = """
-with days as (
-    select max(day) as newest from calls where import_id <= $as_of
+with gone as (
+    select import_id from undone where undone_by <= $as_of
+),
+days as (
+    select max(day) as newest from calls where import_id <= $as_of and superseded_by > $as_of
     union all
-    select max(day) as newest from cost_lines where import_id <= $as_of
+    select max(day) as newest from cost_lines
+    where import_id <= $as_of and import_id not in (select import_id from gone)
     union all
-    select max(day) as newest from spans where import_id <= $as_of
+    select max(day) as newest from spans
+    where import_id <= $as_of and import_id not in (select import_id from gone)
 )
 select
     max(newest) as newest
 from days
-"""
-
-IMPORTS = """
-select
-    import_id,
-    make_timestamp_ns(at_ns) as committed_at,
-    source,
-    format,
-    rows_read,
-    rows_accepted,
-    rows_duplicate,
-    rows_quarantined,
-    make_timestamp_ns(min_event_ns) as first_event_at,
-    make_timestamp_ns(max_event_ns) as last_event_at,
-    demo,
-    sha256
-from imports
-order by import_id desc
-limit 1000
-"""
-
-QUARANTINE = """
-select
-    quarantine.import_id,
-    imports.source,
-    quarantine.row_number,
-    quarantine.field,
-    quarantine.reason,
-    quarantine.row_text
-from quarantine
-join imports on imports.import_id = quarantine.import_id
-order by quarantine.import_id desc, quarantine.row_number
-limit 10000
 """
 
 DUPLICATES = """
@@ -108,7 +80,7 @@ STATE = """
 select
     coalesce(max(import_id), 0)                 as newest_import,
     make_timestamp_ns(max(at_ns))               as committed_at,
-    count(*) filter (where demo)                as demo_imports,
+    count(*) filter (where demo and import_id not in (select import_id from undone)) as demo_imports,
     coalesce(sum(rows_quarantined), 0)::bigint  as quarantined
 from imports
 """
@@ -167,7 +139,8 @@ def _count_question(table: str, counted: Sequence[str], columns: set[str]) -> st
     known = "".join(f",\n    count({column}) as known_{column}" for column in counted)
     newest = "max(day)" if "day" in columns else "cast(null as date)"
     rules = ["import_id <= $as_of"]
-    rules += ["superseded_by > $as_of"] if "superseded_by" in columns else []
+    in_force = "import_id not in (select import_id from undone where undone_by <= $as_of)"
+    rules += ["superseded_by > $as_of"] if "superseded_by" in columns else [in_force]
     rules += ["day between $start and $end"] if "day" in columns else []
     where = "\n    and ".join(rules)
     return f"select\n    count(*) as row_count,\n    {newest} as newest{known}\nfrom {table}\nwhere {where}\n"

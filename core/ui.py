@@ -35,11 +35,11 @@ ZONE = read_settings().time_zone  # of instants; days are UTC days everywhere
 def ask(sql: str, **parameters: object) -> pl.DataFrame:
     """The ledger's answer, kept until the data version moves; pass no frames, only plain values."""
     store = get_store()
-    return _asked(sql, parameters, store.version(), store.latest_import(), id(store))
+    return _asked(sql, parameters, store.version(), store.changes(), id(store))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
-def _asked(sql: str, parameters: dict[str, object], version: int, latest: int, store: int) -> pl.DataFrame:
+def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, store: int) -> pl.DataFrame:
     return get_store().ask(sql, **parameters)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
 from core.amounts import count
-from core.ingest.files import read_upload
+from core.imports import Arrival as Arrived
+from core.imports import imports_of, undone_text
 from core.ingest.options import ReadOptions
-from core.intake import take_in
-from core.ledger.store import Receipt, Store
+from core.intake import Arrival, printable, take_file
+from core.ledger.store import CannotUndo, Receipt, Store
 
 
 class UploadReport(NamedTuple):
@@ -19,23 +20,44 @@ class UploadReport(NamedTuple):
     sentence: str
     read: bool
     """False when the file could not be read to its end; what came before the bad part is kept."""
+    delivery_id: int
 
 
-def take(store: Store, stream: BinaryIO, name: str, options: ReadOptions) -> UploadReport:
+def take_all(
+    store: Store,
+    files: Sequence[tuple[BinaryIO, str]],
+    options: ReadOptions,
+    tell: Callable[[float, str], object],
+) -> list[UploadReport]:
+    """Read files given together, in order, then bring calls up to date; `tell` hears the share done and a text.
+
+    The text holds no file name: a progress bar shows Markdown, and names are anybody's.
+    """
+    reports: list[UploadReport] = []
+    for place, (stream, name) in enumerate(files):
+        tell(place / len(files), f"Reading file {place + 1} of {len(files)}")
+        delivery_id = reports[0].delivery_id if reports else None
+        reports.append(take(store, stream, Arrival("upload", name, delivery_id), options))
+    tell(1.0, f"{len(files)} files read")
+    store.derive()
+    return reports
+
+
+def take(store: Store, stream: BinaryIO, arrival: Arrival, options: ReadOptions) -> UploadReport:
     """Read one file in, batch by batch; a file that cannot be read stops only itself."""
-    shown = "".join(character for character in PurePath(name).name if character.isprintable()) or "file"
-    taken = take_in(store, read_upload(stream, shown, options))
+    name = PurePath(arrival.name).name
+    taken = take_file(store, stream, arrival._replace(name=name), options)
     if taken.problem:  # its text begins with the file's name
         kept = f" What came before was kept: {receipt_text(taken.receipts)}" if taken.receipts else ""
-        return UploadReport(f"{taken.problem}{kept}", False)
-    return UploadReport(f"{shown}: {receipt_text(taken.receipts)}", True)
+        return UploadReport(f"{taken.problem}{kept}", False, taken.delivery_id)
+    return UploadReport(f"{printable(name)}: {receipt_text(taken.receipts)}", True, taken.delivery_id)
 
 
 def receipt_text(receipts: Sequence[Receipt]) -> str:
     """Rows read, new, refused and known before, and in so many words when nothing was new.
 
     >>> receipt_text([Receipt(3, 10, 8, 1, 1, False)])
-    '10 rows read: 8 new, 1 refused (see Refused rows), 1 known before.'
+    '10 rows read: 8 new, 1 refused (see Imports), 1 known before.'
     >>> receipt_text([Receipt(3, 10, 0, 0, 10, True)])
     '10 rows read: nothing new, all were known before.'
     """
@@ -48,11 +70,16 @@ def receipt_text(receipts: Sequence[Receipt]) -> str:
     if not accepted and not refused:
         return f"{count(read)} rows read: nothing new, all were known before."
     told = [f"{count(accepted)} new"]
-    told += [f"{count(refused)} refused (see Refused rows)"] if refused else []
+    told += [f"{count(refused)} refused (see Imports)"] if refused else []
     told += [f"{count(repeated)} known before"] if repeated else []
     return f"{count(read)} rows read: {', '.join(told)}."
 
 
-def finish(store: Store) -> None:
-    """Bring calls, attempts and runs up to date, so that pages show the files at once."""
+def undo(store: Store, arrival: Arrived) -> str:
+    """Undo a row of the imports list and bring calls up to date; the sentence says what happened."""
+    try:
+        receipt = store.undo(imports_of(store.ask, arrival), "asked on the imports page")
+    except CannotUndo as error:
+        return str(error)
     store.derive()
+    return undone_text(receipt.rows_read, receipt.import_id)

@@ -1,4 +1,4 @@
-"""What came in: upload, imports, what each table holds, what was refused, repeated or repaired, how to send more."""
+"""Add files, what each table holds, what was repeated or repaired, and how to send more."""
 
 import streamlit as st
 
@@ -8,25 +8,24 @@ from core.ledger.current import get_store
 from core.recipes import recipes
 from core.settings import read_settings
 
-ui.header("Data", "What came in, what was refused and why, and how to send more.")
+ui.header("Data", "Add files, see what the ledger holds, and how to send more.")
 
 with st.container(border=True):
     st.markdown("**Add files**")
-    st.caption("Trace files, FOCUS and vendor bills, gateway logs. The format is read from the content.")
+    st.caption(
+        "Traces, bills, gateway logs, many at once: the format is read from the content. Then see Imports."
+    )
     files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
     if files and st.button("Read them in", type="primary"):
-        progress, reports, options = st.progress(0.0), [], ReadOptions(read_settings().capture_content)
-        for place, file in enumerate(files):
-            reports.append(uploads.take(get_store(), file, file.name, options))
-            progress.progress((place + 1) / len(files))
-        uploads.finish(get_store())
-        st.session_state["upload_reports"] = reports
+        options = ReadOptions(read_settings().capture_content)
+        given = [(file, file.name) for file in files]
+        st.session_state["upload_reports"] = uploads.take_all(
+            get_store(), given, options, st.progress(0.0).progress
+        )
     for report in st.session_state.get("upload_reports", ()):
         st.text(report.sentence)
 
 tables = (
-    ("Imports", coverage.IMPORTS, "imports", "Nothing has been imported yet."),
-    ("Refused rows", coverage.QUARANTINE, "quarantine", "No row has been refused."),
     ("Repeated rows", coverage.DUPLICATES, "duplicates", "No row has come twice."),
     ("Repairs", coverage.REPAIRS, "repairs", "No row has been repaired."),
 )

@@ -22,6 +22,7 @@ menu = {
     "": [
         st.Page(PAGES / "overview.py", title="Overview", default=True),
         st.Page(PAGES / "data.py", title="Data", url_path="data"),
+        st.Page(PAGES / "imports.py", title="Imports", url_path="imports"),
     ]
 }
 for audit in every_audit():

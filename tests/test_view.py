@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from core import coverage, links, recipes, runs, uploads, view
+from core import coverage, imports, links, recipes, runs, uploads, view
 from core.audit import Finding, Need, Scope
 from core.audits import every_audit, retry_ledger
 from core.ingest.options import ReadOptions
+from core.intake import Arrival
 from core.ledger.store import Store
 from tests.ledger.test_store import a_trace, spans_batch
 
@@ -103,8 +104,10 @@ def test_every_need_names_a_column_of_the_ledger(store: Store) -> None:
 
 
 def test_questions_of_the_data_page_run_on_an_empty_ledger(store: Store) -> None:
-    for question in (coverage.IMPORTS, coverage.QUARANTINE, coverage.DUPLICATES, coverage.REPAIRS):
+    for question in (imports.ARRIVALS, coverage.DUPLICATES, coverage.REPAIRS):
         assert store.ask(question).is_empty()
+    nothing = {"name": "", "file_id": 1, "first_import": 1, "last_import": 9}
+    assert store.ask(imports.REFUSED, **nothing).is_empty()
     assert "spans" in coverage.table_counts(store.ask)["table_name"].to_list()
     assert store.ask(coverage.STATE).row(0, named=True)["newest_import"] == 0
 
@@ -147,7 +150,9 @@ def test_recipes_point_back_at_this_app() -> None:
 def test_an_upload_that_cannot_be_read_says_which_file(store: Store) -> None:
     import io
 
-    report = uploads.take(store, io.BytesIO(b"nothing we know"), "../odd.bin", ReadOptions())
+    report = uploads.take(
+        store, io.BytesIO(b"nothing we know"), Arrival("upload", "../odd.bin"), ReadOptions()
+    )
     assert not report.read
     assert report.sentence.startswith("odd.bin: ")
 

@@ -30,12 +30,51 @@ group by coalesce(lower(provider), ''), coalesce(model, ''), day, line_kind, bil
 """The traced side of the bill: lines, expected money and tokens per provider, model and day."""
 
 _BILL = """
-with imported as (
+with arrived as (
     select
         *,
-        row_number() over (partition by source_format, line_key order by import_id desc) as newest
+        coalesce(delivery_id, -import_id) as delivery
     from cost_lines
-    where day between $start and $end and import_id <= $as_of
+    where import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
+        and (batch_key is not null or day between $start and $end)
+),
+newest_imports as (
+    select
+        source_format,
+        coalesce(billing_account_id, '') as account,
+        batch_key,
+        max(import_id) as import_id
+    from arrived
+    where batch_key is not null
+    group by source_format, coalesce(billing_account_id, ''), batch_key
+),
+deliveries as (
+    select distinct
+        newest_imports.source_format,
+        newest_imports.account,
+        newest_imports.batch_key,
+        arrived.delivery
+    from newest_imports
+    join arrived
+        on arrived.import_id = newest_imports.import_id
+        and arrived.source_format = newest_imports.source_format
+        and arrived.batch_key = newest_imports.batch_key
+        and coalesce(arrived.billing_account_id, '') = newest_imports.account
+),
+imported as (
+    select
+        arrived.*,
+        row_number() over (
+            partition by arrived.source_format, arrived.line_key order by arrived.import_id desc
+        ) as newest,
+        deliveries.delivery as newest_delivery
+    from arrived
+    left join deliveries
+        on deliveries.source_format = arrived.source_format
+        and deliveries.account = coalesce(arrived.billing_account_id, '')
+        and deliveries.batch_key = arrived.batch_key
+        and deliveries.delivery = arrived.delivery
 ),
 bill as (
     select
@@ -44,7 +83,8 @@ bill as (
         coalesce(billed_cost, effective_cost) as invoiced_cost,
         coalesce(lower(provider_name), '') as provider
     from imported
-    where newest = 1
+    where day between $start and $end
+        and ((batch_key is null and newest = 1) or newest_delivery is not null)
         and ($regions = '' or region_id is null or strpos($regions, concat(chr(31), region_id, chr(31))) > 0)
 )
 """
@@ -77,7 +117,8 @@ group by
     coalesce(upper(billing_currency), '')
 """
 )
-"""The bill as of the version: the newest line of every key, per model, day and token type.
+"""The bill as of the version: the newest line of every key, or the newest delivery of every restated period, per
+model, day and token type.
 
 A gateway's log has no billed cost: its own estimate stands in, and `without_invoice` counts such lines. Failed
 calls in it cost nothing and are no billed requests.

@@ -37,7 +37,9 @@ with seen as (
         *,
         row_number() over (partition by trace_id, span_id order by import_id desc) as newest
     from spans
-    where trace_id = $trace_id and import_id <= $as_of
+    where trace_id = $trace_id
+        and import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
 ),
 marks as (
     select

@@ -25,6 +25,7 @@ stated as (
     select *
     from outcomes
     where import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
         and lower(name) in ('conversion', 'converted', 'task_success', 'resolved')
 ),
 revised as (
@@ -282,7 +283,9 @@ select
     kind,
     title
 from change_events
-where day between $start and $end and import_id <= $as_of
+where day between $start and $end
+    and import_id <= $as_of
+    and import_id not in (select import_id from undone where undone_by <= $as_of)
 group by day, kind, title
 order by day, kind, title
 limit 50

@@ -1,4 +1,4 @@
-"""`python -m core ...`: ingest, attempts, check, bridge, demo, serve.
+"""`python -m core ...`: ingest, undo, attempts, check, bridge, demo, serve.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
 itself; when the running app owns it, the command asks the app instead and says the same.
@@ -16,13 +16,14 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from core import answers
 from core.answers import Row, jsonable
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
-from core.ledger.store import Store, StoreLocked
+from core.imports import imports_of_file, undone_text
+from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.settings import BadSetting, Settings, read_settings
 from core.web import running
 
@@ -49,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         running.AppUnreachable,
         running.AppRefused,
         answers.UnknownAudit,
+        CannotUndo,
     ) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -79,6 +81,14 @@ def _parser() -> argparse.ArgumentParser:
         if name == "check":
             command.add_argument("--audit", default="", metavar="NAME", help="this audit only")
 
+    _add_undo(commands, shared)
+    _add_demo(commands, shared)
+    serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
+    serve.set_defaults(run=run_serve)
+    return parser
+
+
+def _add_demo(commands: Any, shared: argparse.ArgumentParser) -> None:
     demo = commands.add_parser("demo", parents=[shared], help="make a demo world and read it in")
     demo.add_argument("--size", type=_size, default=SIZES["small"], metavar="small|medium|N", help="spans")
     demo.add_argument("--seed", type=int, help="another number is another world")
@@ -87,9 +97,13 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--if-empty", action="store_true", help="do nothing when the ledger holds data")
     demo.set_defaults(run=run_demo)
 
-    serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
-    serve.set_defaults(run=run_serve)
-    return parser
+
+def _add_undo(commands: Any, shared: argparse.ArgumentParser) -> None:
+    undo = commands.add_parser("undo", parents=[shared], help="undo an import, or every import of a file")
+    undo.add_argument("imports", nargs="*", type=int, metavar="IMPORT", help="number, as on the imports page")
+    undo.add_argument("--file", type=int, action="append", default=[], metavar="FILE", help="all of a file")
+    undo.add_argument("--reason", default="asked on the command line")
+    undo.set_defaults(run=run_undo)
 
 
 def _size(text: str) -> int:
@@ -142,6 +156,24 @@ def run_ingest(options: argparse.Namespace, settings: Settings) -> int:
         print(report_text(report))
     print(summary(reports))
     return 1 if any(report.problem for report in reports) else 0
+
+
+def run_undo(options: argparse.Namespace, settings: Settings) -> int:
+    """`undo`: through the running app when it owns the ledger."""
+    try:
+        with _opened_to_read(settings) as store:
+            named = [*options.imports, *(one for f in options.file for one in imports_of_file(store.ask, f))]
+            receipt = store.undo(named, options.reason)
+            store.derive()
+        print(undone_text(receipt.rows_read, receipt.import_id))
+    except StoreLocked:
+        app = running.find(settings.data_dir, settings.client_token)
+        query = [("import", str(one)) for one in options.imports] + [
+            ("file", str(one)) for one in options.file
+        ]
+        answer = running.post(app, "/api/undo", [*query, ("reason", options.reason)])
+        print(undone_text(answer["rows_undone"], answer["undone_by"]))
+    return 0
 
 
 def run_question(options: argparse.Namespace, settings: Settings) -> int:

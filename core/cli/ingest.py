@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from core.cli.progress import bar
-from core.ingest.files import FileProblem, find_files, is_known, read_path
+from core.ingest.files import FileProblem, find_files, is_known
 from core.ingest.options import ReadOptions
-from core.intake import Taken, take_in
+from core.intake import Arrival, Taken, take_path
 from core.ledger.store import Receipt, Store
 from core.uploads import receipt_text
 from core.web.running import AppRefused, RunningApp, get, send_file
@@ -44,6 +44,7 @@ class FileSink:
     def __init__(self, store: Store, capture_content: bool, demo: bool) -> None:
         self._store = store
         self._options = ReadOptions(capture_content=capture_content, demo=demo)
+        self._delivery_id: int | None = None
 
     def latest_import(self) -> int:
         """The newest import; 0 for an empty ledger."""
@@ -51,7 +52,10 @@ class FileSink:
 
     def take(self, path: Path) -> Taken:
         """Read one file in, as far as it can be read."""
-        return take_in(self._store, read_path(path, self._options))
+        arrival = Arrival("demo" if self._options.demo else "command", path.name, self._delivery_id)
+        taken = take_path(self._store, path, arrival, self._options)
+        self._delivery_id = taken.delivery_id
+        return taken
 
     def finish(self) -> None:
         """Derive calls, attempts and runs."""
@@ -63,6 +67,7 @@ class AppSink:
 
     def __init__(self, app: RunningApp) -> None:
         self._app = app
+        self._delivery_id = 0
 
     def latest_import(self) -> int:
         """The newest import; 0 for an empty ledger."""
@@ -71,10 +76,12 @@ class AppSink:
     def take(self, path: Path) -> Taken:
         """Send one file; the problem is in the app's words when it refuses."""
         try:
-            answer = send_file(self._app, path, path.name)
+            answer = send_file(self._app, path, path.name, self._delivery_id)
         except AppRefused as refused:
             return Taken([], str(refused))
-        return Taken([Receipt(**receipt) for receipt in answer["receipts"]], "")
+        receipts = [Receipt(**receipt) for receipt in answer["receipts"]]
+        self._delivery_id = int(answer["delivery_id"])
+        return Taken(receipts, "", int(answer["file_id"]), self._delivery_id)
 
     def finish(self) -> None:
         """Nothing: the app looks for new imports itself."""

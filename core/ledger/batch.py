@@ -38,6 +38,10 @@ class Batch(NamedTuple):
     quarantined: list[Quarantined] = []
     repaired: list[Repaired] = []
     demo: bool = False
+    file_id: int | None = None
+    """The file it came from; None for live requests."""
+    delivery_id: int | None = None
+    """The file_id of the first file given in the same action."""
 
 
 class Receipt(NamedTuple):
@@ -49,3 +53,21 @@ class Receipt(NamedTuple):
     rows_quarantined: int
     rows_duplicate: int
     already_known: bool
+
+
+class TakenFile(NamedTuple):
+    """One file as it was given and what became of it; the columns of `files` but its time."""
+
+    file_id: int
+    delivery_id: int
+    door: str
+    name: str
+    format: str | None = None
+    sha256: str | None = None
+    bytes: int | None = None
+    modified_ns: int | None = None
+    problem: str | None = None
+    rows_read: int = 0
+    rows_accepted: int = 0
+    rows_quarantined: int = 0
+    rows_duplicate: int = 0

@@ -35,7 +35,11 @@ TOUCHED = """
     where import_id <= $through
     group by trace_id
     having max(import_id) > $after
+        or bool_or(import_id in (
+            select import_id from undone where undone_by > $after and undone_by <= $through
+        ))
 """
+"""Traces with a span that arrived, or was undone, since the last time."""
 
 REPEATS = """
     create or replace temp table repeats as
@@ -52,6 +56,7 @@ REPEATS = """
         from spans
         join touched using (trace_id)
         where spans.import_id <= $through
+            and spans.import_id not in (select import_id from undone where undone_by <= $through)
         window
             same_content as (partition by trace_id, span_id, content_hash order by import_id, spans.rowid),
             same_span as (partition by trace_id, span_id order by import_id, content_hash)
@@ -75,7 +80,9 @@ SPANS_OF_TRACES = """
             ) as revision
         from spans
         join touched using (trace_id)
-        where touched.chunk = $chunk and spans.import_id <= $through
+        where touched.chunk = $chunk
+            and spans.import_id <= $through
+            and spans.import_id not in (select import_id from undone where undone_by <= $through)
     )
     select
         import_id, trace_id, span_id, parent_span_id, name, kind, scope_name, dialect, service_name,

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
 SCHEMA = Path(__file__).with_name("schema.sql")
 
-MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = ((1, ()),)
+MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
+    (1, ()),
+    (
+        2,
+        (
+            "alter table imports add column file_id bigint",
+            "alter table imports add column rows_repaired bigint",
+            "alter table cost_lines add column delivery_id bigint",
+        ),
+    ),
+)
 """(version, statements that bring a file from version - 1). Version 1 is schema.sql itself."""
 
 NEWEST = MIGRATIONS[-1][0]

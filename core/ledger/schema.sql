@@ -24,7 +24,33 @@ create table if not exists imports (
     rows_duplicate   bigint not null,   -- rows already known, counted and not stored again
     min_event_ns     bigint,            -- earliest event in it, UTC ns; null when it has no times
     max_event_ns     bigint,            -- latest event in it
-    demo             boolean not null   -- true for rows made by data/demo
+    demo             boolean not null,  -- true for rows made by data/demo
+    file_id          bigint,            -- files.file_id; null for live requests
+    rows_repaired    bigint             -- rows a repair changed; null before schema version 2 counted them
+);
+
+create table if not exists files (
+    file_id          bigint not null,   -- monotonic, starts at 1
+    at_ns            bigint not null,   -- UTC ns when its last row was committed
+    delivery_id      bigint not null,   -- file_id of the first file given in the same action: parts of one delivery add up
+    door             varchar not null,  -- upload, command, api, folder, sql, demo
+    name             varchar not null,  -- as given, inside a watched folder with its sub-folders; never a full path
+    format           varchar,           -- a name from core.ingest.formats.FORMATS; null when none recognises it
+    sha256           varchar,           -- of the file as given; null when it could not be opened
+    bytes            bigint,            -- as given, before decompression
+    modified_ns      bigint,            -- UTC ns the file was last written, of watched folders
+    problem          varchar,           -- why it was not read to its end; null when it was
+    rows_read        bigint not null,  -- rows found in it, as far as it was read
+    rows_accepted    bigint not null,  -- rows that were new
+    rows_quarantined bigint not null,  -- rows refused
+    rows_duplicate   bigint not null   -- rows known before, also when the same bytes had come already
+);
+
+create table if not exists undone (
+    import_id bigint not null,  -- the import whose rows no longer count
+    undone_by bigint not null,  -- the import that undid it: versions before it still see the rows
+    at_ns     bigint not null,  -- UTC ns
+    reason    varchar not null  -- who or what asked
 );
 
 create table if not exists quarantine (
@@ -37,7 +63,7 @@ create table if not exists quarantine (
 
 create table if not exists duplicates (
     import_id       bigint not null,   -- the import that brought the repetition
-    table_name      varchar not null,  -- 'spans' or 'cost_lines' or 'imports'
+    table_name      varchar not null,  -- spans, cost_lines or imports
     row_key         varchar not null,  -- trace_id/span_id, line_key or sha256
     first_import_id bigint not null,   -- where it was seen first
     kind            varchar not null   -- 'exact' (dropped) or 'revision' (later content wins, both kept)
@@ -237,7 +263,8 @@ create table if not exists cost_lines (
     trace_id               varchar,           -- 32 lower-case hex
     attempted_retries      bigint,            -- gateway's own count
     status                 varchar,           -- success, failure: gateway rows
-    tags                   json               -- labels as billed
+    tags                   json,              -- labels as billed
+    delivery_id            bigint             -- files.delivery_id: of a batch_key only the newest delivery counts
 );
 
 create table if not exists eval_runs (

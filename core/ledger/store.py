@@ -11,20 +11,23 @@ import datetime as dt
 import queue
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 import polars as pl
 
 from core.ledger import derive, retain, write
-from core.ledger.batch import Batch, Quarantined, Receipt, Repaired
+from core.ledger.batch import Batch, Quarantined, Receipt, Repaired, TakenFile
 from core.ledger.cost import Costing
 from core.ledger.migrations import migrate
+from core.ledger.undo import CannotUndo
 
-__all__ = ["Batch", "Overloaded", "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked"]
+__all__ = [
+    "Batch", "CannotUndo", "Overloaded", "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked", "TakenFile",
+]  # fmt: skip
 
 GROUP_ROWS = 20_000
 """A transaction closes at this many rows: above it the commit is no longer the main cost."""
@@ -49,6 +52,18 @@ class _Waiting(NamedTuple):
     answer: Future[Receipt]
 
 
+class _Alone(NamedTuple):
+    """Work with a transaction of its own, in order with the batches around it."""
+
+    work: Callable[[write.Ledger], Any]
+    answer: Future[Any]
+
+
+_NOTHING_YET = _Alone(lambda _ledger: None, Future())
+"""Stands for an empty queue, which None, the end marker, does not."""
+Done = TypeVar("Done")
+
+
 class Store:
     """A ledger file owned by this process. Make it with `Store.open`, end it with `close`."""
 
@@ -62,9 +77,12 @@ class Store:
         self.currency = currency
         self._connection = connection
         self._price_overrides = price_overrides
-        self._waiting: queue.Queue[_Waiting | None] = queue.Queue(maxsize=queue_limit)
+        self._waiting: queue.Queue[_Waiting | _Alone | None] = queue.Queue(maxsize=queue_limit)
         self._derive_lock = threading.Lock()
         self._broken: Exception | None = None
+        self._file_lock = threading.Lock()
+        self._files_added = 0
+        self._last_file_id = write.newest_file_id(connection)
         self._ledger = write.Ledger(connection.cursor())
         self._version = derive.derived_through(connection)
         self._writer = threading.Thread(target=self._write_groups, name="trueup-writer", daemon=True)
@@ -136,6 +154,29 @@ class Store:
             answers.append(answer)
         return [answer.result() for answer in answers]
 
+    def undo(self, import_ids: Sequence[int], reason: str) -> Receipt:
+        """Undo imports: a new import after which their rows no longer count. Raises CannotUndo.
+
+        The receipt's rows_read are the rows that stop counting. Calls follow at the next `derive`.
+        """
+        return self._alone(lambda ledger: ledger.undo(import_ids, reason))
+
+    def next_file_id(self) -> int:
+        """The number for a file that is about to be taken in."""
+        with self._file_lock:
+            self._last_file_id += 1
+            return self._last_file_id
+
+    def add_file(self, file: TakenFile) -> None:
+        """Record what became of a file; returns after the commit."""
+        self._alone(lambda ledger: ledger.add_file(file))
+        self._files_added += 1
+
+    def _alone(self, work: Callable[[write.Ledger], Done]) -> Done:
+        answer: Future[Done] = Future()
+        self._waiting.put(_Alone(work, answer))
+        return answer.result()
+
     def derive(self) -> int:
         """Bring calls, attempts and runs up to date with every committed import; returns the data version.
 
@@ -170,6 +211,10 @@ class Store:
         """The newest committed import; 0 for an empty ledger."""
         return self._ledger.last_import_id
 
+    def changes(self) -> int:
+        """A number that grows with every commit that a page may show: imports and files."""
+        return self._ledger.last_import_id + self._files_added
+
     def queue_depth(self) -> int:
         """Batches accepted into memory and not yet committed."""
         return self._waiting.qsize()
@@ -186,16 +231,19 @@ class Store:
             self._connection.close()
 
     def _write_groups(self) -> None:
-        open_for_business = True
-        while open_for_business:
-            first = self._waiting.get()
-            if first is None:
-                return
-            group, open_for_business = self._gather(first)
-            self._commit(group)
+        following = self._waiting.get()
+        while following is not None:
+            if isinstance(following, _Alone):
+                self._do_alone(following)
+                following = self._waiting.get()
+            else:
+                group, following = self._gather(following)
+                self._commit(group)
+                if following is _NOTHING_YET:
+                    following = self._waiting.get()
 
-    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        """What waits by now shares one transaction; False when the end marker came along."""
+    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], _Waiting | _Alone | None]:
+        """What waits by now shares one transaction; with it, what came along and does not belong to it."""
         group = [first]
         rows = first.batch.rows_read
         while rows < GROUP_ROWS:
@@ -203,11 +251,17 @@ class Store:
                 following = self._waiting.get_nowait()
             except queue.Empty:
                 break
-            if following is None:
-                return group, False
+            if not isinstance(following, _Waiting):
+                return group, following
             group.append(following)
             rows += following.batch.rows_read
-        return group, True
+        return group, _NOTHING_YET
+
+    def _do_alone(self, alone: _Alone) -> None:
+        try:
+            alone.answer.set_result(alone.work(self._ledger))
+        except Exception as error:  # handed to whoever asked
+            alone.answer.set_exception(error)
 
     def _commit(self, group: list[_Waiting]) -> None:
         try:

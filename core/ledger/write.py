@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from core.ledger.batch import Batch, Receipt
+from core.ledger import undo
+from core.ledger.batch import Batch, Receipt, TakenFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,8 +26,13 @@ EVENT_TIME = {
 }
 """The column that dates a row, for the tables that have one."""
 
-RESTATED = ("billed_cost", "effective_cost", "list_cost", "tokens", "requests", "consumed_quantity", "status")
-"""The values of a bill line; a later line with the same key and the same values is an exact repeat."""
+RESTATED = (
+    "billed_cost", "effective_cost", "list_cost", "tokens", "requests", "consumed_quantity", "status", "invoice_id",
+)  # fmt: skip
+"""The values of a bill line; a later line with the same key and the same values is an exact repeat.
+
+The invoice is one of them: a closing bill often changes nothing but fill it in.
+"""
 
 KNOWN_LINES = """
     select
@@ -37,9 +44,12 @@ KNOWN_LINES = """
         tokens,
         requests,
         consumed_quantity,
-        status
+        status,
+        invoice_id
     from cost_lines
     where line_key in (select line_key from arriving)
+        and batch_key is null
+        and import_id not in (select import_id from undone)
     order by import_id
 """
 
@@ -49,9 +59,12 @@ class Ledger:
 
     def __init__(self, connection: DuckDBPyConnection) -> None:
         self._connection = connection
-        known = connection.execute("select sha256, import_id from imports").fetchall()
+        known = connection.execute(
+            "select sha256, import_id from imports where import_id not in (select import_id from undone)"
+        ).fetchall()
         self._known = {str(sha256): int(import_id) for sha256, import_id in known}
-        self.last_import_id = max(self._known.values(), default=0)
+        newest = connection.execute("select coalesce(max(import_id), 0) from imports").fetchall()
+        self.last_import_id = int(newest[0][0])
         self._columns: dict[str, set[str]] = {}
 
     def write(self, batches: list[Batch]) -> list[Receipt]:
@@ -75,6 +88,32 @@ class Ledger:
             raise
         return receipts
 
+    def undo(self, import_ids: Sequence[int], reason: str) -> Receipt:
+        """Undo imports in one transaction: a new import after which their rows no longer count; raises CannotUndo."""
+        import_id = self.last_import_id + 1
+        self._connection.execute("begin")
+        try:
+            rows_undone = undo.undo(self._connection, import_ids, import_id, reason)
+            self._connection.execute("commit")
+        except Exception:
+            self._connection.execute("rollback")
+            raise
+        self.last_import_id = import_id
+        gone = set(import_ids)
+        self._known = {sha256: known for sha256, known in self._known.items() if known not in gone}
+        return Receipt(import_id, rows_undone, 0, 0, 0, already_known=False)
+
+    def add_file(self, file: TakenFile) -> None:
+        """Record a file that was taken in, or could not be."""
+        row = pl.DataFrame([{"at_ns": time.time_ns(), **file._asdict()}])
+        self._connection.execute("begin")
+        try:
+            self._insert("files", row)
+            self._connection.execute("commit")
+        except Exception:
+            self._connection.execute("rollback")
+            raise
+
     def _place(self, batch: Batch, added: dict[str, int], rows: dict[str, list[pl.DataFrame]]) -> Receipt:
         first = self._known.get(batch.sha256)
         if first is not None:
@@ -89,7 +128,8 @@ class Ledger:
         repeated = 0
         if "cost_lines" in frames:
             self._flush(rows, "cost_lines")
-            frames["cost_lines"], repeats = self._without_known_lines(frames["cost_lines"], import_id)
+            lines = frames["cost_lines"].with_columns(delivery_id=pl.lit(batch.delivery_id, dtype=pl.Int64))
+            frames["cost_lines"], repeats = self._without_known_lines(lines, import_id)
             repeated = sum(row["kind"] == "exact" for row in repeats)
             _add(rows, "duplicates", repeats)
         for table, frame in frames.items():
@@ -116,6 +156,9 @@ class Ledger:
         repeats: list[dict[str, Any]] = []
         for row in lines.rows(named=True):
             seen = known.get(row["line_key"])
+            # A delivery that restates its period as a whole must be in the ledger as a whole.
+            if row.get("batch_key") is not None:
+                seen = None
             exact = seen is not None and all(_equal(row.get(name), seen[name]) for name in RESTATED)
             keep.append(not exact)
             if seen is not None:
@@ -146,6 +189,14 @@ class Ledger:
             raise ValueError(
                 f"{table} has no column {', '.join(sorted(unknown))}: see core/ledger/schema.sql"
             )
+
+
+def newest_file_id(connection: DuckDBPyConnection) -> int:
+    """The largest file_id given out so far, also to a file that a crash cut off."""
+    rows = connection.execute(
+        "select greatest(coalesce((select max(file_id) from files), 0), coalesce((select max(file_id) from imports), 0))"
+    ).fetchall()
+    return int(rows[0][0])
 
 
 def _equal(arriving: object, known: object) -> bool:
@@ -188,4 +239,6 @@ def _import_row(batch: Batch, receipt: Receipt, frames: dict[str, pl.DataFrame])
         "min_event_ns": min((low for low, _ in times), default=None),  # type: ignore[type-var]
         "max_event_ns": max((high for _, high in times), default=None),  # type: ignore[type-var]
         "demo": batch.demo,
+        "file_id": batch.file_id,
+        "rows_repaired": len({row.row_key for row in batch.repaired if row.applied}),
     }

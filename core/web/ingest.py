@@ -18,11 +18,11 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from core.ingest.files import read_upload
+from core.imports import imports_of_file
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
-from core.intake import take_in
-from core.ledger.store import Batch, Overloaded, Receipt
+from core.intake import Arrival, take_file
+from core.ledger.store import Batch, CannotUndo, Overloaded, Receipt
 from core.web.body import (
     BadCompression,
     BodyTooLarge,
@@ -121,19 +121,26 @@ def _reasons(batch: Batch) -> str:
 
 
 async def receive_file(process: Process, request: Request) -> Response:
-    """POST /api/ingest?name=<file name>: one file of any known format; answers its receipts as JSON."""
+    """POST /api/ingest?name=<file name>[&delivery=<id>]: one file of any known format; answers its receipts as JSON.
+
+    The answer's delivery_id, sent with the next file, says that the two belong together.
+    """
     name = PurePath(request.query_params.get("name", "")).name
     if not name:
         return _json(400, {"error": "Name the file: POST /api/ingest?name=spans.jsonl"})
+    given = request.query_params.get("delivery", "")
+    if given and not (given.isascii() and given.isdigit() and len(given) < 19):
+        return _json(400, {"error": "delivery is the number an earlier answer gave as delivery_id."})
     if content_type(request) != FILE_TYPE:
         return _json(415, {"error": f"Send the file's bytes with Content-Type {FILE_TYPE}."})
+    arrival = Arrival("api", name, int(given) if given else None)
     try:
         process.ledger()
         # Beside the ledger: a file of gigabytes does not fit where /tmp is memory.
         with tempfile.TemporaryFile(dir=process.settings.data_dir) as arriving:
             await spool_body(request, arriving, process.settings.file_limit)
             arriving.seek(0)
-            return await anyio.to_thread.run_sync(_ingest_file, process, arriving, name)
+            return await anyio.to_thread.run_sync(_ingest_file, process, arriving, arrival)
     except BodyTooLarge as error:
         return _json(413, {"error": str(error)})
     except ClientDisconnect:
@@ -142,13 +149,43 @@ async def receive_file(process: Process, request: Request) -> Response:
         return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
 
 
-def _ingest_file(process: Process, stream: BinaryIO, name: str) -> Response:
+def _ingest_file(process: Process, stream: BinaryIO, arrival: Arrival) -> Response:
     options = ReadOptions(capture_content=process.settings.capture_content)
-    taken = take_in(process.ledger(), read_upload(stream, name, options))
-    receipts = [receipt._asdict() for receipt in taken.receipts]
-    if taken.problem:
-        return _json(422, {"error": taken.problem, "receipts": receipts})
-    return _json(200, {"receipts": receipts})
+    taken = take_file(process.ledger(), stream, arrival, options)
+    body = {
+        "file_id": taken.file_id,
+        "delivery_id": taken.delivery_id,
+        "receipts": [receipt._asdict() for receipt in taken.receipts],
+    }
+    return _json(422, {"error": taken.problem, **body}) if taken.problem else _json(200, body)
+
+
+async def receive_undo(process: Process, request: Request) -> Response:
+    """POST /api/undo?import=<id>&import=...|file=<id>[&reason=...]: undo imports, or every import of a file."""
+    if content_type(request) != FILE_TYPE:  # as for files: what a browser never sends across sites unasked
+        return _json(415, {"error": f"Send the request with Content-Type {FILE_TYPE}."})
+    query = request.query_params
+    numbers = [*query.getlist("import"), *query.getlist("file")]
+    if not numbers or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in numbers):
+        return _json(
+            400, {"error": "Name what to undo: POST /api/undo?import=<import_id> or ?file=<file_id>."}
+        )
+
+    def work() -> Response:
+        store = process.ledger()
+        imports = [int(text) for text in query.getlist("import")]
+        imports += [one for text in query.getlist("file") for one in imports_of_file(store.ask, int(text))]
+        receipt = store.undo(imports, query.get("reason", "") or "asked over the API")
+        return _json(
+            200, {"undone_by": receipt.import_id, "imports": imports, "rows_undone": receipt.rows_read}
+        )
+
+    try:
+        return await anyio.to_thread.run_sync(work)
+    except CannotUndo as error:
+        return _json(422, {"error": str(error)})
+    except NotReady as error:
+        return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
 
 
 def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Response:

@@ -27,6 +27,7 @@ class Process:
     started: float = dataclasses.field(default_factory=time.monotonic)
     derive_error: str | None = None
     retention_error: str | None = None
+    watch_error: str | None = None
 
     def ledger(self) -> Store:
         """The open store; raises NotReady during start and shutdown."""

@@ -8,6 +8,7 @@ import os
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -83,16 +84,24 @@ def get(app: RunningApp, path: str, **query: str) -> Any:
     return _exchange(app, urllib.request.Request(_url(app, path, query)))
 
 
-def send_file(app: RunningApp, path: Path, name: str) -> Any:
-    """Send one file's bytes to the app; the JSON answer holds its receipts."""
+def post(app: RunningApp, path: str, query: Sequence[tuple[str, str]]) -> Any:
+    """The JSON answer of POST `path` without a body, a name of the query may repeat; raises AppRefused or AppUnreachable."""
+    request = urllib.request.Request(_url(app, path, query), data=b"", method="POST")
+    request.add_header("Content-Type", "application/octet-stream")
+    return _exchange(app, request)
+
+
+def send_file(app: RunningApp, path: Path, name: str, delivery_id: int = 0) -> Any:
+    """Send one file's bytes to the app; the JSON answer holds its receipts. 0 begins a delivery."""
+    query = {"name": name} | ({"delivery": str(delivery_id)} if delivery_id else {})
     with path.open("rb") as stream:
-        request = urllib.request.Request(_url(app, "/api/ingest", {"name": name}), data=stream, method="POST")
+        request = urllib.request.Request(_url(app, "/api/ingest", query), data=stream, method="POST")
         request.add_header("Content-Type", "application/octet-stream")
         request.add_header("Content-Length", str(path.stat().st_size))
         return _exchange(app, request)
 
 
-def _url(app: RunningApp, path: str, query: dict[str, str]) -> str:
+def _url(app: RunningApp, path: str, query: dict[str, str] | Sequence[tuple[str, str]]) -> str:
     return f"{app.address}{path}?{urllib.parse.urlencode(query)}" if query else f"{app.address}{path}"
 
 

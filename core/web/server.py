@@ -25,9 +25,10 @@ from core.ledger.store import StoreLocked
 from core.web.api import answer_attempts, answer_bridge, answer_findings, answer_imports
 from core.web.background import keep_up, warm_up
 from core.web.guard import BearerTokens
-from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp
+from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp, receive_undo
 from core.web.process import VERSION, NotReady, Process
 from core.web.running import announce, withdraw
+from core.web.watch import keep_watching
 
 _log = logging.getLogger("trueup")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -43,6 +44,7 @@ def routes(process: Process) -> list[Route]:
             for signal in (TRACES, LOGS, METRICS)
         ),
         Route("/api/ingest", partial(receive_file, process), methods=["POST"]),
+        Route("/api/undo", partial(receive_undo, process), methods=["POST"]),
         Route("/api/findings", partial(answer_findings, process)),
         Route("/api/attempts", partial(answer_attempts, process)),
         Route("/api/bridge", partial(answer_bridge, process)),
@@ -80,6 +82,7 @@ async def answer_ready(process: Process, request: Request) -> Response:
         "derived_version": store.version(),
         "derive_error": process.derive_error,
         "retention_error": process.retention_error,
+        "watch_error": process.watch_error,
     }
     return JSONResponse(body, status_code=200 if writable else 503)
 
@@ -100,11 +103,15 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
         beside = threading.Thread(target=keep_up, args=(process, stopping), name="trueup-beside", daemon=True)
         beside.start()
         threading.Thread(target=warm_up, name="trueup-warm", daemon=True).start()
+        watching = threading.Thread(
+            target=keep_watching, args=(process, stopping), name="trueup-watch", daemon=True
+        )
+        watching.start()
         try:
             yield
         finally:
             stopping.set()
-            await anyio.to_thread.run_sync(partial(_close, process, beside))
+            await anyio.to_thread.run_sync(partial(_close, process, beside, watching))
 
     return run
 
@@ -139,8 +146,9 @@ def _greeting(process: Process) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _close(process: Process, beside: threading.Thread) -> None:
-    beside.join(timeout=60)
+def _close(process: Process, *beside: threading.Thread) -> None:
+    for thread in beside:
+        thread.join(timeout=60)
     withdraw(process.settings)
     store, process.store = process.store, None
     set_store(None)
