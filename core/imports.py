@@ -98,8 +98,26 @@ def reasons(refused: pl.DataFrame) -> pl.DataFrame:
 
 
 def listed(arrivals: pl.DataFrame) -> pl.DataFrame:
-    """The list as a table shows it: what only the page's actions need is left out."""
-    return arrivals.drop("what", "undone_by")
+    """The list as a table shows it: counts first; what only the page's actions need is left out."""
+    shown = {
+        "committed_at": "committed at",
+        "name": "name",
+        "rows_read": "read",
+        "rows_accepted": "accepted",
+        "rows_quarantined": "refused",
+        "rows_duplicate": "known before",
+        "rows_repaired": "repaired",
+        "remark": "remark",
+        "door": "door",
+        "format": "format",
+        "first_event_at": "first event",
+        "last_event_at": "last event",
+        "demo": "demo",
+        "file_id": "file",
+        "first_import": "first import",
+        "last_import": "last import",
+    }
+    return arrivals.select(pl.col(column).alias(title) for column, title in shown.items())
 
 
 def selected(arrivals: pl.DataFrame, wanted: str | None) -> int | None:

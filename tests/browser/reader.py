@@ -24,7 +24,7 @@ ARGUMENTS = (
 """Without them chromium itself talks to other machines, or does not start as root."""
 RETRIES = "/retry_ledger"
 VERDICT_CELLS = ("Reported", "Supported", "Gap", "n")
-_BASE_PATH_PROBE = re.compile(r"/(data|retry_ledger)/_stcore/(health|host-config)")
+_BASE_PATH_PROBE = re.compile(r"/[a-z_]+/_stcore/(health|host-config)")
 _NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"
 
 COMPLETE = """() => {

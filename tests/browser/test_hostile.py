@@ -78,8 +78,8 @@ def test_hostile_text_is_plain_text_on_every_page_and_no_formula_in_a_spreadshee
             assert {(row["service"], row["region"]) for row in rows} == {(HOSTILE.service, HOSTILE.region)}
             assert {row["model"] for row in rows} == {f"'{HOSTILE.model}"}
 
-            open_page(page, address, "/data")
-            expect(page.get_by_text("Refused rows")).to_be_visible()
+            open_page(page, address, "/imports", arrival="import-2")
+            expect(page.get_by_text("Refused rows", exact=True)).to_be_visible()
             refused = card_of(page, "Refused rows")
             expect(refused.locator("table")).to_contain_text("<img src=x onerror=alert(2)>")
             assert not made_elements(page)
