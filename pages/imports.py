@@ -12,9 +12,7 @@ if told := st.session_state.pop("undo_told", ""):
 arrivals = ui.ask(imports.ARRIVALS)
 with st.container(border=True, gap="small"):
     st.markdown("**What came**")
-    st.caption(
-        "A row a file, or an hour of live traffic. A row read from a bill can make several accepted ones."
-    )
+    st.caption("A row a file, or an hour of live traffic. A row of a bill can make several lines.")
     picked = ui.table(imports.listed(arrivals), "What came", "arrivals") if arrivals.height else []
     if not arrivals.height:
         st.text("Nothing has come yet.")

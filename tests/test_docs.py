@@ -11,12 +11,14 @@ import pytest
 
 from core.audits import every_audit
 from core.cli import _parser
+from core.ingest.formats import FORMATS
 from core.settings import FIELDS, Settings
 from core.web.guard import INGEST_PREFIXES
 from core.web.process import Process
 from core.web.server import routes
 
 ROOT = Path(__file__).resolve().parents[1]
+FORMAT_PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 README = ROOT / "README.md"
 SETTINGS = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 AUDITS_BEGIN, AUDITS_END = "<!-- audits:begin -->", "<!-- audits:end -->"
@@ -51,6 +53,13 @@ def test_every_address_is_documented() -> None:
         if "{" not in route.path:
             assert f"{route.path}`" in SETTINGS or f"{route.path}?" in SETTINGS, route.path
     assert INGEST_PREFIXES == ("/v1/", "/api/ingest", "/api/undo")
+
+
+def test_every_format_is_documented() -> None:
+    """A heading of docs/formats.md names it: add a section with how to export it and what to know about it."""
+    headings = [line for line in FORMAT_PAGE.splitlines() if line.startswith("## ")]
+    for known in FORMATS:
+        assert any(f"`{known.name}`" in heading for heading in headings), known.name
 
 
 def readme() -> str:

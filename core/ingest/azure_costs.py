@@ -15,10 +15,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import orjson
 
@@ -54,48 +54,47 @@ def detect(head: bytes, name: str) -> bool:
     return azure_columns.is_header(head.split(b"\n", 1)[0].decode("utf-8-sig", "replace"))
 
 
+class _Read(NamedTuple):
+    """What a file holds, filled row by row."""
+
+    lines: list[CostLine]
+    quarantined: list[Quarantined]
+    repaired: list[Repaired]
+
+
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the whole file; a file whose dates could be read two ways gives one quarantine entry."""
     content = stream.read()
-    lines: list[CostLine] = []
-    quarantined: list[Quarantined] = []
-    repaired: list[Repaired] = []
-    seen: Counter[str] = Counter()
-    rows_read = 0
+    rows = list(azure_columns.rows(content))
+    found = _Read([], [], [])
     try:
-        decision = date_order.decide(
-            {_dated(row.cells) for row in azure_columns.rows(content) if isinstance(row, azure_columns.Row)},
-            "Date",
-        )
-        for row in azure_columns.rows(content):
-            rows_read += 1
-            if isinstance(row, Quarantined):
-                quarantined.append(row)
-                continue
-            try:
-                line = _line(row.cells, decision)
-            except Unreadable as unreadable:
-                quarantined.append(
-                    cost_lines.refused(row.number, unreadable.field, unreadable.reason, row.text)
-                )
-                continue
-            seen[line.line_key] += 1
-            lines.append(line._replace(line_key=f"{line.line_key}-{seen[line.line_key]}"))
-            repaired += _other_order(row.cells, decision, lines[-1])
+        dates = {_dated(row.cells) for row in rows if isinstance(row, azure_columns.Row)}
+        _read_rows(rows, date_order.decide(dates, "Date"), found)
     except date_order.Ambiguous as unclear:
-        rows_read = 1
-        quarantined = [cost_lines.refused(1, unclear.field, unclear.reason, "")]
+        found.quarantined.append(cost_lines.refused(1, unclear.field, unclear.reason, ""))
+    frames = {"cost_lines": cost_lines.frame(found.lines)}
     sha256 = hashlib.sha256(content).hexdigest()
     yield Batch(
-        source,
-        NAME,
-        sha256,
-        rows_read,
-        {"cost_lines": cost_lines.frame(lines)},
-        quarantined,
-        repaired,
-        options.demo,
-    )
+        source, NAME, sha256, len(rows), frames, found.quarantined, found.repaired, demo=options.demo
+    )  # fmt: skip
+
+
+def _read_rows(rows: Sequence[azure_columns.Row | Quarantined], decision: Decision, found: _Read) -> None:
+    """Add a line, or a quarantine entry, for each row; equal rows of one file are told apart by their number."""
+    seen: Counter[str] = Counter()
+    for row in rows:
+        if isinstance(row, Quarantined):
+            found.quarantined.append(row)
+            continue
+        try:
+            line = _line(row.cells, decision)
+        except Unreadable as unreadable:
+            refused = cost_lines.refused(row.number, unreadable.field, unreadable.reason, row.text)
+            found.quarantined.append(refused)
+            continue
+        seen[line.line_key] += 1
+        found.lines.append(line._replace(line_key=f"{line.line_key}-{seen[line.line_key]}"))
+        found.repaired.extend(_other_order(row.cells, decision, found.lines[-1]))
 
 
 def _dated(get: dict[str, str]) -> Dated:

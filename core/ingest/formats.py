@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from core.ingest import anthropic_billing, focus, litellm, openai_billing, openrouter, otlp_files
+from core.ingest import (
+    anthropic_billing,
+    aws_cur,
+    azure_costs,
+    focus,
+    gcp_billing,
+    litellm,
+    openai_billing,
+    openrouter,
+    otlp_files,
+)
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
 from core.ledger.batch import Batch
@@ -51,6 +61,24 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("focus", "FOCUS 1.0 to 1.4 billing export (CSV or Parquet)", focus.detect, focus.read),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
+    Format(
+        aws_cur.NAME,
+        "AWS Cost and Usage Report 2.0 or legacy (CSV or Parquet)",
+        aws_cur.detect,
+        aws_cur.read,
+    ),
+    Format(
+        azure_costs.NAME,
+        "Azure cost details, actual or amortised (CSV)",
+        azure_costs.detect,
+        azure_costs.read,
+    ),
+    Format(
+        gcp_billing.NAME,
+        "Google Cloud billing export (JSON, JSON lines, CSV or Parquet)",
+        gcp_billing.detect,
+        gcp_billing.read,
+    ),
     Format(
         anthropic_billing.NAME,
         "Anthropic usage and cost reports (JSON)",

@@ -23,6 +23,21 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
     ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
+        "aws_cur",
+        b"identity_line_item_id,line_item_line_item_type,line_item_unblended_cost,line_item_currency_code\n"
+        b"a,Usage,1.5,USD\n",
+    ),
+    (
+        "azure_costs",
+        b"\xef\xbb\xbfDate,MeterName,UnitOfMeasure,Quantity,CostInBillingCurrency,BillingCurrencyCode,ChargeType\n"
+        b"11/20/2026,gpt 4o 1120 Inp glbl Tokens,1K,1,0.1,EUR,Usage\n",
+    ),
+    (
+        "gcp_billing",
+        b'{"service": {"description": "Vertex AI"}, "usage_start_time": "2026-11-20 10:00:00 UTC", "cost": 1.0,'
+        b' "cost_type": "regular", "export_time": "2026-11-20 16:00:00 UTC"}\n',
+    ),
+    (
         "anthropic_billing",
         b'{"data":[{"starting_at":"2026-01-01T00:00:00Z","ending_at":"2026-01-02T00:00:00Z","results":[{"cost_type":"tokens"}]}]}',
     ),
