@@ -18,7 +18,7 @@ Row = dict[str, Any]
 
 ATTEMPT_COLUMNS = ("trace_id", "span_id", "operation", "service", "attempts", "failed_attempts", "grade")
 FINDING_COLUMNS = (
-    "audit", "status", "reported", "supported", "gap", "low", "high", "n", "missing", "as_of",
+    "audit", "status", "reported", "supported", "gap", "low", "high", "n", "missing", "bounds", "as_of",
 )  # fmt: skip
 BRIDGE_COLUMNS = ("bridge", "bucket", "count", "usd")
 

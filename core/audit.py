@@ -133,6 +133,8 @@ class Finding(NamedTuple):
     n: int
     sentence: str
     missing: str = ""
+    bounds: str = "95%"
+    """What `low` and `high` are: a 95 % interval, or the range of an estimate that is no sample."""
 
 
 def against_limit(low: float, high: float, limit: float) -> Status:

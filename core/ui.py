@@ -24,7 +24,7 @@ from core.charts import span_waterfall, themed
 from core.coverage import MENUS, STATE, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
-from core.runs import MOST_SPANS, span_rows
+from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
 
 _PIN, _NOTES, _PICTURE = "pinned_as_of", "link_notes", "picture"
@@ -146,8 +146,8 @@ def show(audit: ModuleType) -> None:
     counts(view.counts_of(audit, measure))
     needs(have(ask, audit.NEEDS, within))
     figures(audit, drawn, finding, within)
-    if (rows := view.fact_rows(audit, measure)).height:
-        listing("Also measured", rows, f"{view.name_of(audit)}_measured", "")
+    for title, rows in view.tables_of(audit, measure).items():
+        listing(title, rows, f"{view.name_of(audit)}_{title.lower().replace(' ', '_')}", "")
     trace = evidence(audit, within) if hasattr(audit, "evidence") else None
     method(audit, measure, finding)
     share(slot, within, audit, trace)
@@ -179,7 +179,7 @@ def verdict(finding: Finding) -> None:
 
 def counts(side_by_side: Sequence[Count]) -> None:
     """The same events as each party counts them."""
-    for column, one in zip(st.columns(max(1, len(side_by_side)), gap="small"), side_by_side, strict=False):
+    for column, one in zip(st.columns(len(side_by_side)) if side_by_side else (), side_by_side, strict=True):
         column.metric(one.label, one.value, one.of, border=True, delta_color="off", delta_arrow="off")
 
 
@@ -272,7 +272,7 @@ def run(spans: pl.DataFrame, trace: str) -> None:
         st.caption(f"{count(spans.height)} spans; at most {MOST_SPANS} are drawn. Striped bars failed.")
         figure = span_waterfall(span_rows(spans))
         draw(figure, f"run_{trace}", alt_text("Spans of the run", figure))
-        table(view.run_table(spans), "Spans of the run")
+        table(run_table(spans), "Spans of the run")
 
 
 def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:

@@ -159,7 +159,9 @@ def footer_text(ask: Ask, scope: Scope, link: str, zone: str = "UTC") -> str:
 def cells(finding: Finding) -> list[tuple[str, str, str | None]]:
     """Label, number and small print of the pair, the gap with its 95 % interval, and n."""
     known = finding.low is not None and finding.high is not None
-    bounds = f"95% {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
+    bounds = (
+        f"{finding.bounds} {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
+    )
     return [
         ("Reported", *head_and_tail(finding.reported)),
         ("Supported", *head_and_tail(finding.supported)),
@@ -224,21 +226,15 @@ def counts_of(audit: ModuleType, measure: object) -> Sequence[Count]:
     return audit.counts(measure) if told else ()
 
 
-def fact_rows(audit: ModuleType, measure: object) -> pl.DataFrame:
-    """What an audit measured beside its verdict, a row a number: about, name, value, interval, n, note."""
-    told = hasattr(audit, "facts") and not isinstance(measure, TooLittle)
-    rows: list[Fact] = audit.facts(measure) if told else []
+def tables_of(audit: ModuleType, measure: object) -> dict[str, pl.DataFrame]:
+    """An audit's own tables, and what it measured beside its verdict: about, what, value, interval, n, note."""
+    if isinstance(measure, TooLittle):
+        return {}
+    rows: list[Fact] = audit.facts(measure) if hasattr(audit, "facts") else []
     columns = ("about", "what", "value", "95% interval", "n", "note")
     schema = {name: pl.Int64 if name == "n" else pl.String for name in columns}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def run_table(spans: pl.DataFrame) -> pl.DataFrame:
-    """A run's spans with times a reader can compare: ms after the first span, and ms long."""
-    first_ns = pl.col("started_at_ns").min()
-    return spans.with_columns(
-        ((pl.col("started_at_ns") - first_ns) / 1e6).alias("started_at_ns"), pl.col("duration_ns") / 1e6
-    ).rename({"started_at_ns": "start_ms", "duration_ns": "duration_ms"})
+    measured = {"Also measured": pl.DataFrame(rows, schema=schema, orient="row")} if rows else {}
+    return (audit.tables(measure) if hasattr(audit, "tables") else {}) | measured
 
 
 def head_and_tail(text: str) -> tuple[str, str | None]:
@@ -294,6 +290,6 @@ def chance_text(findings: Sequence[Finding]) -> str:
         return "No audit can tell yet."
     at_least_one = 1 - (1 - FALSE_ALARM_SHARE) ** told
     return (
-        f"{count(told)} of {count(len(findings))} audits can tell. Each interval is 95 %: if every limit were just "
+        f"{count(told)} of {count(len(findings))} audits can tell. Intervals are 95 %: if every limit were just "
         f"kept, at least one of {count(told)} would still show broken in at most {share(at_least_one)} of cases."
     )

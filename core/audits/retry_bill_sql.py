@@ -29,7 +29,7 @@ group by coalesce(lower(provider), ''), coalesce(model, ''), day, line_kind, bil
 )
 """The traced side of the bill: lines, expected money and tokens per provider, model and day."""
 
-_BILL = """
+BILL = """
 with arrived as (
     select
         *,
@@ -90,7 +90,7 @@ bill as (
 """
 
 BILLS = (
-    _BILL
+    BILL
     + """
 select
     source_format,
@@ -126,7 +126,7 @@ calls in it cost nothing and are no billed requests.
 
 JOINS = (
     LINES
-    + _BILL.strip().removeprefix("with ")
+    + BILL.strip().removeprefix("with ")
     + """
 , billed_calls as (
     select

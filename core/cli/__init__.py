@@ -218,9 +218,7 @@ def _sentence(row: Row) -> str:
         f"{row['audit']}: {row['status']}\n  reported   {row['reported']}\n  supported  {row['supported']}"
     )
     if row["low"] is not None:
-        lines += (
-            f"\n  gap        {row['gap']:.3f} (95 % {row['low']:.3f} to {row['high']:.3f}), n {row['n']:,}"
-        )
+        lines += f"\n  gap        {row['gap']:.3f} ({row['bounds']} {row['low']:.3f} to {row['high']:.3f}), n {row['n']:,}"
     return f"{lines}\n  missing    {row['missing']}" if row["missing"] else lines
 
 

@@ -143,6 +143,10 @@ def alt_text(title: str, figure: go.Figure) -> str:
         told = [f"{name} from {values[0]} to {values[-1]}" for name, values in first_last.items()]
     elif table.form == "span_waterfall":
         told = [f"{len(table.rows)} spans"]
+    elif table.form == "grid":
+        known = [row for row in table.rows if row[2] is not None]
+        worst = sorted(known, key=lambda row: -row[2])[:5]
+        told = [f"{row[0]} on {row[1]} {number(row[2], table.unit)}" for row in worst]
     elif table.form == "sankey":
         told = [f"{source} to {target} {number(value, table.unit)}" for source, target, value in table.rows]
     else:

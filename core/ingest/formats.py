@@ -9,6 +9,7 @@ from core.ingest import (
     anthropic_billing,
     aws_cur,
     azure_costs,
+    callers,
     focus,
     gcp_billing,
     litellm,
@@ -60,6 +61,12 @@ FORMATS: tuple[Format, ...] = (
         otlp_files.read,
     ),
     Format("focus", "FOCUS 1.0 to 1.4 billing export (CSV or Parquet)", focus.detect, focus.read),
+    Format(
+        callers.NAME,
+        "Callers: which service calls under which project or key (CSV)",
+        callers.detect,
+        callers.read,
+    ),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(
         aws_cur.NAME,

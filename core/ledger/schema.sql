@@ -267,6 +267,14 @@ create table if not exists cost_lines (
     delivery_id            bigint             -- files.delivery_id: of a batch_key only the newest delivery counts
 );
 
+create table if not exists callers (
+    import_id      bigint not null,   -- the import that brought the row
+    service_name   varchar not null,  -- resource service.name of the traces
+    provider_name  varchar,           -- gen_ai provider whose bill it is; null = every provider
+    sub_account_id varchar,           -- project or workspace on the bill that this service calls under
+    api_key_id     varchar            -- key on the bill, where services share a project
+);
+
 create table if not exists eval_runs (
     import_id     bigint not null,   -- the import that brought the row
     run_id        varchar not null,  -- the tool's own id of the run

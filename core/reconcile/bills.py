@@ -7,7 +7,6 @@ invoice, the others are listed as set aside. Usage lines (tokens, no money) and 
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import defaultdict
 from decimal import Decimal
 from typing import NamedTuple
@@ -15,17 +14,13 @@ from typing import NamedTuple
 import polars as pl
 
 from core.reconcile import ZERO, Billed, Key, Period, Traced
+from core.reconcile.names import GEN_AI_PROVIDERS, family
 
 GATEWAYS = ("litellm", "langfuse", "openrouter", "helicone", "portkey")
 """Sources that compute a price instead of charging one: used as the invoice only when nothing else bills."""
 
 TOOLS = "(tools)"
 """Provider name of the cell in which billed tools meet traced tool lines."""
-
-_DATED = re.compile(r"[-@](\d{4}-\d{2}-\d{2}|\d{8}|latest)(-v\d+(:\d+)?)?$|-v\d+(:\d+)?$")
-_PREFIX = re.compile(
-    r"^(?:[a-z0-9_]+/)+|^(?:(?:us|eu|apac|global)\.)?(?:anthropic|meta|amazon|mistral|cohere)\."
-)
 
 
 class Bill(NamedTuple):
@@ -41,15 +36,6 @@ class Bill(NamedTuple):
     """Provider -> the source taken as its invoice."""
     set_aside: tuple[str, ...]
     """Sources, currencies and lines left out, each as one sentence."""
-
-
-def family(model: str) -> str:
-    """The name without provider prefix and snapshot date: an alias and its snapshot are one family.
-
-    >>> family("gpt-4o-mini-2024-07-18"), family("us.anthropic.claude-3-haiku-20240307-v1:0")
-    ('gpt-4o-mini', 'claude-3-haiku')
-    """
-    return _DATED.sub("", _PREFIX.sub("", model.lower()))
 
 
 def choose_sources(bills: pl.DataFrame, preferred: str = "") -> dict[str, str]:
@@ -105,15 +91,19 @@ def _total(rows: pl.DataFrame, column: str) -> Decimal:
 
 
 def _with_models(usage: pl.DataFrame, billed: pl.DataFrame | None = None) -> pl.DataFrame:
-    """Usage of a known model, and tools. A provider that names no model at all is kept as one nameless model, as
-    are lines that carry a response id: those are settled call by call. `billed` decides for a usage export."""
+    """Usage of a known model, and tools. A provider that names no model at all is kept as one nameless model if it
+    sells models or counts tokens or requests, as are lines that carry a response id: those are settled call by
+    call. What is left sells no model use, or does not say which: unmapped. `billed` decides for a usage export."""
     tool = pl.col("token_type").fill_null("") == "tool"
     named = (
         usage.filter(pl.col("model").is_not_null() & ~tool)
         if billed is None
         else billed.filter(pl.col("model") != "")
     )
-    nameless = ~pl.col("provider").is_in(named["provider"].unique().to_list())
+    counts = pl.col("tokens").is_not_null() | pl.col("requests").is_not_null()
+    sells_models = {*GEN_AI_PROVIDERS, *(usage if billed is None else billed).filter(counts)["provider"]}
+    unnamed = ~pl.col("provider").is_in(named["provider"].unique().to_list())
+    nameless = unnamed & pl.col("provider").is_in(sorted(sells_models))
     by_call = pl.col("with_id") == pl.col("lines")
     keep = tool | by_call | pl.col("model").is_not_null() | nameless
     model = (

@@ -21,6 +21,7 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         "focus",
         b"BilledCost,ChargeCategory,ChargePeriodStart,ChargePeriodEnd\n1,Usage,2026-01-01,2026-01-02\n",
     ),
+    ("callers", b"service_name,provider_name,sub_account_id,api_key_id\nshop,openai,proj_1,\n"),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
         "aws_cur",

@@ -1,0 +1,79 @@
+"""A grid of cells coloured by a value: days along, names down. What is not final is crossed, what is unknown hollow."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import plotly.graph_objects as go
+
+from core.amounts import number
+from core.charts.palette import finish, light, plain
+
+State = Literal["", "open", "unknown"]
+ROW_HEIGHT = 30
+
+
+class GridCell(NamedTuple):
+    """One cell. `value` None: nothing is known; `state` open: it may still change."""
+
+    row: str
+    at: dt.date
+    value: float | None
+    state: State = ""
+    note: str = ""
+    """Said on hovering, before the value."""
+
+
+def grid(cells: Sequence[GridCell], unit: str, top: float | None = None) -> go.Figure:
+    """Cells by row and day, darker for more; the colour ends at `top` (default: the largest value).
+
+    Readable without colour: the scale runs from light to dark, open cells have a cross and unknown ones are empty.
+    """
+    names = list(dict.fromkeys(cell.row for cell in cells))
+    days = sorted({cell.at for cell in cells})
+    at = {(cell.row, cell.at): cell for cell in cells}
+    shown = [[at.get((name, day)) for day in days] for name in names]
+    values = [[None if cell is None else cell.value for cell in row] for row in shown]
+    known = [value for row in values for value in row if value is not None]
+    figure = go.Figure(
+        go.Heatmap(
+            z=values, x=days, y=[plain(name) for name in names], zmin=0, zmax=top or max(known, default=1.0) or 1.0,
+            colorscale=[[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], xgap=2, ygap=2,
+            customdata=[[plain(_told(cell, unit), 120) for cell in row] for row in shown],
+            hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
+            colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".0%" if unit == "share" else "~s"},
+        )
+    )  # fmt: skip
+    _mark(figure, [cell for cell in cells if cell.state == "open"], "x-thin", unit)
+    _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit)
+    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": light("ink")})
+    figure.update_xaxes(showgrid=False, nticks=8)
+    rows = [(cell.row, cell.at, cell.value, cell.state, cell.note) for cell in cells]
+    return finish(
+        figure,
+        "grid",
+        unit,
+        ("row", "day", "value", "state", "note"),
+        rows,
+        90 + ROW_HEIGHT * max(len(names), 2),
+    )
+
+
+def _mark(figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str) -> None:
+    if marked:
+        figure.add_scatter(
+            x=[cell.at for cell in marked], y=[plain(cell.row) for cell in marked], mode="markers",
+            marker={"symbol": symbol, "size": 8, "color": light("ink"), "line": {"width": 1.4, "color": light("ink")}},
+            customdata=[plain(_told(cell, unit), 120) for cell in marked],
+            hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+
+
+def _told(cell: GridCell | None, unit: str) -> str:
+    if cell is None:
+        return ""
+    value = "not known" if cell.value is None else number(cell.value, unit)
+    state = {"open": ", still open", "unknown": ", too little to tell"}.get(cell.state, "")
+    return f"{cell.row}, {cell.at:%d %b}: {cell.note + ', ' if cell.note else ''}{value}{state}"
