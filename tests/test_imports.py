@@ -150,7 +150,7 @@ def test_a_file_of_version_one_comes_forward(tmp_path: Path) -> None:
     give(store, FOCUS, "march.csv")
     cursor = store._connection.cursor()
     for statement in (
-        "drop table files", "drop table undone", "alter table imports drop column file_id",
+        "drop table files", "drop table undone", "drop table redelivered", "alter table imports drop column file_id",
         "alter table imports drop column rows_repaired", "alter table cost_lines drop column delivery_id",
         "delete from schema_version", "insert into schema_version values (1, now()::timestamp)",
     ):  # fmt: skip

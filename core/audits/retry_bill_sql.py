@@ -62,19 +62,36 @@ deliveries as (
         and arrived.batch_key = newest_imports.batch_key
         and coalesce(arrived.billing_account_id, '') = newest_imports.account
 ),
+counted as (
+    select distinct
+        deliveries.*,
+        arrived.import_id
+    from deliveries
+    join arrived
+        on arrived.delivery = deliveries.delivery
+        and arrived.source_format = deliveries.source_format
+        and arrived.batch_key = deliveries.batch_key
+        and coalesce(arrived.billing_account_id, '') = deliveries.account
+    union
+    select
+        deliveries.*,
+        redelivered.import_id
+    from deliveries
+    join redelivered on redelivered.delivery_id = deliveries.delivery
+),
 imported as (
     select
         arrived.*,
         row_number() over (
             partition by arrived.source_format, arrived.line_key order by arrived.import_id desc
         ) as newest,
-        deliveries.delivery as newest_delivery
+        counted.delivery as newest_delivery
     from arrived
-    left join deliveries
-        on deliveries.source_format = arrived.source_format
-        and deliveries.account = coalesce(arrived.billing_account_id, '')
-        and deliveries.batch_key = arrived.batch_key
-        and deliveries.delivery = arrived.delivery
+    left join counted
+        on counted.source_format = arrived.source_format
+        and counted.account = coalesce(arrived.billing_account_id, '')
+        and counted.batch_key = arrived.batch_key
+        and counted.import_id = arrived.import_id
 ),
 bill as (
     select

@@ -53,6 +53,11 @@ create table if not exists undone (
     reason    varchar not null  -- who or what asked
 );
 
+create table if not exists redelivered (
+    import_id   bigint not null,  -- an import whose very bytes came again, so that nothing was stored
+    delivery_id bigint not null   -- the delivery they came with: its lines are part of it
+);
+
 create table if not exists quarantine (
     import_id  bigint not null,   -- the import that brought the row
     row_number bigint not null,   -- 1-based position in the input: line, span ordinal, CSV row

@@ -118,6 +118,8 @@ class Ledger:
         first = self._known.get(batch.sha256)
         if first is not None:
             _add(rows, "duplicates", [_duplicate(first, "imports", batch.sha256, first, "exact")])
+            if batch.delivery_id is not None and _restates(batch):
+                _add(rows, "redelivered", [{"import_id": first, "delivery_id": batch.delivery_id}])
             return Receipt(first, batch.rows_read, 0, 0, batch.rows_read, already_known=True)
         self.last_import_id += 1
         import_id = self.last_import_id
@@ -203,6 +205,14 @@ def _equal(arriving: object, known: object) -> bool:
     if arriving is None or known is None:
         return arriving is known
     return arriving == known
+
+
+def _restates(batch: Batch) -> bool:
+    """Whether it holds lines of a period that is restated as a whole."""
+    lines = batch.frames.get("cost_lines")
+    return (
+        lines is not None and "batch_key" in lines.columns and lines["batch_key"].null_count() < lines.height
+    )
 
 
 def _add(rows: dict[str, list[pl.DataFrame]], table: str, records: list[dict[str, Any]]) -> None:

@@ -218,10 +218,10 @@ def _neighbours(cell: Cell, step: dt.timedelta) -> tuple[Cell, Cell]:
 def _moved(over: Terms, short: Terms) -> tuple[Terms, Terms]:
     """Take the same amount from the excess of one cell and from what the other misses."""
     one, other = dict(over.amounts), dict(short.amounts)
-    for plus in ("hidden", "unknown"):
+    for plus in ("hidden", "uninstrumented", "unknown"):
         for minus in ("unbilled", "unknown"):
             usd = min(max(one.get(plus, ZERO), ZERO), max(-other.get(minus, ZERO), ZERO))
-            if usd and "price" in one and "price" in other:
+            if usd:
                 one[plus] -= usd
                 one["cut_off"] = one.get("cut_off", ZERO) + usd
                 other[minus] += usd

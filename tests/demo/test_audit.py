@@ -5,10 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
 from core.audit import Scope
-from core.audits import retry_ledger
+from core.audits import bill_reconciliation, retry_ledger
+from core.ledger.batch import Batch
 from data.demo.plan import END_DAY, first_day
 from tests.demo.conftest import Loaded
 
@@ -79,6 +81,44 @@ def test_the_quiet_world_holds_without_alarm(quiet_retries: Any, quiet_ledger: L
     parts = money(quiet_retries)
     assert parts["invoice"] == Decimal(quiet_ledger.truth["bills"]["total_usd"])
     assert parts["epsilon"] == 0
+
+
+CALLERS = (
+    ("checkout-agent", "openai", "proj_checkout"), ("support-triage", "openai", "proj_support"),
+    ("search-rerank", "openai", "proj_search"), ("kb-answer", "openai", "proj_gateway"),
+    ("web-chat", "openai", "proj_web"), ("doc-extract", "anthropic", "wrkspc_documents"),
+    ("returns-agent", "anthropic", "wrkspc_returns"),
+)  # fmt: skip
+"""What the team that runs the demo's services would write down."""
+
+
+def reconciled(loaded: Loaded) -> Any:
+    names = ("service_name", "provider_name", "sub_account_id")
+    rows = [dict(zip(names, row, strict=True)) for row in CALLERS]
+    loaded.store.submit(Batch("callers", "callers", "callers", len(rows), {"callers": pl.DataFrame(rows)}))
+    return bill_reconciliation.measure(bill_reconciliation.load(loaded.store.ask, SCOPE), SCOPE)
+
+
+def test_the_caller_without_traces_is_named_and_sized_to_the_cent(loud_ledger: Loaded) -> None:
+    found = reconciled(loud_ledger)
+    truth = loud_ledger.truth
+    assert [one.project for one in found.callers if one.traced is False] == ["proj_nightly_evals"]
+    closed = found.total.amounts["uninstrumented"] + found.total.amounts["open"]
+    assert abs(closed - Decimal(truth["untraced_usd"])) < Decimal("0.01") + abs(found.total.amounts["open"])
+    hidden = found.total.amounts["hidden"] + found.total.amounts["failed"]
+    planted = Decimal(truth["totals"]["hidden_usd"]) + Decimal(truth["totals"]["broken_stream_usd"])
+    # Hidden re-sends cost what their call cost; the estimate takes the mean request of the cell.
+    assert abs(hidden - planted) < Decimal("0.35") * planted
+    assert bill_reconciliation.judge(found).status == "broken"
+
+
+def test_the_quiet_books_hold(quiet_ledger: Loaded) -> None:
+    found = reconciled(quiet_ledger)
+    finding = bill_reconciliation.judge(found)
+    assert finding.status == "holds"
+    # A late request on a day without any other call of its project, and nothing beside it to cancel with.
+    assert found.total.amounts["uninstrumented"] < found.invoice_usd / 1000
+    assert found.invoice_usd == Decimal(quiet_ledger.truth["bills"]["total_usd"])
 
 
 def test_the_scope_is_the_demo(loud_ledger: Loaded) -> None:

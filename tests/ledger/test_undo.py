@@ -211,6 +211,21 @@ def test_an_unchanged_line_of_a_restated_month_is_not_dropped_as_a_repeat(ledger
     assert billed(ledger, ledger.latest_import()) == 3
 
 
+def test_an_unchanged_part_of_a_new_delivery_stays_part_of_the_month(ledger: Store) -> None:
+    """Parts 1 and 2 are delivered again; only part 2 has changed, from 2 to 5: 1 + 5, and before 1 + 2."""
+    arrival = Arrival("command", "cur.csv")
+    part_1, part_2 = (bill(n, (f"k{n}", str(n)), month="2026-03") for n in (1, 2))
+    first = take_in(ledger, iter([part_1]), arrival)
+    take_in(ledger, iter([part_2]), arrival._replace(delivery_id=first.delivery_id))
+    then = ledger.latest_import()
+    again = take_in(ledger, iter([part_1]), arrival)
+    assert billed(ledger, ledger.latest_import()) == 3
+    changed = bill(9, ("k2", "5"), month="2026-03")
+    take_in(ledger, iter([changed]), arrival._replace(delivery_id=again.delivery_id))
+    assert billed(ledger, ledger.latest_import()) == 6
+    assert billed(ledger, then) == 3
+
+
 def test_another_month_and_another_account_stay(ledger: Store) -> None:
     arrival = Arrival("command", "cur.csv")
     take_in(ledger, iter([bill(1, ("k1", "1"), month="2026-03")]), arrival)
