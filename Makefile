@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SIZE ?= small
 CHECKED := app.py core data/demo pages tests
 
-.PHONY: check run test slow bench format setup setup-dev browser clean
+.PHONY: check run test slow bench format setup setup-dev browser postgres clean
 
 check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/ruff format --check .
@@ -24,7 +24,7 @@ run: setup  ## the dashboard on demo data, or on what the ledger holds
 	if [ "$(SIZE)" != empty ]; then $(BIN)/python -m core demo --if-empty --size $(SIZE); fi
 	exec $(BIN)/python -m core serve
 
-test: setup-dev browser  ## everything but the simulations
+test: setup-dev browser postgres  ## everything but the simulations
 	$(BIN)/pytest -m "not slow and not bench"
 
 slow: setup-dev  ## the simulations: false alarms, power, large worlds
@@ -63,6 +63,14 @@ browser:
 	as_root=""; if [ "$$(id -u)" != 0 ]; then as_root="sudo -n"; fi
 	if $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq chromium; then exit 0; fi
 	echo "The browser tests need chromium. Install it: apt-get install chromium" >&2; exit 1
+
+postgres:  ## the server that the tests of SQL sources start themselves; no cluster of the system is made
+	@if command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "Without PostgreSQL the tests of SQL sources are skipped." >&2; exit 0; fi
+	as_root=""; if [ "$$(id -u)" != 0 ]; then as_root="sudo -n"; fi
+	$$as_root mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" | $$as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
+	if $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq postgresql; then exit 0; fi
+	echo "Without PostgreSQL the tests of SQL sources are skipped. Install it: apt-get install postgresql" >&2
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -160,6 +160,9 @@ class Settings:
     derive_seconds: float = _setting(
         1.0, _seconds, "Seconds between looks for new imports to derive calls from."
     )
+    sql_sources: Path | None = _setting(
+        None, _file, "TOML file of databases whose bills are read; none = the feature is off."
+    )
     watch_folder: Path | None = _setting(None, _folder, "Folder whose files are read in as they appear.")
     watch_seconds: float = _setting(10.0, _seconds, "Seconds between looks at the watched folder.")
     capture_content: bool = _setting(False, _switch, "Keep prompts, completions and tool arguments.")

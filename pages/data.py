@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import coverage, ui, uploads, view
+from core import coverage, pulls, ui, uploads, view
 from core.ingest.options import ReadOptions
 from core.ledger.current import get_store
 from core.recipes import recipes
@@ -17,8 +17,7 @@ with st.container(border=True):
     )
     files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
     if files and st.button("Read them in", type="primary"):
-        options = ReadOptions(read_settings().capture_content)
-        given = [(file, file.name) for file in files]
+        options, given = ReadOptions(read_settings().capture_content), [(file, file.name) for file in files]
         st.session_state["upload_reports"] = uploads.take_all(
             get_store(), given, options, st.progress(0.0).progress
         )
@@ -31,6 +30,8 @@ tables = (
 )
 for title, question, name, none in tables:
     ui.listing(title, ui.ask(question), name, none)
+sources = pulls.listed(ui.ask, read_settings())
+ui.listing("SQL sources", sources, "sql_sources", pulls.state_text(read_settings()))
 ui.listing("Tables", coverage.table_counts(ui.ask), "tables", "The ledger has no tables.")
 
 with st.expander("How to send data", expanded=not ui.scope().as_of):

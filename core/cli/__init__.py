@@ -1,4 +1,4 @@
-"""`python -m core ...`: ingest, undo, attempts, check, bridge, demo, serve.
+"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, demo, serve.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
 itself; when the running app owns it, the command asks the app instead and says the same.
@@ -22,7 +22,9 @@ from core import answers
 from core.answers import Row, jsonable
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
+from core.cli.pull import pull_sources
 from core.imports import imports_of_file, undone_text
+from core.ingest.sql_config import BadSource
 from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.settings import BadSetting, Settings, read_settings
 from core.web import running
@@ -51,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         running.AppRefused,
         answers.UnknownAudit,
         CannotUndo,
+        BadSource,
     ) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -82,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--audit", default="", metavar="NAME", help="this audit only")
 
     _add_undo(commands, shared)
+    pull = commands.add_parser("pull", parents=[shared], help="read the configured SQL sources")
+    pull.add_argument("names", nargs="*", metavar="NAME", help="these only")
+    pull.set_defaults(run=lambda options, settings: pull_sources(options.names, settings))
     _add_demo(commands, shared)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)

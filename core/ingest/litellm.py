@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO
 
@@ -59,11 +59,16 @@ def detect(head: bytes, name: str) -> bool:
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the whole file; a row is a line of token type mixed with one request."""
     content = stream.read()
+    yield of_rows(_rows(content), source, hashlib.sha256(content).hexdigest(), options)
+
+
+def of_rows(rows: Iterable[dict[str, Any] | str], source: str, sha256: str, options: ReadOptions) -> Batch:
+    """The batch of spend log rows, from a file or from LiteLLM's database; a text says why a row is none."""
     quarantined: list[Quarantined] = []
     lines: dict[str, CostLine] = {}
     numbers: dict[str, int] = {}
     rows_read = 0
-    for rows_read, row in enumerate(_rows(content), 1):
+    for rows_read, row in enumerate(rows, 1):
         if isinstance(row, str):
             quarantined.append(cost_lines.refused(rows_read, None, row, ""))
             continue
@@ -77,8 +82,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             quarantined.append(cost_lines.repeated(numbers[line.line_key], rows_read))
         lines[line.line_key], numbers[line.line_key] = line, rows_read
     frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
-    sha256 = hashlib.sha256(content).hexdigest()
-    yield Batch(source, NAME, sha256, rows_read, frames, quarantined, demo=options.demo)
+    return Batch(source, NAME, sha256, rows_read, frames, quarantined, demo=options.demo)
 
 
 def _rows(content: bytes) -> Iterator[dict[str, Any] | str]:

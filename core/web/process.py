@@ -28,6 +28,7 @@ class Process:
     derive_error: str | None = None
     retention_error: str | None = None
     watch_error: str | None = None
+    pull_error: str | None = None
 
     def ledger(self) -> Store:
         """The open store; raises NotReady during start and shutdown."""

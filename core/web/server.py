@@ -27,6 +27,7 @@ from core.web.background import keep_up, warm_up
 from core.web.guard import BearerTokens
 from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp, receive_undo
 from core.web.process import VERSION, NotReady, Process
+from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
 from core.web.watch import keep_watching
 
@@ -83,6 +84,7 @@ async def answer_ready(process: Process, request: Request) -> Response:
         "derive_error": process.derive_error,
         "retention_error": process.retention_error,
         "watch_error": process.watch_error,
+        "pull_error": process.pull_error,
     }
     return JSONResponse(body, status_code=200 if writable else 503)
 
@@ -100,18 +102,20 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
     async def run(_app: object) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(_open, process)
         stopping = threading.Event()
-        beside = threading.Thread(target=keep_up, args=(process, stopping), name="trueup-beside", daemon=True)
-        beside.start()
         threading.Thread(target=warm_up, name="trueup-warm", daemon=True).start()
-        watching = threading.Thread(
-            target=keep_watching, args=(process, stopping), name="trueup-watch", daemon=True
-        )
-        watching.start()
+        beside = [
+            threading.Thread(
+                target=keep, args=(process, stopping), name=f"trueup-{keep.__name__}", daemon=True
+            )
+            for keep in (keep_up, keep_watching, keep_pulling)
+        ]
+        for thread in beside:
+            thread.start()
         try:
             yield
         finally:
             stopping.set()
-            await anyio.to_thread.run_sync(partial(_close, process, beside, watching))
+            await anyio.to_thread.run_sync(partial(_close, process, *beside))
 
     return run
 
