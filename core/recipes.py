@@ -107,6 +107,25 @@ python -m core demo
 """
 
 
+INCUMBENTS = """\
+# Langfuse: observations as pages of JSON (repeat with page=2, 3, ...), scores likewise.
+curl -u "$LANGFUSE_PUBLIC_KEY:$LANGFUSE_SECRET_KEY" \\
+    "$LANGFUSE_HOST/api/public/observations?limit=100&page=1" > langfuse-observations-1.json
+curl -u "$LANGFUSE_PUBLIC_KEY:$LANGFUSE_SECRET_KEY" \\
+    "$LANGFUSE_HOST/api/public/v2/scores?limit=100&page=1" > langfuse-scores-1.json
+
+# Phoenix: all spans of a project through its own client.
+python -c 'from phoenix.client import Client
+Client().spans.get_spans_dataframe(limit=100_000).to_parquet("phoenix-spans.parquet")'
+
+# LiteLLM: its spend log straight from its database, see docs/sql-sources.md; or as JSON:
+curl -H "Authorization: Bearer $LITELLM_MASTER_KEY" \\
+    "$LITELLM_HOST/spend/logs?start_date=2026-11-01&end_date=2026-11-30" > litellm.json
+
+python -m core ingest langfuse-observations-1.json langfuse-scores-1.json phoenix-spans.parquet litellm.json
+"""
+
+
 def recipes(address: str) -> list[Recipe]:
     """Every recipe with this app's own address, `address` being scheme, host and port."""
     endpoint = f"{address.rstrip('/')}/v1/traces"
@@ -121,6 +140,7 @@ def recipes(address: str) -> list[Recipe]:
         Recipe("JavaScript: tracing.mjs", "javascript", javascript),
         Recipe("OpenTelemetry Collector", "yaml", collector),
         Recipe("Files and demo data", "bash", FILES),
+        Recipe("What Langfuse, Phoenix or LiteLLM already hold", "bash", INCUMBENTS),
     ]
 
 

@@ -12,10 +12,12 @@ from core.ingest import (
     callers,
     focus,
     gcp_billing,
+    langfuse,
     litellm,
     openai_billing,
     openrouter,
     otlp_files,
+    phoenix,
 )
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
@@ -91,6 +93,18 @@ FORMATS: tuple[Format, ...] = (
         "Anthropic usage and cost reports (JSON)",
         anthropic_billing.detect,
         anthropic_billing.read,
+    ),
+    Format(
+        langfuse.NAME,
+        "Langfuse observations, traces and scores (JSON, JSON lines or CSV)",
+        langfuse.detect,
+        langfuse.read,
+    ),
+    Format(
+        phoenix.NAME,
+        "Phoenix spans and annotations (JSON, JSON lines, CSV or Parquet)",
+        phoenix.detect,
+        phoenix.read,
     ),
     Format(openrouter.NAME, "OpenRouter activity (JSON)", openrouter.detect, openrouter.read),
     Format("openai_costs", "OpenAI organization costs (JSON)", _has_openai_costs, openai_billing.read),

@@ -1,11 +1,11 @@
-"""Langfuse's observations export: JSON lines, a list, pages of the API or a whole trace; camelCase or snake_case.
+"""Langfuse's exports: observations become spans and, for model calls, cost lines; scores become outcomes.
 
 One GENERATION or EMBEDDING is one model call. traceId and id are the OpenTelemetry trace and span ids. Its cost
 is Langfuse's estimate in USD and no invoice, so it is the line's effective_cost and billed_cost stays empty; it
 is costDetails.total or, without one, the sum of the parts, never both. A call without a price stays a cost line
 without an amount, so that requests are not counted as a second source. Other observations are steps around the
-calls: they make no line, are counted in rows_read, and a note per type says how many. One of them with a cost of
-its own would repeat its calls' money: it is quarantined. Inputs, outputs, metadata and messages are not kept.
+calls: spans without a line. One of them with a cost of its own would repeat its calls' money: the span is kept and
+the money is quarantined. HTTP spans are not in these exports, so how often a call was sent stays unknown.
 """
 
 from __future__ import annotations
@@ -20,11 +20,14 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from core.ingest import cost_lines, langfuse_usage, values
+from core.ingest import cost_lines, langfuse_rows, langfuse_spans, langfuse_usage, values
 from core.ingest.cost_lines import CostLine
 from core.ingest.errors import class_of_text
 from core.ingest.money import Unreadable, amount, instant_ns, present
 from core.ingest.options import ReadOptions
+from core.ingest.otlp import logs, traces
+from core.ingest.otlp_logs import WireRecord
+from core.ingest.otlp_wire import WireGroup, WireSpan
 from core.ledger.batch import Batch, Quarantined, Repaired
 
 NAME = "langfuse"
@@ -46,86 +49,80 @@ _RESPONSE_ID = ("gen_ai.response.id", "llm.response.id", "ai.response.id")
 _TIER = ("openai.response.service_tier", "gen_ai.openai.response.service_tier")
 
 
-class _Rows(NamedTuple):
-    rows: list[Any]
-    """Observations; a text says why a line could not be taken apart."""
-    missing: list[Repaired]
-
-
 def detect(head: bytes, name: str) -> bool:
-    """JSON of observations: the ids, the start and the type come before the texts, the usage long after them."""
-    if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"[", b"{") or b'"resourceSpans"' in head:
+    """Observations or scores, as JSON or CSV; the ids, the start and the type come before the long texts."""
+    if b'"resourceSpans"' in head:
         return False
-    has_trace = b'"traceId"' in head or b'"trace_id"' in head
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] not in (b"[", b"{"):
+        columns = {
+            cell.strip()
+            for cell in head.split(b"\n", 1)[0].decode("utf-8-sig", "replace").replace('"', "").split(",")
+        }
+        return {"id", "traceId"} <= columns and bool({"startTime", "dataType"} & columns)
+    has_trace = any(key in head for key in (b'"traceId"', b'"trace_id"', b'"sessionId"'))
     has_start = b'"startTime"' in head or b'"start_time"' in head
-    return has_trace and has_start and _TYPE.search(head) is not None
+    is_score = b'"dataType"' in head and b'"timestamp"' in head
+    return has_trace and ((has_start and _TYPE.search(head) is not None) or is_score)
+
+
+class _Read(NamedTuple):
+    """What the rows of a file became."""
+
+    lines: dict[str, CostLine]
+    numbers: dict[str, int]
+    spans: list[tuple[dict[str, Any], WireSpan]]
+    scores: list[WireRecord]
+    quarantined: list[Quarantined]
+    steps: Counter[str]
 
 
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
-    """One batch for the whole file; a call is a line of token type mixed with one request."""
+    """One batch for the whole file: a span an observation, a cost line a model call, an outcome a score."""
     content = stream.read()
-    found = _rows(content)
-    quarantined: list[Quarantined] = []
-    lines: dict[str, CostLine] = {}
-    numbers: dict[str, int] = {}
-    steps: Counter[str] = Counter()
+    found = langfuse_rows.rows(content)
+    into = _Read({}, {}, [], [], [], Counter())
     for number, row in enumerate(found.rows, 1):
         if not isinstance(row, dict):
             reason = row if isinstance(row, str) else f"The row is {type(row).__name__} and not an object."
-            quarantined.append(cost_lines.refused(number, None, reason, ""))
+            into.quarantined.append(cost_lines.refused(number, None, reason, ""))
             continue
-        get = {name.replace("_", "").lower(): value for name, value in row.items()}
+        get = {str(name).replace("_", "").lower(): value for name, value in row.items()}
         try:
-            line = _line(get)
+            _take(get, number, into)
         except Unreadable as unreadable:
-            quarantined.append(cost_lines.refused(number, unreadable.field, unreadable.reason, _shown(row)))
-            continue
-        if line is None:
-            steps[_type(get)] += 1
-            continue
-        if line.line_key in lines:
-            quarantined.append(cost_lines.repeated(numbers[line.line_key], number))
-        lines[line.line_key], numbers[line.line_key] = line, number
-    frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
+            into.quarantined.append(
+                cost_lines.refused(number, unreadable.field, unreadable.reason, _shown(row))
+            )
+    spans = traces([(None, langfuse_spans.group(into.spans))], options)
+    scores = logs([(None, [WireGroup({}, langfuse_spans.SCOPE, "", {}, list(into.scores))])], options)
+    frames = spans.frames | scores.frames
+    if into.lines or not frames:
+        frames["cost_lines"] = cost_lines.frame(list(into.lines.values()))
+    notes = found.missing + _steps(into.steps) + spans.repaired
+    quarantined = into.quarantined + spans.quarantined + scores.quarantined
     sha256 = hashlib.sha256(content).hexdigest()
-    notes = found.missing + _steps(steps)
     yield Batch(source, NAME, sha256, len(found.rows), frames, quarantined, notes, options.demo)
 
 
-def _rows(content: bytes) -> _Rows:
-    text = content.decode("utf-8-sig", "replace")
+def _take(get: dict[str, Any], number: int, into: _Read) -> None:
+    """One row: its score, or its span and, for a model call, its line; raises Unreadable before any of them."""
+    if langfuse_spans.is_score(get):
+        into.scores.append(langfuse_spans.wire_score(get))
+        return
+    kind = _identity(get)[0]
+    into.spans.append(langfuse_spans.wire_span(get, kind, *_times(get)))
     try:
-        documents = [json.loads(text, parse_float=Decimal)]
-    except json.JSONDecodeError:
-        # Not splitlines: JavaScript writes U+2028 unescaped inside texts, which is no end of a line.
-        documents = [_json(line) for line in text.split("\n") if line.strip()]
-    rows: list[Any] = []
-    missing: list[Repaired] = []
-    for document in documents:
-        for page in document if isinstance(document, list) else [document]:
-            held = page.get("data", page.get("observations")) if isinstance(page, dict) else None
-            meta = page.get("meta") if isinstance(held, list) else None
-            rows.extend(held if isinstance(held, list) else [page])
-            missing = _next_page(meta) if isinstance(meta, dict) else []
-    return _Rows(rows, missing)
-
-
-def _json(line: str) -> Any:
-    try:
-        return json.loads(line, parse_float=Decimal)
-    except json.JSONDecodeError as error:
-        return f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."
-
-
-def _next_page(meta: dict[str, Any]) -> list[Repaired]:
-    """A note where the file's last page points beyond it: by number in the first API, by cursor in the second."""
-    page, pages = values.count(meta.get("page")), values.count(meta.get("totalPages"))
-    cursor = present(meta.get("cursor"))
-    if not cursor and (page is None or pages is None or page >= pages):
-        return []
-    at = cursor or f"page {page} of {pages}"
-    reason = "The last page of the file names a next one that is not in this file. Fetch and import it too."
-    return [Repaired(at, "langfuse_next_page", at, None, False, reason)]
+        line = _line(get)
+    except Unreadable as unreadable:
+        if unreadable.field != "costDetails" or kind in CALLS:
+            into.spans.pop()  # the row is refused as a whole; of a step only its money is
+        raise
+    if line is None:
+        into.steps[kind] += 1
+        return
+    if line.line_key in into.lines:
+        into.quarantined.append(cost_lines.repeated(into.numbers[line.line_key], number))
+    into.lines[line.line_key], into.numbers[line.line_key] = line, number
 
 
 def _steps(counts: Counter[str]) -> list[Repaired]:

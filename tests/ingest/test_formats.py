@@ -42,6 +42,16 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         "anthropic_billing",
         b'{"data":[{"starting_at":"2026-01-01T00:00:00Z","ending_at":"2026-01-02T00:00:00Z","results":[{"cost_type":"tokens"}]}]}',
     ),
+    (
+        "langfuse",
+        b'{"id":"b8f4c93492258369","traceId":"858bfae005a281be2a05aa6c0d3117cc","type":"GENERATION",'
+        b'"startTime":"2026-11-20T10:00:00.000Z"}\n',
+    ),
+    (
+        "phoenix",
+        b'{"data": [{"name": "ChatCompletion", "context": {"trace_id": "43f3f3666f40095161e1c2407fc36448", '
+        b'"span_id": "0837fc0369d63d8f"}, "parent_id": null, "start_time": "2026-11-22T01:07:41+00:00"}]}',
+    ),
     ("openrouter", b'{"data":[{"date":"2026-01-01","usage":1,"byok_usage_inference":0}]}'),
     (
         "openai_costs",
