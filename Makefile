@@ -18,20 +18,20 @@ check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest -q -m "not slow and not browser and not bench"
+	$(BIN)/pytest -q -m "not slow and not browser"
 
 run: setup  ## the dashboard on demo data, or on what the ledger holds
 	if [ "$(SIZE)" != empty ]; then $(BIN)/python -m core demo --if-empty --size $(SIZE); fi
 	exec $(BIN)/python -m core serve
 
 test: setup-dev browser postgres  ## everything but the simulations
-	$(BIN)/pytest -m "not slow and not bench"
+	$(BIN)/pytest -m "not slow"
 
 slow: setup-dev  ## the simulations: false alarms, power, large worlds
 	$(BIN)/pytest -m slow
 
-bench: setup-dev  ## rates and times on this machine
-	$(BIN)/pytest -q -s -m bench
+bench: setup-dev browser  ## rates, times and memory on this machine; SIZE=10M for the large ledgers too
+	if [ "$(SIZE)" = 10M ]; then $(BIN)/python -m tests.bench 0.3M 1M 10M; else $(BIN)/python -m tests.bench; fi
 
 format: setup-dev
 	$(BIN)/ruff format .

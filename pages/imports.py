@@ -12,7 +12,7 @@ if told := st.session_state.pop("undo_told", ""):
 arrivals = ui.ask(imports.ARRIVALS)
 with st.container(border=True, gap="small"):
     st.markdown("**What came**")
-    st.caption("A row a file, or an hour of live traffic. A row of a bill can make several lines.")
+    st.caption("A row a file, or an hour of live traffic. One row read can make several.")
     picked = ui.table(imports.listed(arrivals), "What came", "arrivals") if arrivals.height else []
     if not arrivals.height:
         st.text("Nothing has come yet.")

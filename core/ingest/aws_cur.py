@@ -23,7 +23,7 @@ import polars as pl
 
 from core.ingest import aws_columns, aws_usage_type, cost_lines
 from core.ingest.cost_lines import CostLine
-from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity
+from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch, Quarantined
 
@@ -96,7 +96,7 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
     """Data rows in order, numbered from 1; rows and files that cannot be split into cells as quarantine entries."""
     try:
         table = _table(content)
-        header = [aws_columns.canonical(str(column)) for column in next(table)]
+        header = [aws_columns.canonical(str(column)) for column in next(table, [])]
         missing = [column for column in REQUIRED if column not in header]
         if missing:
             reason = f"The header lacks {', '.join(missing)}; add the columns to the data export."
@@ -178,8 +178,8 @@ def _with_tokens(line: CostLine, get: dict[str, str], product: dict[str, str]) -
     return line._replace(
         model=model,
         token_type=meter.token_type,
-        tokens=round(line.consumed_quantity * per_unit)
-        if counts and per_unit and line.consumed_quantity is not None
+        tokens=tokens(line.consumed_quantity, per_unit, "line_item_usage_amount")
+        if counts and per_unit
         else None,
         service_tier=meter.service_tier,
         batch=meter.batch,

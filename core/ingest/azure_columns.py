@@ -81,7 +81,7 @@ def rows(content: bytes) -> Iterator[Row | Quarantined]:
         text = content.decode("utf-8-sig")
         top = text.split("\n", 1)[0]
         table = csv.reader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=top.count))
-        header = _header(next(table))
+        header = _header(next(table, []))
         missing = [shown for column, shown in REQUIRED.items() if column not in header]
         if missing:
             reason = f"The header lacks {', '.join(missing)}; export cost and usage details with all columns."

@@ -25,7 +25,7 @@ import orjson
 from core.ingest import azure_columns, azure_meters, cost_lines, date_order
 from core.ingest.cost_lines import CostLine
 from core.ingest.date_order import Dated, Decision
-from core.ingest.money import DAY_NS, Unreadable, amount, quantity
+from core.ingest.money import DAY_NS, Unreadable, amount, quantity, tokens
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch, Quarantined, Repaired
 
@@ -194,7 +194,7 @@ def _with_model(line: CostLine, get: dict[str, str]) -> CostLine:
         line = line._replace(
             model=said.model,
             token_type=said.token_type,
-            tokens=round(used * scale) if used is not None and scale else None,
+            tokens=tokens(used, scale, "Quantity") if scale else None,
             service_tier=said.service_tier,
             batch=said.batch,
         )

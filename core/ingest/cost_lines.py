@@ -92,7 +92,11 @@ def frame(lines: list[CostLine]) -> pl.DataFrame:
 
 def key(*parts: object) -> str:
     """32 hex that tell lines apart: equal parts make equal keys, and ("a", "b") differs from ("ab",)."""
-    return hashlib.sha256(orjson.dumps(parts, default=str)).hexdigest()[:32]
+    try:
+        text = orjson.dumps(parts, default=str)
+    except orjson.JSONEncodeError:  # an integer of more than 64 bits stands in the row
+        text = repr(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def repeated(row_number: int, later: int, row_text: str = "") -> Quarantined:

@@ -17,6 +17,10 @@ from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 
 GZIP_MAGIC = b"\x1f\x8b"
+ARCHIVES = {
+    b"PK\x03\x04": "a zip archive", b"\xfd7zXZ\x00": "compressed with xz", b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2", b"7z\xbc\xaf\x27\x1c": "a 7z archive",
+}  # fmt: skip
 MOST_BYTES = 8 * 1024**3
 """Decompressed size at which a file is refused."""
 MOST_RATIO = 400
@@ -93,9 +97,16 @@ def read_upload(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[B
         plain.seek(0)
         if not head.strip():
             raise FileProblem(f"{source}: the file is empty.")
+        archive = next((what for magic, what in ARCHIVES.items() if head.startswith(magic)), "")
+        if archive:
+            raise FileProblem(
+                f"{source}: this is {archive}; unpack it and give the files in it, gzip or not."
+            )
         yield from formats.detect(head, source).read(plain, source, options)  # type: ignore[arg-type]
     except FileProblem:
         raise
+    except RecursionError as error:
+        raise FileProblem(f"{source}: it is nested too deeply to be read; write plain objects.") from error
     except (ValueError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
         raise FileProblem(f"{source}: {error}") from error
     finally:

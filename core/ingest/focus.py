@@ -26,7 +26,7 @@ import polars as pl
 
 from core.ingest import cost_lines, focus_columns, sku_text
 from core.ingest.cost_lines import CostLine
-from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity
+from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch, Quarantined
 
@@ -84,7 +84,7 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
     """Data rows in order, numbered from 1; rows and files that cannot be split into cells as quarantine entries."""
     try:
         table = _parquet(content) if content.startswith(b"PAR1") else _csv(content)
-        header = [focus_columns.canonical(column) for column in next(table)]
+        header = [focus_columns.canonical(column) for column in next(table, [])]
         missing = [column for column in REQUIRED if column not in header]
         if missing:
             reason = (
@@ -195,12 +195,12 @@ def _with_tokens(line: CostLine, get: dict[str, str]) -> CostLine:
     counted = line.consumed_quantity
     if units[0] is None:
         counted = quantity(get.get("PricingQuantity"), "PricingQuantity") if units[1] else None
-    tokens = None if counted is None else round(counted * (units[0] or units[1] or 1))
+    count = tokens(counted, units[0] or units[1] or 1, "ConsumedQuantity")
     is_request = said.token_type == "request" and counted is None and line.consumed_quantity is not None
     return line._replace(
         model=said.model,
         token_type=said.token_type,
-        tokens=tokens,
+        tokens=count,
         requests=round(line.consumed_quantity) if is_request and line.consumed_quantity is not None else None,
         service_tier=said.service_tier,
         batch=said.batch,

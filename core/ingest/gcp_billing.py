@@ -11,7 +11,6 @@ then hold the same lines once. Hours are UTC; invoice.month is a month in US Pac
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -19,12 +18,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, BinaryIO
 
-import orjson
-
 from core.ingest import cost_lines, gcp_rows, sku_text
 from core.ingest.cost_lines import CostLine
-from core.ingest.money import Unreadable, amount, instant_ns, present, quantity
+from core.ingest.money import Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
+from core.ingest.row_texts import NotARow, json_text
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "gcp_billing"
@@ -43,6 +41,7 @@ _NESTED = (
 _MODEL_SERVICES = re.compile(r"vertex ai|gemini api|generative language|cloud ai companion", re.IGNORECASE)
 _COUNTED = re.compile(r"count|tokens?|1?", re.IGNORECASE)
 _MODALITY = re.compile(r"\b(image|video|audio)\b", re.IGNORECASE)
+_DEEPEST = 20
 _TIMES = ("usage_start_time", "usage_end_time", "export_time")
 _SIGNS = (b"usage_start_time", b"cost_type", b"export_time")
 
@@ -62,13 +61,13 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     seen: Counter[str] = Counter()
     rows_read = 0
     for rows_read, row in enumerate(gcp_rows.rows(content), 1):
-        if isinstance(row, str):
-            quarantined.append(cost_lines.refused(rows_read, None, row, ""))
+        if isinstance(row, NotARow):
+            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
             continue
         try:
             found = _lines(row)
         except Unreadable as unreadable:
-            shown = json.dumps(row, default=str)
+            shown = json_text(row)
             quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
             continue
         seen[found[0].line_key] += 1
@@ -107,7 +106,7 @@ def _lines(row: dict[str, Any]) -> list[CostLine]:
         effective_cost=cost,
         list_cost=amount(row.get("cost_at_list"), "cost_at_list"),
         billing_currency=_required(row, "currency").upper(),
-        tags=orjson.dumps(_tags(row), default=str).decode(),
+        tags=json_text(_tags(row)),
     )
     mapped = _with_model(line, row)
     return [mapped, *_credits(row, mapped)]
@@ -153,7 +152,7 @@ def _with_model(line: CostLine, row: Mapping[str, Any]) -> CostLine:
     return line._replace(
         model=said.model,
         token_type=said.token_type if said.model else None,
-        tokens=round(used) if whole and said.model and used is not None else None,
+        tokens=tokens(used, 1, "usage.amount") if whole and said.model else None,
         service_tier=said.service_tier,
         batch=said.batch,
     )
@@ -198,16 +197,20 @@ def _month(value: Any) -> date | None:
 def _key(row: Mapping[str, Any]) -> str:
     """Everything the row says, numbers and times by their value: 1.0 of one export is 1 of another."""
     times = {name: instant_ns(row.get(name), name) for name in _TIMES}
-    return cost_lines.key(NAME, _plain(dict(row) | times))
+    return cost_lines.key(NAME, json_text(_plain(dict(row) | times)))
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, depth: int = 0) -> Any:
+    if depth > _DEEPEST:
+        return None  # no column of the export nests half as deep
     if isinstance(value, Mapping):
         return sorted(
-            (name, _plain(inner)) for name, inner in value.items() if inner not in (None, "", [], {})
+            (str(name), _plain(inner, depth + 1))
+            for name, inner in value.items()
+            if inner not in (None, "", [], {})
         )
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
+        return [_plain(inner, depth + 1) for inner in value]
     text = present(value)
     try:
         return None if text is None else f"{Decimal(text).normalize():f}"

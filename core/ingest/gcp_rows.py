@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from core.ingest.money import Unreadable
+from core.ingest import row_texts
+from core.ingest.row_texts import NotARow
 
 _NESTED = (
     "service",
@@ -26,46 +26,22 @@ _NESTED = (
 )
 
 
-def rows(content: bytes) -> Iterator[dict[str, Any] | str]:
-    """Rows with their nested columns as mappings; a text says why a line is none."""
+def rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
+    """Rows with their nested columns as mappings."""
     if content.startswith(b"PAR1"):
         try:
             yield from (_nested(row) for row in pl.read_parquet(io.BytesIO(content)).iter_rows(named=True))
         except pl.exceptions.PolarsError as error:
-            yield f"The Parquet file cannot be read: {error}; export it again."
+            yield NotARow(f"The Parquet file cannot be read: {error}; export it again.")
         return
-    text = content.decode("utf-8-sig", "replace")
-    if text.lstrip()[:1] not in ("{", "["):
-        try:
-            yield from (_nested(row) for row in csv.DictReader(io.StringIO(text, newline="")))
-        except csv.Error as error:
-            yield f"The CSV cannot be read: {error}; export it again."
-        return
-    try:
-        document = json.loads(text, parse_float=Decimal)
-        listed = document if isinstance(document, list) else [document]
-    except json.JSONDecodeError:
-        listed = [_line_of(line) for line in text.split("\n") if line.strip()]
-    for row in listed:
-        if isinstance(row, dict):
-            yield _nested(row)
-        else:
-            yield row if isinstance(row, str) else f"The row is {type(row).__name__} and not an object."
-
-
-def _line_of(text: str) -> Any:
-    try:
-        return json.loads(text, parse_float=Decimal)
-    except json.JSONDecodeError as error:
-        return f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."
+    for row in row_texts.rows(content.decode("utf-8-sig", "replace"), Decimal):
+        yield row if isinstance(row, NotARow) else _nested(row)
 
 
 def _nested(row: Mapping[str, Any]) -> dict[str, Any]:
     """CSV writes service.description, or service_description, for the description inside service."""
     found: dict[str, Any] = {}
     for name, value in row.items():
-        if name is None:
-            raise Unreadable("row", value, "it has more cells than the header; quote cells with commas.")
         parent, dot, child = name.partition(".")
         if not dot:
             parent = next((known for known in _NESTED if name.startswith(f"{known}_")), "")

@@ -11,14 +11,11 @@ the money is quarantined. HTTP spans are not in these exports, so how often a ca
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple
-
-import orjson
 
 from core.ingest import cost_lines, langfuse_rows, langfuse_spans, langfuse_usage, values
 from core.ingest.cost_lines import CostLine
@@ -28,6 +25,7 @@ from core.ingest.options import ReadOptions
 from core.ingest.otlp import logs, traces
 from core.ingest.otlp_logs import WireRecord
 from core.ingest.otlp_wire import WireGroup, WireSpan
+from core.ingest.row_texts import NotARow, json_text
 from core.ledger.batch import Batch, Quarantined, Repaired
 
 NAME = "langfuse"
@@ -83,7 +81,11 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     into = _Read({}, {}, [], [], [], Counter())
     for number, row in enumerate(found.rows, 1):
         if not isinstance(row, dict):
-            reason = row if isinstance(row, str) else f"The row is {type(row).__name__} and not an object."
+            reason = (
+                row.reason
+                if isinstance(row, NotARow)
+                else f"The row is {type(row).__name__} and not an object."
+            )
             into.quarantined.append(cost_lines.refused(number, None, reason, ""))
             continue
         get = {str(name).replace("_", "").lower(): value for name, value in row.items()}
@@ -140,8 +142,8 @@ def _steps(counts: Counter[str]) -> list[Repaired]:
 
 
 def _shown(row: dict[str, Any]) -> str:
-    kept = {name: value for name, value in row.items() if name.replace("_", "").lower() in _SHOWN}
-    return json.dumps(kept, default=str)
+    kept = {name: value for name, value in row.items() if str(name).replace("_", "").lower() in _SHOWN}
+    return json_text(kept)
 
 
 def _type(get: dict[str, Any]) -> str:
@@ -183,7 +185,7 @@ def _line(get: dict[str, Any]) -> CostLine | None:
         gateway_call_id=observation_id,
         trace_id=trace if is_otel else None,
         status="failure" if get.get("level") == "ERROR" else "success",
-        tags=orjson.dumps(usage.counts | _labels(get, is_otel), default=str).decode(),
+        tags=json_text(usage.counts | _labels(get, is_otel)),
     )
 
 
@@ -230,6 +232,9 @@ def _times(get: dict[str, Any]) -> tuple[int, int]:
     end = instant_ns(get.get("endtime"), "endTime")
     if end is not None and end < start:
         raise Unreadable("endTime", get["endtime"], f"it is before startTime {get['starttime']!r}.")
+    for field, at_ns in (("startTime", start), ("endTime", end or start)):
+        if not 0 <= at_ns < 2**62:
+            raise Unreadable(field, at_ns, "write a time between 1970 and 2116.")
     return start, start if end is None else end
 
 

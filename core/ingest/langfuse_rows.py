@@ -2,42 +2,32 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from core.ingest import values
+from core.ingest import row_texts, values
 from core.ingest.money import present
+from core.ingest.row_texts import NotARow
 from core.ledger.batch import Repaired
 
 
 class Rows(NamedTuple):
     rows: list[Any]
-    """Observations; a text says why a line could not be taken apart."""
+    """Observations; a NotARow says why a line could not be taken apart."""
     missing: list[Repaired]
 
 
 def rows(content: bytes) -> Rows:
-    text = content.decode("utf-8-sig", "replace")
-    if text.lstrip()[:1] not in ("{", "["):
-        return Rows(list(csv.DictReader(io.StringIO(text, newline=""))), [])
-    try:
-        documents = [json.loads(text, parse_float=Decimal)]
-    except json.JSONDecodeError:
-        # Not splitlines: JavaScript writes U+2028 unescaped inside texts, which is no end of a line.
-        documents = [_json(line) for line in text.split("\n") if line.strip()]
-    rows: list[Any] = []
+    """Every observation and score of the file; traces hand what they say to each of theirs."""
+    found: list[Any] = []
     missing: list[Repaired] = []
-    for document in documents:
-        for page in document if isinstance(document, list) else [document]:
-            held = page.get("data") if isinstance(page, dict) else None
-            meta = page.get("meta") if isinstance(held, list) else None
-            for row in held if isinstance(held, list) else [page]:
-                rows.extend(_of_trace(row))
-            missing = _next_page(meta) if isinstance(meta, dict) else []
-    return Rows(rows, missing)
+    for page in row_texts.rows(content.decode("utf-8-sig", "replace"), Decimal):
+        held = None if isinstance(page, NotARow) else page.get("data")
+        meta = page.get("meta") if isinstance(page, dict) and isinstance(held, list) else None
+        for row in held if isinstance(held, list) else [page]:
+            found.extend(_of_trace(row))
+        missing = _next_page(meta) if isinstance(meta, dict) else []
+    return Rows(found, missing)
 
 
 def _of_trace(row: Any) -> list[Any]:
@@ -52,13 +42,6 @@ def _of_trace(row: Any) -> list[Any]:
 
 def _stated(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None}
-
-
-def _json(line: str) -> Any:
-    try:
-        return json.loads(line, parse_float=Decimal)
-    except json.JSONDecodeError as error:
-        return f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."
 
 
 def _next_page(meta: dict[str, Any]) -> list[Repaired]:

@@ -18,6 +18,7 @@ from core.ingest import langfuse_usage
 from core.ingest.money import Unreadable, instant_ns, present
 from core.ingest.otlp_logs import EVALUATION, WireRecord
 from core.ingest.otlp_wire import Attributes, WireGroup, WireSpan
+from core.ingest.row_texts import json_text, storable
 
 SCOPE = "langfuse-sdk"
 _HEX = re.compile(r"[0-9a-f]+")
@@ -60,17 +61,16 @@ def hex_id(text: str, digits: int) -> str:
 
 def group(spans: list[tuple[Attributes, WireSpan]]) -> list[WireGroup]:
     """Spans by their resource, for the ordinary reading of OTLP."""
-    groups: dict[bytes, WireGroup] = {}
+    groups: dict[str, WireGroup] = {}
     for resource, span in spans:
-        key = orjson.dumps(resource, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS, default=str)
-        groups.setdefault(key, WireGroup(resource, SCOPE, "", {}, [])).items.append(span)
+        groups.setdefault(json_text(resource), WireGroup(resource, SCOPE, "", {}, [])).items.append(span)
     return list(groups.values())
 
 
 def wire_span(get: Mapping[str, Any], kind: str, start_ns: int, end_ns: int) -> tuple[Attributes, WireSpan]:
     """(resource, span) of an observation with lower-case field names; ids and times are checked by the caller."""
     metadata = langfuse_usage.mapping(dict(get), "metadata")
-    attributes: Attributes = dict(langfuse_usage.mapping(metadata, "attributes"))
+    attributes: Attributes = storable(langfuse_usage.mapping(metadata, "attributes"))
     for field, name in _COPIED.items():
         value = get.get(field)
         if present(value) is not None:
@@ -93,8 +93,16 @@ def wire_span(get: Mapping[str, Any], kind: str, start_ns: int, end_ns: int) -> 
     return _resource(get, metadata), span
 
 
+def _plain_json(value: Any) -> str:
+    """JSON whose amounts are numbers again: they were read exactly, as decimals."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS, default=float).decode()
+    except (orjson.JSONEncodeError, TypeError):
+        return json_text(value)
+
+
 def _resource(get: Mapping[str, Any], metadata: dict[str, Any]) -> Attributes:
-    resource: Attributes = dict(langfuse_usage.mapping(metadata, "resourceAttributes"))
+    resource: Attributes = storable(langfuse_usage.mapping(metadata, "resourceAttributes"))
     environment = present(get.get("environment"))
     if environment:
         resource.setdefault("deployment.environment.name", environment)

@@ -98,6 +98,16 @@ def whole(value: object, field: str) -> int | None:
     return int(number)
 
 
+def tokens(counted: Decimal | None, per_unit: int, field: str) -> int | None:
+    """Tokens of a quantity counted in units of so many; None for none. Raises Unreadable past what can be stored."""
+    if counted is None:
+        return None
+    number = round(counted * per_unit)
+    if not -(2**63) < number < 2**63:
+        raise Unreadable(field, counted, "write a number of tokens below 9.2e18.")
+    return number
+
+
 def instant_ns(value: object, field: str) -> int | None:
     """A time as UTC ns since the epoch; None for an empty cell. Without a zone it is UTC. Raises Unreadable."""
     text = present(value)

@@ -18,7 +18,7 @@ import orjson
 
 from core.ingest import cost_lines, report_pages, sku_text, values
 from core.ingest.cost_lines import CostLine
-from core.ingest.money import HOUR_NS, Unreadable, amount, present, quantity, unix_ns, whole
+from core.ingest.money import HOUR_NS, Unreadable, amount, present, quantity, tokens, unix_ns, whole
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 
@@ -216,7 +216,7 @@ def _cost(cell: _Bucket) -> CostLine:
         sku_id=item,
         model=said.model,
         token_type=said.token_type,
-        tokens=round(used * per_unit) if used is not None and per_unit else None,
+        tokens=tokens(used, per_unit, "quantity") if per_unit else None,
         consumed_quantity=used,
         consumed_unit=unit,
         billed_cost=value,

@@ -18,6 +18,7 @@ from core.ingest.otlp_settle import HEAD, Source, settled, source_of
 from core.ingest.otlp_wire import Attributes, Malformed, WireGroup, WireSpan
 from core.ingest.privacy import kept, kept_attributes
 from core.ingest.repair import EARLIEST_NS, LATEST_NS, MOST_EVENTS, is_sound, refusal, repaired
+from core.ingest.row_texts import json_text
 from core.ingest.streams import stream_row
 from core.ingest.values import hash16
 from core.ledger.batch import Quarantined, Repaired
@@ -97,7 +98,7 @@ def _add_doubtful(found: SpanRows, span: WireSpan, source: Source, capture: bool
             status_message="",
             events=[],
         )
-        text = orjson.dumps(safe._asdict(), default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        text = json_text(safe._asdict())
         found.quarantined.append(Quarantined(row_number, refused[0], refused[1], text[:4000]))
         return
     _add_span(found, span._replace(events=full_events), source, capture)

@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 Attributes = dict[str, Any]
 DEEPEST = 40
 """Levels of nesting in an attribute; protobuf's own limit of 100 messages allows hardly more."""
-_MISSHAPEN = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
+MISSHAPEN = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
 
 
 class BadRequest(ValueError):
@@ -224,7 +224,7 @@ def json_item(read: Any, item: Any) -> Any:
     """One item by its reader, or Malformed when it has the wrong shape: its neighbours are unharmed."""
     try:
         return read(item)
-    except _MISSHAPEN as error:
+    except MISSHAPEN as error:
         reason = (
             f"The {read.__name__.strip('_').partition('_')[2]} has a field of the wrong shape: {error!r}."
         )
@@ -263,7 +263,7 @@ def _attributes(holder: Any) -> Attributes:
     """Attributes of a resource or a scope; raises BadRequest, since every item under it would be misfiled."""
     try:
         return json_attributes(holder.get("attributes")) if isinstance(holder, dict) else {}
-    except _MISSHAPEN as error:
+    except MISSHAPEN as error:
         raise BadRequest(f"A resource or scope has malformed attributes: {error!r}.") from error
 
 

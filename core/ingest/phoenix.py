@@ -10,23 +10,22 @@ Annotations name a span without its trace; they become outcomes of that span.
 from __future__ import annotations
 
 import ast
-import csv
 import datetime as dt
 import hashlib
 import io
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 import orjson
 import polars as pl
 
-from core.ingest import cost_lines
+from core.ingest import cost_lines, row_texts
 from core.ingest.money import Unreadable, instant_ns, present
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import logs, traces
 from core.ingest.otlp_logs import EVALUATION, WireRecord
-from core.ingest.otlp_wire import Attributes, WireEvent, WireGroup, WireSpan, json_attributes
+from core.ingest.otlp_wire import MISSHAPEN, Attributes, WireEvent, WireGroup, WireSpan, json_attributes
+from core.ingest.row_texts import NotARow, json_text, storable
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "phoenix"
@@ -55,19 +54,20 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     quarantined: list[Quarantined] = []
     rows_read = 0
     for rows_read, row in enumerate(_rows(content), 1):
-        if isinstance(row, str):
-            quarantined.append(cost_lines.refused(rows_read, None, row, ""))
+        if isinstance(row, NotARow):
+            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
             continue
         try:
             if "annotator_kind" in row:
                 records.append(_annotation(row))
             else:
                 spans.append(_span(row))
-        except Unreadable as unreadable:
+        except (Unreadable, *MISSHAPEN) as error:
+            unreadable = error if isinstance(error, Unreadable) else _misshapen(error)
             ids = {
                 key: row.get(key) for key in ("context", "context.span_id", "span_id", "start_time", "name")
             }
-            shown = json.dumps(ids, default=str)
+            shown = json_text(ids)
             quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
     told = traces([(None, [WireGroup({}, "", "", {}, list(spans))])], options)
     judged = logs([(None, [WireGroup({}, "", "", {}, list(records))])], options)
@@ -77,33 +77,22 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     yield Batch(source, NAME, sha256, rows_read, frames, refused, told.repaired, options.demo)
 
 
-def _rows(content: bytes) -> Iterator[dict[str, Any] | str]:
-    """Rows as mappings; a text says why a line is none."""
+def _misshapen(error: Exception) -> Unreadable:
+    return Unreadable(
+        "attributes", type(error).__name__, "the row is not shaped like a span; export it again."
+    )
+
+
+def _rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
+    """Rows as mappings, out of their pages."""
     if content.startswith(b"PAR1"):
         yield from pl.read_parquet(io.BytesIO(content)).iter_rows(named=True)
         return
-    text = content.decode("utf-8-sig", "replace")
-    if text.lstrip()[:1] not in ("{", "["):
-        csv.field_size_limit(64 * 1024 * 1024)  # cells of prompts are far beyond the csv module's 128 KiB
-        yield from csv.DictReader(io.StringIO(text, newline=""))
-        return
-    try:
-        documents = [json.loads(text)]
-    except json.JSONDecodeError:
-        documents = [_line(line) for line in text.split("\n") if line.strip()]
-    for document in documents:
-        for page in document if isinstance(document, list) else [document]:
-            held = page.get("data") if isinstance(page, dict) else None
-            for row in held if isinstance(held, list) else [page]:
-                fine = isinstance(row, dict | str)
-                yield row if fine else f"The row is {type(row).__name__} and not an object."
-
-
-def _line(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        return f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."
+    for page in row_texts.rows(content.decode("utf-8-sig", "replace")):
+        held = None if isinstance(page, NotARow) else page.get("data")
+        for row in held if isinstance(held, list) else [page]:
+            fine = isinstance(row, dict | NotARow)
+            yield row if fine else NotARow(f"The row is {type(row).__name__} and not an object.")
 
 
 def _span(row: Mapping[str, Any]) -> WireSpan:
@@ -134,14 +123,18 @@ def _span(row: Mapping[str, Any]) -> WireSpan:
 def _instant(row: Mapping[str, Any], field: str) -> int:
     """UTC ns of a text, a time, or a number of ms (pandas) or ns (OTLP)."""
     value = row.get(field, row.get(f"{field}_unix_nano"))
+    at_ns = _read_instant(value, field)
+    if at_ns is None or not 0 <= at_ns < 2**62:
+        raise Unreadable(field, value, "a span has it, between 1970 and 2116; export it again.")
+    return at_ns
+
+
+def _read_instant(value: Any, field: str) -> int | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return int(value) if value > 10**15 else int(value * 10**6)
     if isinstance(value, str) and value.isdigit():
         return int(value)
-    at_ns = instant_ns(value.isoformat() if isinstance(value, dt.datetime) else value, field)
-    if at_ns is None:
-        raise Unreadable(field, value, "a span has it; export it again.")
-    return at_ns
+    return instant_ns(value.isoformat() if isinstance(value, dt.datetime) else value, field)
 
 
 def _attributes(row: Mapping[str, Any]) -> Attributes:
@@ -191,12 +184,12 @@ def _flatten(held: Mapping[str, Any], prefix: str, found: Attributes) -> None:
         if isinstance(value, Mapping) and name.endswith("invocation_parameters"):
             # A text of JSON in OpenInference; the dataframe hands it over taken apart.
             said = {key: inner for key, inner in value.items() if _is_said(inner)}
-            found[f"{prefix}{name}"] = orjson.dumps(said, default=str).decode()
+            found[f"{prefix}{name}"] = json_text(said)
         elif isinstance(value, Mapping):
             _flatten(value, f"{prefix}{name}.", found)
         elif _is_said(value):
             whole = isinstance(value, float) and value.is_integer() and name not in ("temperature", "top_p")
-            found[f"{prefix}{name}"] = int(value) if whole else value
+            found[f"{prefix}{name}"] = storable(int(value) if whole else value)
 
 
 def _camel(attribute: Any) -> Any:

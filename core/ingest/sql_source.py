@@ -18,7 +18,7 @@ import orjson
 
 from core.ingest import cost_lines, litellm
 from core.ingest.cost_lines import CostLine
-from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity, whole
+from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens, whole
 from core.ingest.options import ReadOptions
 from core.ingest.sql_config import TEXTS, SqlSource
 from core.ledger.batch import Batch, Quarantined
@@ -91,7 +91,7 @@ def _line(source: SqlSource, row: Mapping[str, Any]) -> CostLine:
     if has_money and texts["billing_currency"] is None:
         raise Unreadable(get.named("billing_currency"), None, "an amount needs its currency.")
     kind, batch = texts.pop("token_type"), texts.pop("batch")
-    tokens = get.decimal("tokens", quantity)
+    counted = get.decimal("tokens", quantity)
     measure = texts.pop("measure") or ("cost" if has_money else "usage")
     currency = texts.pop("billing_currency")
     return CostLine(
@@ -104,7 +104,7 @@ def _line(source: SqlSource, row: Mapping[str, Any]) -> CostLine:
         batch_key=f"{cost_lines.utc_date(start):%Y-%m}" if source.restates == "month" else None,
         billing_currency=currency.upper() if currency else None,
         token_type=kind if kind in TOKEN_TYPES else None,
-        tokens=None if tokens is None else round(tokens * source.tokens_per_unit),
+        tokens=tokens(counted, source.tokens_per_unit, get.named("tokens")),
         requests=whole(get("requests"), get.named("requests")),
         consumed_quantity=get.decimal("consumed_quantity", quantity),
         invoice_id=get.text("invoice_id"),

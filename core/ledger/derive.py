@@ -172,7 +172,14 @@ def _frames(
         ("attempts", attempts, ATTEMPT_SCHEMA),
     ):
         if records:
-            frame = pl.DataFrame(records, schema=schema, orient="row")
+            # Column by column: Polars reads row tuples several times slower.
+            columns = zip(*records, strict=True)
+            frame = pl.DataFrame(
+                [
+                    pl.Series(name, values, dtype=kind, strict=True)
+                    for (name, kind), values in zip(schema.items(), columns, strict=True)
+                ]
+            )
             yield (
                 table,
                 frame.with_columns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import lru_cache
 from math import floor, log
 
 import polars as pl
@@ -100,12 +101,18 @@ def trace_rows(spans: list[Span], costing: Costing) -> tuple[Row, list[Row], lis
 
 
 def _when(started_at_ns: int, duration_ns: int) -> Row:
-    day = EPOCH + dt.timedelta(days=started_at_ns // DAY_NS)
-    return started_at_ns, day, started_at_ns // HOUR_NS, duration_ns
+    return started_at_ns, _day(started_at_ns // DAY_NS), started_at_ns // HOUR_NS, duration_ns
+
+
+@lru_cache(maxsize=4_096)
+def _day(number: int) -> dt.date:
+    return EPOCH + dt.timedelta(days=number)
 
 
 def _run_row(trace: Trace, kept: list[Attempt]) -> Row:
-    top = trace.root or next(span for span in trace.spans if span.parent_span_id not in trace.by_id)
+    tops = (span for span in trace.spans if span.parent_span_id not in trace.by_id)
+    # Where every span has a parent, they are each other's: the first one stands for the run.
+    top = trace.root or next(tops, min(trace.spans, key=lambda span: (span.started_at_ns, span.span_id)))
     agents = [span for span in trace.spans if span.span_role in CONTAINER_ROLES]
     top_agents = [span for span in agents if not any(a in agents for a in trace.ancestors(span))]
     last = max(kept, key=lambda attempt: max(line.started_at_ns for line in attempt.lines), default=None)
@@ -169,7 +176,8 @@ def _call_row(trace: Trace, call: Call) -> Row:
 def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costing: Costing) -> Row:
     member = next((m for m in line.call.members if line.span is m), None) or _member_of(line)
     usage = member if line.carries_usage else None
-    cost = costing.cost(line, member, _provider(member))
+    provider = _provider(member)
+    cost = costing.cost(line, member, provider)
     return (
         member.trace_id,
         attempt.operation_id,
@@ -182,7 +190,7 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
         line.call.grade,
         member.service_name,
         member.cloud_region,
-        _provider(member),
+        provider,
         member.model,
         member.tool_name,
         *_when(line.started_at_ns, line.duration_ns),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -83,6 +84,53 @@ def test_hostile_text_is_plain_text_on_every_page_and_no_formula_in_a_spreadshee
             refused = card_of(page, "Refused rows")
             expect(refused.locator("table")).to_contain_text("<img src=x onerror=alert(2)>")
             assert not made_elements(page)
+
+
+PAYLOADS = (
+    "<img src=x onerror=alert(4)>", "[x](https://evil.example/)", "=cmd|' /C calc'!A0", "$$\\frac{1}{0}$$ :fire: :material/home:",
+    "\u202eevil\u2066", "{{7*7}}", "x" * 5_000, "<a href='https://evil.example'>a</a><b>b</b><br>c",
+)  # fmt: skip
+HEADER = (
+    "BilledCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ProviderName,ChargeDescription,"
+    "SubAccountId,RegionId,SkuId,ConsumedUnit,ConsumedQuantity,x_Model,InvoiceId,BillingAccountId\n"
+)
+
+
+def hostile_bill() -> bytes:
+    """A line a payload, with it in every column that takes a text; and one whose amount is a payload."""
+    days = ("2026-03-30T00:00:00Z", "2026-03-31T00:00:00Z")
+    quoted = [text.replace('"', '""') for text in PAYLOADS]
+    lines = [
+        ",".join(
+            f'"{cell}"' for cell in ("1.5", "USD", "Usage", *days, *[text] * 5, "Tokens", "5", *[text] * 3)
+        )
+        for text in quoted
+    ]
+    refused = ",".join(
+        f'"{cell}"'
+        for cell in (quoted[0], "USD", "Usage", *days, *[quoted[0]] * 5, "Tokens", "5", "", "", "")
+    )
+    return (HEADER + "\n".join([*lines, refused]) + "\n").encode()
+
+
+def test_every_page_shows_hostile_bills_and_names_as_text(tmp_path: Path, browser: Browser) -> None:
+    """The pages are those of the navigation, so that a new one is covered too."""
+    with running_app(tmp_path / "ledger") as address:
+        post(f"{address}/v1/traces", senders.traces(range(40), HOSTILE), "application/json")
+        name = urlencode({"name": "<img src=x onerror=alert(5)>.csv"})
+        post(f"{address}/api/ingest?{name}", hostile_bill(), "application/octet-stream")
+        wait_for_derived(address, 2)
+        with visitor(browser) as page:
+            open_page(page, address)
+            links = page.get_by_test_id("stSidebarNavLink").evaluate_all("all => all.map(one => one.href)")
+            assert len(links) >= 5
+            for link in [*links, f"{address}/imports?arrival=import-2"]:
+                page.goto(f"{link}{'&' if '?' in link else '?'}from=2026-01-01&to=2026-12-31")
+                wait_complete(page)
+                assert not made_elements(page), link
+                for expander in page.get_by_test_id("stExpander").all():
+                    expander.locator("summary").click()
+                assert not made_elements(page), link
 
 
 def read_rows(page: Page, folder: Path) -> list[dict[str, str]]:

@@ -1,0 +1,1 @@
+"""Rates, times and memory on this machine: `make bench`. Nothing here asserts a speed."""

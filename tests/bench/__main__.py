@@ -1,0 +1,77 @@
+"""`make bench`: print the tables of docs/benchmarks.md for this machine. SIZE=10M adds the large ledgers."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from core.ledger.store import Store
+from tests.bench import ingest, pages
+from tests.browser.reader import chromium
+
+SPANS = 100_000
+REPEATS = {"0.3M": 1, "1M": 4, "10M": 34}
+
+
+def main(sizes: list[str]) -> None:
+    """Ingest, deriving, questions and pages; each printed as soon as it is known."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
+    print(f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, {memory} GiB, Python {platform.python_version()}, "
+          f"load {os.getloadavg()[0]:.1f} at the start\n")  # fmt: skip
+    print_ingest()
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        began = time.perf_counter()
+        demo = pages.demo_ledger(Path(folder) / "demo")
+        print(f"demo of {pages.DEMO_SPANS:,} spans made and read: {time.perf_counter() - began:.0f} s\n")
+        print_derive(demo, Path(folder) / "derive")
+        print(
+            "| spans | page | visit | first figure s | whole page s | app's memory MiB |\n|---|---|---|---|---|---|"
+        )
+        with chromium() as browser:
+            for size in sizes:
+                ledger = pages.grown(demo, Path(folder) / size, REPEATS[size])
+                for one in pages.visits(browser, ledger, Path(folder) / "log"):
+                    print(f"| {one.spans:,} | {one.page} | {one.state} | {one.first_s:.2f} | {one.whole_s:.2f} | {one.rss_mib} |",
+                          flush=True)  # fmt: skip
+                shutil.rmtree(ledger)
+
+
+def print_ingest() -> None:
+    """Four senders of 512 spans into a running app."""
+    one = ingest.measure(SPANS)
+    print(
+        "| load | spans | committed/s | queryable/s | CPU µs/span | bytes/span on disk | request p50 / p95 ms | peak MiB |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
+    print(f"| {one.load} | {one.spans:,} | {one.committed_per_s:,.0f} | {one.queryable_per_s:,.0f} | {one.cpu_us_per_span:.0f} | "
+          f"{one.bytes_per_span:.0f} | {one.p50_ms:.0f} / {one.p95_ms:.0f} | {one.rss_mib} |\n", flush=True)  # fmt: skip
+
+
+def print_derive(demo: Path, folder: Path) -> None:
+    """Deriving every call of the demo anew, in one go."""
+    shutil.copytree(demo, folder)
+    store = Store.open(folder / "trueup.duckdb")
+    cursor = store._connection.cursor()
+    for table in ("runs", "calls", "attempts", "derivations"):
+        cursor.execute(f"delete from {table}")
+    cursor.close()
+    spans = int(store.ask("select count(*) from spans").item())
+    cpu, wall = time.process_time(), time.perf_counter()
+    store.derive()
+    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
+    store.close()
+    print(f"derived {spans:,} spans in {wall:.1f} s, {cpu / spans * 1e6:.0f} µs CPU a span\n", flush=True)
+
+
+if __name__ == "__main__":
+    wanted = sys.argv[1:] or ["0.3M", "1M"]
+    unknown = [size for size in wanted if size not in REPEATS]
+    if unknown:
+        sys.exit(f"There is no size {unknown[0]}. Sizes: {', '.join(REPEATS)}.")
+    main(wanted)

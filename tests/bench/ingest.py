@@ -1,0 +1,120 @@
+"""OTLP over HTTP into a running app: spans a second until committed and until queryable, CPU and bytes a span."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from core.ledger.store import Store
+from tests import otlp_bodies
+from tests.web.test_process import Running, fetch_json, send_body, started
+
+BATCH, SENDERS = 512, 4
+LOAD_TOOL = Path(__file__).parents[3] / "shared" / "tools" / "otlp_load.py"
+"""The generator by which peers were compared: agent traces of 5.4 spans, 1.3 kB a span."""
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Ingest(NamedTuple):
+    """One run. Seconds are wall clock, CPU is of the whole app process."""
+
+    load: str
+    spans: int
+    committed_per_s: float
+    queryable_per_s: float
+    cpu_us_per_span: float
+    bytes_per_span: float
+    p50_ms: float
+    p95_ms: float
+    rss_mib: int
+
+
+def cpu_s(pid: int) -> float:
+    """User and system seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss_mib(pid: int, peak: bool = False) -> int:
+    """Resident memory of a process, now or at its highest."""
+    name = "VmHWM" if peak else "VmRSS"
+    line = next(
+        line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(name)
+    )
+    return int(line.split()[1]) // 1024
+
+
+def measure(spans: int) -> Ingest:
+    """Send `spans` to a fresh app from four senders in bodies of 512."""
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-") as folder:
+        ledger = Path(folder) / "ledger"
+        with started(ledger, Path(folder) / "log") as running:
+            pid = running.process.pid
+            _warm(running)
+            before, imports = cpu_s(pid), int(fetch_json(f"{running.address}/readyz")["latest_import"])
+            began = time.perf_counter()
+            load, took, waits = _send(running, spans)
+            while True:
+                state = fetch_json(f"{running.address}/readyz")
+                if state["derived_version"] >= state["latest_import"] > imports:
+                    break
+                time.sleep(0.05)
+            queryable, cpu = time.perf_counter() - began, cpu_s(pid) - before
+            rss = rss_mib(pid, peak=True)
+            running.process.send_signal(signal.SIGTERM)
+            running.process.wait(timeout=120)
+        store = Store.open(ledger / "trueup.duckdb")
+        kept = int(store.ask("select count(*) from spans").item())
+        store.close()
+        size = (ledger / "trueup.duckdb").stat().st_size
+    sent = kept - BATCH
+    return Ingest(load, sent, sent / took, sent / queryable, cpu / sent * 1e6, size / kept, *waits, rss)
+
+
+def _warm(running: Running) -> None:
+    """One body before the clock starts: the first pays for imports and for the file."""
+    assert send_body(running, otlp_bodies.protobuf(range(10**9, 10**9 + BATCH))) == 200
+    state = fetch_json(f"{running.address}/readyz")
+    while state["derived_version"] < state["latest_import"]:
+        time.sleep(0.05)
+        state = fetch_json(f"{running.address}/readyz")
+
+
+def _send(running: Running, spans: int) -> tuple[str, float, tuple[float, float]]:
+    """(what was sent, seconds until the last was acknowledged, p50 and p95 of a request in ms)."""
+    if LOAD_TOOL.is_file():
+        command = [
+            sys.executable, str(LOAD_TOOL), "--url", f"{running.address}/v1/traces", "--spans", str(spans), "--batch",
+            str(BATCH), "--concurrency", str(SENDERS), "--flavor", "genai", "--max-seconds", "600",
+        ]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        told = json.loads(done.stdout)
+        seconds, waits = float(told["ack_s"]), told["req_ms"]
+        p50, p95 = float(waits["p50"]), float(waits["p95"])
+        return "agent traces, 1.3 kB a span", seconds, (p50, p95)
+    bodies = [otlp_bodies.protobuf(range(1 + n, 1 + n + BATCH)) for n in range(0, spans, BATCH)]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(SENDERS) as senders:
+        waits = sorted(senders.map(partial(_timed, running), bodies))
+    took = time.perf_counter() - began
+    return (
+        "single calls, 0.2 kB a span",
+        took,
+        (waits[len(waits) // 2] * 1e3, waits[int(len(waits) * 0.95)] * 1e3),
+    )
+
+
+def _timed(running: Running, body: bytes) -> float:
+    began = time.perf_counter()
+    assert send_body(running, body) == 200
+    return time.perf_counter() - began
