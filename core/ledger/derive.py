@@ -28,37 +28,57 @@ TRACES_AT_ONCE = 10_000
 
 TOUCHED = """
     create or replace temp table touched as
+    with arrived as (
+        select
+            trace_id,
+            min(started_at_ns) as started_at_ns
+        from spans
+        where import_id > $after and import_id <= $through
+        group by trace_id
+        union all
+        select
+            trace_id,
+            min(started_at_ns) as started_at_ns
+        from spans
+        where import_id in (select import_id from undone where undone_by > $after and undone_by <= $through)
+        group by trace_id
+    )
     select
         trace_id,
         row_number() over (order by min(started_at_ns), trace_id) // $traces_at_once as chunk
-    from spans
-    where import_id <= $through
+    from arrived
     group by trace_id
-    having max(import_id) > $after
-        or bool_or(import_id in (
-            select import_id from undone where undone_by > $after and undone_by <= $through
-        ))
 """
-"""Traces with a span that arrived, or was undone, since the last time."""
+"""Traces with a span that arrived, or was undone, since the last time; only the new part of spans is read."""
+
+MEMBERS = """
+    create or replace temp table members as
+    select
+        spans.*,
+        spans.rowid as row_id
+    from spans
+    join touched using (trace_id)
+    where touched.chunk = $chunk
+        and spans.import_id <= $through
+        and spans.import_id not in (select import_id from undone where undone_by <= $through)
+"""
+"""Every span of a chunk's traces: the one time that the whole table is looked through."""
 
 REPEATS = """
     create or replace temp table repeats as
     with copies as (
         select
-            spans.rowid as row_id,
-            spans.import_id,
-            spans.trace_id,
-            spans.span_id,
+            row_id,
+            import_id,
+            trace_id,
+            span_id,
             row_number() over same_content as copy_number,
-            first_value(spans.import_id) over same_content as first_import_id,
-            first_value(spans.content_hash) over same_span as first_content_hash,
-            spans.content_hash
-        from spans
-        join touched using (trace_id)
-        where spans.import_id <= $through
-            and spans.import_id not in (select import_id from undone where undone_by <= $through)
+            first_value(import_id) over same_content as first_import_id,
+            first_value(content_hash) over same_span as first_content_hash,
+            content_hash
+        from members
         window
-            same_content as (partition by trace_id, span_id, content_hash order by import_id, spans.rowid),
+            same_content as (partition by trace_id, span_id, content_hash order by import_id, row_id),
             same_span as (partition by trace_id, span_id order by import_id, content_hash)
     )
     select
@@ -74,15 +94,11 @@ REPEATS = """
 SPANS_OF_TRACES = """
     with newest as (
         select
-            spans.*,
+            *,
             row_number() over (
                 partition by trace_id, span_id order by import_id desc, content_hash
             ) as revision
-        from spans
-        join touched using (trace_id)
-        where touched.chunk = $chunk
-            and spans.import_id <= $through
-            and spans.import_id not in (select import_id from undone where undone_by <= $through)
+        from members
     )
     select
         import_id, trace_id, span_id, parent_span_id, name, kind, scope_name, dialect, service_name,
@@ -97,6 +113,22 @@ SPANS_OF_TRACES = """
     where revision = 1
     order by trace_id
 """
+
+KNOWN_BEFORE = """
+    create or replace temp table known_before as
+    select distinct trace_id
+    from members
+    where import_id <= $after
+    union
+    select trace_id
+    from touched
+    where chunk = $chunk
+        and (
+            $after = 0
+            or (select count(*) from undone where undone_by > $after and undone_by <= $through) > 0
+        )
+"""
+"""Traces that may have derived rows already: any of them when all is derived anew, or after an undo."""
 
 
 def derived_through(connection: DuckDBPyConnection) -> int:
@@ -133,30 +165,46 @@ def bring_up_to_date(cursor: DuckDBPyConnection, costing: Costing) -> int:
 def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: int) -> None:
     bounds = {"after": after, "through": through}
     cursor.execute(TOUCHED, {**bounds, "traces_at_once": TRACES_AT_ONCE})
-    cursor.execute(REPEATS, bounds)
-    cursor.execute(
-        "insert into duplicates select import_id, 'spans', row_key, first_import_id, kind from repeats"
-    )
-    cursor.execute("delete from spans where rowid in (select row_id from repeats where kind = 'exact')")
-    for table in ("runs", "calls", "attempts"):
-        cursor.execute(
-            f"update {table} set superseded_by = $through "
-            f"where superseded_by = {IN_FORCE} and trace_id in (select trace_id from touched)",
-            {"through": through},
-        )
     chunks = cursor.execute("select distinct chunk from touched order by chunk").fetchall()
     for (chunk,) in chunks:
-        for table, frame in _frames(cursor, costing, int(chunk), through):
+        cursor.execute(MEMBERS, {"chunk": chunk, "through": through})
+        _settle_repeats(cursor, after)
+        _close_rows(cursor, int(chunk), after, through)
+        for table, frame in _frames(cursor, costing, through):
             cursor.register("derived", frame.to_arrow())
             cursor.execute(f"insert into {table} by name select * from derived")
             cursor.unregister("derived")
     cursor.execute("insert into derivations values (?, ?, ?)", [through, time.time_ns(), costing.version])
 
 
-def _frames(
-    cursor: DuckDBPyConnection, costing: Costing, chunk: int, through: int
-) -> Iterator[tuple[str, pl.DataFrame]]:
-    spans = cursor.sql(SPANS_OF_TRACES, params={"chunk": chunk, "through": through}).pl()
+def _settle_repeats(cursor: DuckDBPyConnection, after: int) -> None:
+    """Record the repeats among the chunk's spans and drop the exact ones."""
+    cursor.execute(REPEATS, {"after": after})
+    found = cursor.execute("select count(*) from repeats").fetchall()
+    if found[0][0]:
+        cursor.execute(
+            "insert into duplicates select import_id, 'spans', row_key, first_import_id, kind from repeats"
+        )
+        cursor.execute("delete from spans where rowid in (select row_id from repeats where kind = 'exact')")
+        cursor.execute(
+            "delete from members where row_id in (select row_id from repeats where kind = 'exact')"
+        )
+
+
+def _close_rows(cursor: DuckDBPyConnection, chunk: int, after: int, through: int) -> None:
+    """Close what was derived of the chunk's traces; for traces that are all new no table is read."""
+    cursor.execute(KNOWN_BEFORE, {"chunk": chunk, "after": after, "through": through})
+    known = cursor.execute("select count(*) from known_before").fetchall()
+    for table in ("runs", "calls", "attempts") if known[0][0] else ():
+        cursor.execute(
+            f"update {table} set superseded_by = $through "
+            f"where superseded_by = {IN_FORCE} and trace_id in (select trace_id from known_before)",
+            {"through": through},
+        )
+
+
+def _frames(cursor: DuckDBPyConnection, costing: Costing, through: int) -> Iterator[tuple[str, pl.DataFrame]]:
+    spans = cursor.sql(SPANS_OF_TRACES).pl()
     runs: list[tuple[object, ...]] = []
     calls: list[tuple[object, ...]] = []
     attempts: list[tuple[object, ...]] = []

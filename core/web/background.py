@@ -12,6 +12,7 @@ import time
 from core.ledger.store import Store
 from core.web.process import Process
 
+REST_PER_WORK = 1.0
 RETENTION_EVERY_S = 3600.0
 WARM_MODULES = ("plotly.graph_objects", "pandas", "scipy.stats")
 """Imports of a second or more each (measured 3 to 5 s of CPU for the last two): paid before the first visitor."""
@@ -24,12 +25,16 @@ def keep_up(process: Process, stopping: threading.Event) -> None:
     next_retention = time.monotonic()
     if process.store is not None:  # prices may have changed since the last start, without any import
         process.derive_error = _derive(process.store)
-    while not stopping.wait(process.settings.derive_seconds):
+    took_s = 0.0
+    # Looking through a large ledger takes longer than a second: deriving must leave most of the machine to the rest.
+    while not stopping.wait(max(process.settings.derive_seconds, REST_PER_WORK * took_s)):
         store = process.store
         if store is None:
             continue
         if store.latest_import() > store.version():
+            began = time.monotonic()
             process.derive_error = _derive(store)
+            took_s = time.monotonic() - began
         if process.settings.retention_days and time.monotonic() >= next_retention:
             next_retention = time.monotonic() + RETENTION_EVERY_S
             process.retention_error = _retain(store, process.settings.retention_days)
