@@ -6,13 +6,13 @@ small gzip body that unfolds past the limit is refused at the limit, whatever it
 
 from __future__ import annotations
 
-import zlib
 from typing import BinaryIO
 
 from starlette.requests import Request
 
+from core.ingest.gunzip import BrokenGzip, gunzipped
+
 MIB = 1024 * 1024
-_STEP = MIB
 
 
 class BodyTooLarge(ValueError):
@@ -78,26 +78,13 @@ async def spool_body(request: Request, sink: BinaryIO, limit: int) -> int:
 
 
 def gunzip(body: bytes, limit: int) -> bytes:
-    """Decompress, one member after another, never holding more than `limit` bytes of output."""
+    """Decompress, one member after another, never holding more than `limit` bytes of output and one step."""
     unfolded = bytearray()
-    rest = body
-    while rest:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            rest = _member(member, rest, unfolded, limit)
-        except zlib.error as error:
-            raise BadCompression(f"The body is not valid gzip: {error}.") from error
+    try:
+        for plain in gunzipped([body]):
+            unfolded += plain
+            if len(unfolded) > limit:
+                raise BodyTooLarge(limit)
+    except BrokenGzip as error:
+        raise BadCompression(f"The body cannot be decompressed: {error}") from error
     return bytes(unfolded)
-
-
-def _member(member: zlib._Decompress, compressed: bytes, unfolded: bytearray, limit: int) -> bytes:
-    """Append one gzip member to `unfolded`; returns the bytes after it."""
-    while not member.eof:
-        before = len(unfolded)
-        unfolded += member.decompress(compressed, _STEP)
-        if len(unfolded) > limit:
-            raise BodyTooLarge(limit)
-        compressed = member.unconsumed_tail
-        if not member.eof and not compressed and len(unfolded) == before:
-            raise BadCompression("The gzip body ends before its end marker. It was cut short; send it again.")
-    return member.unused_data
