@@ -71,8 +71,7 @@ def read_all(content: bytes) -> str:
             for batch in read(io.BytesIO(content), "damaged.parquet", ReadOptions()):
                 rows += batch.rows_read
                 assert all(len(row.reason) > 15 for row in batch.quarantined)
-        except (FileProblem, ValueError) as problem:
-            assert " " in str(problem)
+        except (FileProblem, ValueError):
             problems += 1
     return "read" if rows and not problems else "refused"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ def whole(*pieces: bytes) -> bytes:
 def test_members_in_any_pieces_give_the_same_bytes(members: list[bytes], cuts: list[int]) -> None:
     content = b"\0\0".join(gzip.compress(member) for member in members) + b"\0" * 600
     places = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
-    pieces = [content[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [content[start:end] for start, end in pairwise(places)]
     assert whole(*pieces) == b"".join(members)
 
 
