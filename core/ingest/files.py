@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ RATIO_FROM_BYTES = 64 * 1024**2
 """Above this size, a file that grows more than MOST_RATIO times is a bomb: telemetry shrinks 10 to 100 times."""
 SPOOL_BYTES = 32 * 1024**2
 _PIECE = 1024 * 1024
+
+_log = logging.getLogger("trueup.ingest")
 
 
 class FileProblem(ValueError):
@@ -109,6 +112,14 @@ def read_upload(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[B
         raise FileProblem(f"{source}: it is nested too deeply to be read; write plain objects.") from error
     except (ValueError, EOFError, pl.exceptions.PolarsError) as error:
         raise FileProblem(f"{source}: {error}") from error
+    except OSError as error:
+        raise FileProblem(f"{source}: {error.strerror or error}.") from error
+    except Exception as error:  # a fault of ours, but met only by this file: the others must not suffer
+        _log.exception("%s could not be read", source)
+        what = type(error).__name__
+        raise FileProblem(
+            f"{source}: the reader failed ({what}); the log has the details to report."
+        ) from error
     finally:
         if plain is not None and plain is not stream:
             plain.close()
