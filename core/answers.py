@@ -113,7 +113,7 @@ def findings(ask: Ask, scope: Scope, only: str = "") -> list[Row]:
     named = {audit_name(audit): audit for audit in every_audit()}
     wanted = only.replace("_", "-")
     if only and wanted not in named:
-        raise UnknownAudit(f"There is no audit {only!r}. Known audits: {', '.join(named)}.")
+        raise UnknownAudit(f"There is no audit {only[:40]!r}. Known audits: {', '.join(named)}.")
     chosen = [named[wanted]] if only else list(named.values())
     return [_finding_row(_finding(audit, ask, scope), scope) for audit in chosen]
 

@@ -19,9 +19,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
-import polars as pl
-
-from core.ingest import aws_columns, aws_usage_type, cost_lines
+from core.ingest import aws_columns, aws_usage_type, cost_lines, parquet
 from core.ingest.cost_lines import CostLine
 from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
@@ -58,7 +56,7 @@ class _Row(NamedTuple):
 
 def detect(head: bytes, name: str) -> bool:
     """A CSV whose header has a report's mandatory columns, or Parquet that shows them or is named after CUR."""
-    if head.startswith(b"PAR1"):
+    if head.startswith(parquet.MAGIC):
         # the schema is at the end of a Parquet file, mostly beyond the head
         return b"line_item_unblended_cost" in head or bool(
             re.search(r"(?<![a-z])cur2?(?![a-z])", name.lower())
@@ -112,17 +110,15 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
                     f"The row has {len(cells)} cells and the header {len(header)}; quote cells with commas."
                 )
                 yield cost_lines.refused(number, None, reason, text)
-    except (UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
+    except (UnicodeDecodeError, csv.Error, parquet.BadParquet) as error:
         reason = f"The file cannot be read: {error}; deliver it again as CSV or Parquet."
         yield cost_lines.refused(1, None, reason, "")
 
 
-def _table(content: bytes) -> Iterator[tuple[Any, ...] | list[Any]]:
+def _table(content: bytes) -> Iterator[list[Any]]:
     """The header, then the rows; cells of Parquet have types and nested columns are structures."""
-    if content.startswith(b"PAR1"):
-        table = pl.read_parquet(io.BytesIO(content))
-        yield table.columns
-        yield from table.iter_rows()
+    if content.startswith(parquet.MAGIC):
+        yield from parquet.table(content)
     else:
         yield from csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
 

@@ -27,7 +27,8 @@ def _object(value: Any) -> dict[str, Any]:
         return {}
     try:
         parsed = orjson.loads(value)
-    except orjson.JSONDecodeError:
+        orjson.dumps([[[[parsed]]]])  # it reads 1,024 levels and writes 254: what cannot be stored is prose
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import tempfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 from typing import IO, BinaryIO
@@ -13,6 +13,7 @@ from typing import IO, BinaryIO
 import polars as pl
 
 from core.ingest import formats
+from core.ingest.gunzip import gunzipped
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 
@@ -28,6 +29,8 @@ RATIO_FROM_BYTES = 64 * 1024**2
 """Above this size, a file that grows more than MOST_RATIO times is a bomb: telemetry shrinks 10 to 100 times."""
 SPOOL_BYTES = 32 * 1024**2
 _PIECE = 1024 * 1024
+
+_log = logging.getLogger("trueup.ingest")
 
 
 class FileProblem(ValueError):
@@ -58,7 +61,7 @@ def is_known(path: Path) -> bool:
             formats.detect(plain.read(formats.HEAD_BYTES), path.name)
     except formats.UnknownFormat:
         return False
-    except (ValueError, EOFError, OSError, zlib.error):
+    except (ValueError, EOFError, OSError):
         return True
     return True
 
@@ -107,8 +110,16 @@ def read_upload(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[B
         raise
     except RecursionError as error:
         raise FileProblem(f"{source}: it is nested too deeply to be read; write plain objects.") from error
-    except (ValueError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
+    except (ValueError, EOFError, pl.exceptions.PolarsError) as error:
         raise FileProblem(f"{source}: {error}") from error
+    except OSError as error:
+        raise FileProblem(f"{source}: {error.strerror or error}.") from error
+    except Exception as error:  # a fault of ours, but met only by this file: the others must not suffer
+        _log.exception("%s could not be read", source)
+        what = type(error).__name__
+        raise FileProblem(
+            f"{source}: the reader failed ({what}); the log has the details to report."
+        ) from error
     finally:
         if plain is not None and plain is not stream:
             plain.close()
@@ -137,25 +148,20 @@ def _plain(stream: BinaryIO) -> IO[bytes]:
 
 def _gunzip(magic: bytes, stream: BinaryIO, aside: IO[bytes]) -> None:
     """Decompress all members into `aside`; raises ValueError when it grows too much or ends too early."""
-    taken, given = len(magic), 0
-    engine = zlib.decompressobj(wbits=31)
-    piece = magic
-    while piece:
+    taken, given = 0, 0
+
+    def compressed() -> Iterator[bytes]:
+        nonlocal taken
+        piece = magic
         while piece:
-            plain = engine.decompress(piece, _PIECE)
-            given += len(plain)
-            _check_growth(taken, given)
-            aside.write(plain)
-            piece = engine.unconsumed_tail or engine.unused_data
-            if engine.eof:
-                piece = engine.unused_data.lstrip(b"\0")
-                engine = zlib.decompressobj(wbits=31) if piece else engine
-        piece = stream.read(_PIECE)
-        taken += len(piece)
-        if piece and engine.eof:
-            engine = zlib.decompressobj(wbits=31)
-    if not engine.eof:
-        raise ValueError("the gzip data end too early; copy the file again.")
+            taken += len(piece)
+            yield piece
+            piece = stream.read(_PIECE)
+
+    for plain in gunzipped(compressed()):
+        given += len(plain)
+        _check_growth(taken, given)
+        aside.write(plain)
 
 
 def _check_growth(taken: int, given: int) -> None:

@@ -21,13 +21,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-import orjson
-import polars as pl
-
-from core.ingest import cost_lines, focus_columns, sku_text
+from core.ingest import cost_lines, focus_columns, parquet, sku_text
 from core.ingest.cost_lines import CostLine
 from core.ingest.money import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
+from core.ingest.row_texts import json_text
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "focus"
@@ -48,7 +46,7 @@ class _Row(NamedTuple):
 
 def detect(head: bytes, name: str) -> bool:
     """A CSV whose header has FOCUS's mandatory columns, or Parquet that shows them or is named after FOCUS."""
-    if head.startswith(b"PAR1"):
+    if head.startswith(parquet.MAGIC):
         # the schema is at the end of a Parquet file, mostly beyond the head
         return b"BilledCost" in head or "focus" in name.lower()
     line = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace")
@@ -83,7 +81,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
 def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
     """Data rows in order, numbered from 1; rows and files that cannot be split into cells as quarantine entries."""
     try:
-        table = _parquet(content) if content.startswith(b"PAR1") else _csv(content)
+        table = _parquet(content) if content.startswith(parquet.MAGIC) else _csv(content)
         header = [focus_columns.canonical(column) for column in next(table, [])]
         missing = [column for column in REQUIRED if column not in header]
         if missing:
@@ -101,7 +99,7 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
                     f"The row has {len(cells)} cells and the header {len(header)}; quote cells with commas."
                 )
                 yield cost_lines.refused(number, None, reason, text)
-    except (UnicodeDecodeError, csv.Error, pl.exceptions.PolarsError) as error:
+    except (UnicodeDecodeError, csv.Error, parquet.BadParquet) as error:
         yield cost_lines.refused(
             1, None, f"The file cannot be read: {error}; export it again as UTF-8 CSV.", ""
         )
@@ -116,21 +114,14 @@ def _csv(content: bytes) -> Iterator[list[str]]:
 
 def _parquet(content: bytes) -> Iterator[list[str]]:
     """The same cells as CSV would have; nested columns such as Tags as JSON."""
-    table = pl.read_parquet(io.BytesIO(content))
-    yield table.columns
-    for row in table.iter_rows():
+    lines = parquet.table(content)
+    yield next(lines)
+    for row in lines:
         yield ["" if cell is None else cell if isinstance(cell, str) else _cell(cell) for cell in row]
 
 
 def _cell(cell: object) -> str:
-    if isinstance(cell, list | dict):
-        # a Parquet map arrives as a list of key and value
-        pairs = cell if isinstance(cell, list) else []
-        is_map = bool(pairs) and all(
-            isinstance(pair, dict) and pair.keys() == {"key", "value"} for pair in pairs
-        )
-        return orjson.dumps({p["key"]: p["value"] for p in pairs} if is_map else cell, default=str).decode()
-    return str(cell)
+    return json_text(cell) if isinstance(cell, list | dict) else str(cell)
 
 
 def _line(cells: dict[str, str]) -> CostLine:

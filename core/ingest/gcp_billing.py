@@ -18,7 +18,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, BinaryIO
 
-from core.ingest import cost_lines, gcp_rows, sku_text
+from core.ingest import cost_lines, gcp_rows, parquet, sku_text
 from core.ingest.cost_lines import CostLine
 from core.ingest.money import Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
@@ -48,7 +48,7 @@ _SIGNS = (b"usage_start_time", b"cost_type", b"export_time")
 
 def detect(head: bytes, name: str) -> bool:
     """JSON or a CSV header with the columns of the export; Parquet that shows them or is named after the export."""
-    if head.startswith(b"PAR1"):
+    if head.startswith(parquet.MAGIC):
         return all(sign in head for sign in _SIGNS) or "gcp_billing" in name.lower()
     return all(sign in head for sign in _SIGNS) and b"resourceSpans" not in head
 

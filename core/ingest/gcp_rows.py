@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-import polars as pl
-
-from core.ingest import row_texts
+from core.ingest import parquet, row_texts
 from core.ingest.row_texts import NotARow
 
 _NESTED = (
@@ -28,11 +25,11 @@ _NESTED = (
 
 def rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
     """Rows with their nested columns as mappings."""
-    if content.startswith(b"PAR1"):
+    if content.startswith(parquet.MAGIC):
         try:
-            yield from (_nested(row) for row in pl.read_parquet(io.BytesIO(content)).iter_rows(named=True))
-        except pl.exceptions.PolarsError as error:
-            yield NotARow(f"The Parquet file cannot be read: {error}; export it again.")
+            yield from (_nested(row) for row in parquet.records(content))
+        except parquet.BadParquet as error:
+            yield NotARow(f"The file cannot be read: {error}")
         return
     for row in row_texts.rows(content.decode("utf-8-sig", "replace"), Decimal):
         yield row if isinstance(row, NotARow) else _nested(row)

@@ -18,12 +18,10 @@ from core.ingest.otlp_metrics import (
     metrics_of_protobuf,
     no_metric_rows,
 )
+from core.ingest.otlp_parse import BadRequest, is_json, parsed_json
 from core.ingest.otlp_spans import add_groups, no_rows
 from core.ingest.otlp_wire import (
-    BadRequest,
     WireGroup,
-    is_json,
-    parsed_json,
     spans_of_json,
     spans_of_protobuf,
 )

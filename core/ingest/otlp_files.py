@@ -16,7 +16,8 @@ import polars as pl
 
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import SIGNALS, Signal, decode
-from core.ingest.otlp_wire import BadRequest, WireGroup, parsed_json
+from core.ingest.otlp_parse import BadRequest, parsed_json, varint
+from core.ingest.otlp_wire import WireGroup
 from core.ledger.batch import Batch, Quarantined, Repaired
 
 CHUNK_LINES = 500
@@ -29,31 +30,19 @@ _JSON_KEY = re.compile(rb'"resource(Spans|Logs|Metrics)"\s*:')
 _BOM = b"\xef\xbb\xbf"
 
 
-def _varint(head: bytes, at: int) -> tuple[int, int]:
-    """A protobuf varint and the offset behind it; raises IndexError at the end of the bytes."""
-    number, shift = 0, 0
-    while True:
-        byte = head[at]
-        number |= (byte & 0x7F) << shift
-        at += 1
-        if byte < 0x80 or shift > 63:
-            return number, at
-        shift += 7
-
-
 def _field(head: bytes, at: int, end: int, wanted: int) -> tuple[int, int] | None:
     """Start and end of the first length-delimited field of that number in a message; other fields are skipped."""
     while at < min(end, len(head)):
-        tag, at = _varint(head, at)
+        tag, at = varint(head, at)
         if tag & 7 == 2:
-            size, at = _varint(head, at)
+            size, at = varint(head, at)
             if tag >> 3 == wanted:
                 return at, at + size
             at += size
         elif tag & 7 in (1, 5):
             at += 8 if tag & 7 == 1 else 4
         elif tag & 7 == 0:
-            _, at = _varint(head, at)
+            _, at = varint(head, at)
         else:
             return None
     return None

@@ -17,6 +17,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from core.ingest.options import ReadOptions
 from core.ingest.otlp_frames import EVENT_SCHEMA, day_of, frame
+from core.ingest.otlp_parse import parsed_protobuf
 from core.ingest.otlp_wire import (
     Attributes,
     Malformed,
@@ -25,7 +26,6 @@ from core.ingest.otlp_wire import (
     json_attributes,
     json_groups,
     json_value,
-    parsed_protobuf,
     proto_attributes,
     proto_groups,
     proto_value,

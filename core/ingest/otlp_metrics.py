@@ -7,7 +7,8 @@ An exponential histogram is stored with its bucket bounds worked out: base ** in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import orjson
@@ -16,19 +17,22 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from core.ingest.options import ReadOptions
 from core.ingest.otlp_frames import day_of, frame
+from core.ingest.otlp_parse import parsed_protobuf
 from core.ingest.otlp_wire import (
+    MISSHAPEN,
     Attributes,
     Malformed,
     WireGroup,
     integer,
     json_attributes,
     json_groups,
-    parsed_protobuf,
+    json_item,
     proto_attributes,
     proto_groups,
 )
 from core.ingest.privacy import kept_attributes
 from core.ingest.repair import EARLIEST_NS, LATEST_NS
+from core.ingest.row_texts import json_text
 from core.ledger.batch import Quarantined
 
 _DUMP = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
@@ -70,14 +74,14 @@ class Point(NamedTuple):
 
 
 class WireMetric(NamedTuple):
-    """One metric with its points; kind is '' for one that is not kept."""
+    """One metric with its points, of which some may be malformed; kind is '' for one that is not kept."""
 
     name: str
     unit: str
     kind: str
     temporality: str | None
     monotonic: bool | None
-    points: list[Point]
+    points: Sequence[Point | Malformed]
 
 
 class MetricRows(NamedTuple):
@@ -145,15 +149,32 @@ _JSON_KINDS = {
 
 
 def _json_metric(metric: Any) -> WireMetric:
-    key = next((key for key in _JSON_KINDS if key in metric), "")
-    kind = _JSON_KINDS.get(key, "")
-    series = metric[key] if key else {}
-    points = [_json_point(kind, point) for point in series.get("dataPoints") or ()]
-    temporality = _TEMPORALITY.get(integer(series.get("aggregationTemporality")))
+    """A metric of several kinds is of none: which of them was meant is not known, but its points are counted."""
+    keys = [key for key in _JSON_KINDS if metric.get(key) is not None]
+    kind = _JSON_KINDS[keys[0]] if len(keys) == 1 else ""
+    series = metric[keys[0]] if kind else {}
+    points = [
+        json_item(partial(_json_point, _JSON_KINDS[key]), point, "data point")
+        for key in keys
+        for point in _listed(metric[key].get("dataPoints"))
+    ]
+    try:
+        temporality = _TEMPORALITY.get(integer(series.get("aggregationTemporality")))
+    except MISSHAPEN:
+        field = "aggregationTemporality"
+        reason = f"The metric's {field} is not a number; OTLP/JSON writes 1 for delta and 2 for cumulative."
+        points = [Malformed(field, reason, json_text(point)) for point in points]
+        temporality = None
     monotonic = bool(series.get("isMonotonic")) if kind == "sum" else None
     return WireMetric(
         str(metric.get("name") or ""), str(metric.get("unit") or ""), kind, temporality, monotonic, points
     )
+
+
+def _listed(points: Any) -> list[Any]:
+    if points and not isinstance(points, list):
+        raise TypeError("dataPoints is not a list")
+    return points or []
 
 
 def _json_point(kind: str, point: Any) -> Point:
@@ -202,18 +223,31 @@ def add_metrics(
             for key in ("service.name", "cloud.region", "service.instance.id")
         )
         for metric in group.items:
-            if isinstance(metric, Malformed):
-                found.read[0] += 1
-                row_number = found.read[0] if line is None else line
-                found.quarantined.append(
-                    Quarantined(
-                        row_number, metric.field, metric.reason, metric.shown(options.capture_content)
-                    )
-                )
+            malformed = metric if isinstance(metric, Malformed) else _without_data(metric)
+            if malformed is not None:
+                _refuse(found, malformed, options, line)
                 continue
             for point in metric.points:
-                found.read[0] += 1
-                _add_point(found, metric, point, origin, options, line)
+                if isinstance(point, Malformed):
+                    _refuse(found, point, options, line)
+                else:
+                    found.read[0] += 1
+                    _add_point(found, metric, point, origin, options, line)
+
+
+def _refuse(found: MetricRows, malformed: Malformed, options: ReadOptions, line: int | None) -> None:
+    found.read[0] += 1
+    row_number = found.read[0] if line is None else line
+    shown = malformed.shown(options.capture_content)
+    found.quarantined.append(Quarantined(row_number, malformed.field, malformed.reason, shown))
+
+
+def _without_data(metric: WireMetric) -> Malformed | None:
+    """A metric whose points, if it has any, are of a kind that is not known here: counted as one row."""
+    if metric.kind or metric.points:
+        return None
+    reason = f"Metric {metric.name[:80]!r} has no data of a known kind: {', '.join(_JSON_KINDS)}."
+    return Malformed("kind", reason, metric.name)
 
 
 def _add_point(
@@ -239,9 +273,10 @@ def _add_point(
 
 
 def _refusal(metric: WireMetric, point: Point) -> tuple[str, str] | None:
+    name = metric.name[:80]
     if metric.kind in ("", "summary"):
-        what = metric.kind or "unknown"
-        return "kind", f"Metric {metric.name!r} is of kind {what}, which is not kept; export a histogram."
+        what = metric.kind or "none or several"
+        return "kind", f"Metric {name!r} is of kind {what}, which is not kept; export one histogram."
     if not metric.name:
         return "name", "The metric has no name; fix the exporter."
     if not EARLIEST_NS <= point.at_ns < LATEST_NS:
@@ -251,7 +286,7 @@ def _refusal(metric: WireMetric, point: Point) -> tuple[str, str] | None:
         )
     counts = [point.observations or 0, *(point.counts or ())]
     if min(counts) < 0 or max(counts) >= 2**63:
-        return "count", f"Counts of {metric.name!r} are outside 0 to 2**63; fix the exporter."
+        return "count", f"Counts of {name!r} are outside 0 to 2**63; fix the exporter."
     return None
 
 

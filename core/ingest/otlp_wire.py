@@ -8,21 +8,18 @@ fields ignored).
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-import orjson
-from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from core.ingest.otlp_parse import BadRequest, parsed_protobuf
+from core.ingest.row_texts import json_text
 
 Attributes = dict[str, Any]
 DEEPEST = 40
 """Levels of nesting in an attribute; protobuf's own limit of 100 messages allows hardly more."""
 MISSHAPEN = (TypeError, ValueError, KeyError, AttributeError, OverflowError)
-
-
-class BadRequest(ValueError):
-    """The body cannot be decoded at all; a sender must not send it again unchanged (HTTP 400)."""
 
 
 class WireEvent(NamedTuple):
@@ -71,31 +68,6 @@ class WireGroup(NamedTuple):
     scope_version: str
     scope: Attributes
     items: list[Any]
-
-
-def is_json(content_type: str) -> bool:
-    """Whether a Content-Type says JSON; everything else is read as protobuf."""
-    return content_type.partition(";")[0].strip().lower().endswith("json")
-
-
-def parsed_json(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body; raises BadRequest saying where it breaks."""
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not JSON: {error}.") from error
-    if not isinstance(parsed, dict):
-        raise BadRequest(f"The body is a JSON {type(parsed).__name__}, expected an OTLP request object.")
-    return parsed
-
-
-def parsed_protobuf(request: Any, body: bytes) -> Any:
-    """Fill a protobuf request message; raises BadRequest when the bytes are not one."""
-    try:
-        request.ParseFromString(body)
-    except DecodeError as error:
-        raise BadRequest(f"The body is not a protobuf {type(request).__name__}: {error}.") from error
-    return request
 
 
 def proto_value(value: Any) -> Any:
@@ -220,15 +192,28 @@ def _json_span(span: Any) -> WireSpan:
     )
 
 
-def json_item(read: Any, item: Any) -> Any:
-    """One item by its reader, or Malformed when it has the wrong shape: its neighbours are unharmed."""
+def json_item(read: Callable[[Any], Any], item: Any, what: str) -> Any:
+    """One item by its reader, or Malformed when it has the wrong shape: its neighbours are unharmed.
+
+    The reason names the field and never its value, which may be content.
+    """
     try:
         return read(item)
     except MISSHAPEN as error:
-        reason = (
-            f"The {read.__name__.strip('_').partition('_')[2]} has a field of the wrong shape: {error!r}."
-        )
-        return Malformed(None, reason, orjson.dumps(item).decode())
+        field = _misshapen_field(read, item)
+        where = f"{what}'s {field}" if field else what
+        reason = f"The {where} has the wrong shape ({type(error).__name__}); send it as OTLP/JSON has it."
+        return Malformed(field, reason, json_text(item))
+
+
+def _misshapen_field(read: Callable[[Any], Any], item: Any) -> str | None:
+    """The field that cannot be read even alone; None when the item is no object or no field is to blame alone."""
+    for field, value in item.items() if isinstance(item, dict) else ():
+        try:
+            read({field: value})
+        except MISSHAPEN:
+            return str(field)[:80]
+    return None
 
 
 def _objects(holder: Any, name: str) -> list[Any]:
@@ -255,7 +240,7 @@ def json_groups(request: dict[str, Any], signal: str, items: str, read: Any) -> 
                 str(scope.get("name") or ""),
                 str(scope.get("version") or ""),
                 _attributes(scope),
-                [json_item(read, item) for item in found],
+                [json_item(read, item, items.removesuffix("s")) for item in found],
             )
 
 
@@ -264,7 +249,9 @@ def _attributes(holder: Any) -> Attributes:
     try:
         return json_attributes(holder.get("attributes")) if isinstance(holder, dict) else {}
     except MISSHAPEN as error:
-        raise BadRequest(f"A resource or scope has malformed attributes: {error!r}.") from error
+        raise BadRequest(
+            f"A resource or scope has malformed attributes ({type(error).__name__}); send a list of key and value."
+        ) from error
 
 
 def proto_groups(holders: Any, parts: str, items: str, read: Any) -> Iterator[WireGroup]:

@@ -12,14 +12,12 @@ from __future__ import annotations
 import ast
 import datetime as dt
 import hashlib
-import io
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
 import orjson
-import polars as pl
 
-from core.ingest import cost_lines, row_texts
+from core.ingest import cost_lines, parquet, row_texts
 from core.ingest.money import Unreadable, instant_ns, present
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import logs, traces
@@ -38,7 +36,7 @@ _OTLP_SIGNS = (b'"trace_id"', b'"start_time_unix_nano"', b'"parent_span_id"')
 
 def detect(head: bytes, name: str) -> bool:
     """Spans or annotations with Phoenix's snake_case names; Parquet that shows them or is named after it."""
-    if head.startswith(b"PAR1"):
+    if head.startswith(parquet.MAGIC):
         return b"context.span_id" in head or "phoenix" in name.lower()
     if b"resourceSpans" in head or b"resource_spans" in head:
         return False
@@ -85,8 +83,8 @@ def _misshapen(error: Exception) -> Unreadable:
 
 def _rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
     """Rows as mappings, out of their pages."""
-    if content.startswith(b"PAR1"):
-        yield from pl.read_parquet(io.BytesIO(content)).iter_rows(named=True)
+    if content.startswith(parquet.MAGIC):
+        yield from parquet.records(content)
         return
     for page in row_texts.rows(content.decode("utf-8-sig", "replace")):
         held = None if isinstance(page, NotARow) else page.get("data")

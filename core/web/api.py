@@ -82,7 +82,7 @@ def read_scope(query: QueryParams, ask: Ask, newest: int, currency: str = "USD")
 
 def _version(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise BadQuery(f"as_of is {text!r}; write an import number such as 12.")
+        raise BadQuery(f"as_of is {text[:40]!r}; write an import number such as 12.")
     return int(text)
 
 
@@ -91,7 +91,7 @@ def _day(query: QueryParams, name: str, otherwise: dt.date) -> dt.date:
     try:
         return dt.date.fromisoformat(text) if text else otherwise
     except ValueError:
-        raise BadQuery(f"{name} is {text!r}; write a date such as 2026-03-31.") from None
+        raise BadQuery(f"{name} is {(text or '')[:40]!r}; write a date such as 2026-03-31.") from None
 
 
 def _json(status: int, body: object) -> Response:

@@ -6,13 +6,20 @@ small gzip body that unfolds past the limit is refused at the limit, whatever it
 
 from __future__ import annotations
 
-import zlib
+import math
+from collections.abc import AsyncIterator
 from typing import BinaryIO
 
+import anyio
 from starlette.requests import Request
 
+from core.ingest.gunzip import BrokenGzip, gunzipped
+
 MIB = 1024 * 1024
-_STEP = MIB
+IDLE_S = 30.0
+"""A body of which nothing comes for so long is given up: a stalled sender must not hold a connection for ever."""
+WHOLE_S = 120.0
+"""A telemetry body must be here by then, also from a sender that drips a byte at a time; exporters wait 10 s."""
 
 
 class BodyTooLarge(ValueError):
@@ -22,6 +29,10 @@ class BodyTooLarge(ValueError):
         super().__init__(
             f"The body is larger than {limit // MIB} MiB ({limit} bytes). Send smaller batches, or raise body_limit_mib."
         )
+
+
+class TooSlow(ValueError):
+    """The body does not come, or not to its end."""
 
 
 class UnknownEncoding(ValueError):
@@ -44,7 +55,7 @@ def content_encoding(request: Request) -> str:
         return ""
     if encoding == "gzip":
         return encoding
-    raise UnknownEncoding(f"Content-Encoding {encoding!r} is not read here. Send gzip or no encoding.")
+    raise UnknownEncoding(f"Content-Encoding {encoding[:80]!r} is not read here. Send gzip or no encoding.")
 
 
 def refuse_declared(request: Request, limit: int) -> None:
@@ -55,21 +66,38 @@ def refuse_declared(request: Request, limit: int) -> None:
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The body as sent, at most `limit` bytes; raises BodyTooLarge without reading further."""
+    """The body as sent, at most `limit` bytes; raises BodyTooLarge without reading further, and TooSlow."""
     refuse_declared(request, limit)
     body = bytearray()
-    async for chunk in request.stream():
+    async for chunk in _chunks(request, WHOLE_S):
         body += chunk
         if len(body) > limit:
             raise BodyTooLarge(limit)
     return bytes(body)
 
 
+async def _chunks(request: Request, whole_s: float) -> AsyncIterator[bytes]:
+    """The body as it arrives; raises TooSlow after IDLE_S of silence and when it lasts longer than `whole_s`."""
+    stream, ends = request.stream(), anyio.current_time() + whole_s
+    while True:
+        patience_s = min(IDLE_S, ends - anyio.current_time())
+        try:
+            with anyio.fail_after(patience_s):
+                chunk = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise TooSlow(
+                "The body did not come to its end in time. Send it again, in smaller batches."
+            ) from None
+        yield chunk
+
+
 async def spool_body(request: Request, sink: BinaryIO, limit: int) -> int:
-    """Write the body to `sink` as it arrives; returns its bytes, raises BodyTooLarge past `limit`."""
+    """Write the body to `sink` as it arrives; returns its bytes, raises BodyTooLarge past `limit`, and TooSlow."""
     refuse_declared(request, limit)
     written = 0
-    async for chunk in request.stream():
+    async for chunk in _chunks(request, math.inf):
         written += len(chunk)
         if written > limit:
             raise BodyTooLarge(limit)
@@ -78,26 +106,13 @@ async def spool_body(request: Request, sink: BinaryIO, limit: int) -> int:
 
 
 def gunzip(body: bytes, limit: int) -> bytes:
-    """Decompress, one member after another, never holding more than `limit` bytes of output."""
+    """Decompress, one member after another, never holding more than `limit` bytes of output and one step."""
     unfolded = bytearray()
-    rest = body
-    while rest:
-        member = zlib.decompressobj(wbits=31)
-        try:
-            rest = _member(member, rest, unfolded, limit)
-        except zlib.error as error:
-            raise BadCompression(f"The body is not valid gzip: {error}.") from error
+    try:
+        for plain in gunzipped([body]):
+            unfolded += plain
+            if len(unfolded) > limit:
+                raise BodyTooLarge(limit)
+    except BrokenGzip as error:
+        raise BadCompression(f"The body cannot be decompressed: {error}") from error
     return bytes(unfolded)
-
-
-def _member(member: zlib._Decompress, compressed: bytes, unfolded: bytearray, limit: int) -> bytes:
-    """Append one gzip member to `unfolded`; returns the bytes after it."""
-    while not member.eof:
-        before = len(unfolded)
-        unfolded += member.decompress(compressed, _STEP)
-        if len(unfolded) > limit:
-            raise BodyTooLarge(limit)
-        compressed = member.unconsumed_tail
-        if not member.eof and not compressed and len(unfolded) == before:
-            raise BadCompression("The gzip body ends before its end marker. It was cut short; send it again.")
-    return member.unused_data

@@ -26,6 +26,7 @@ from core.ledger.store import Batch, CannotUndo, Overloaded, Receipt
 from core.web.body import (
     BadCompression,
     BodyTooLarge,
+    TooSlow,
     UnknownEncoding,
     content_encoding,
     content_type,
@@ -62,13 +63,17 @@ async def receive_otlp(process: Process, signal: Signal, request: Request) -> Re
     """POST /v1/<signal>."""
     media_type = content_type(request)
     if media_type not in (PROTOBUF, JSON):
-        return failure(415, f"Content-Type {media_type!r} is not read here. Send {PROTOBUF} or {JSON}.", JSON)
+        return failure(
+            415, f"Content-Type {media_type[:80]!r} is not read here. Send {PROTOBUF} or {JSON}.", JSON
+        )
     try:
         return await _store_otlp(process, signal, request, media_type)
     except BodyTooLarge as error:
         return failure(413, str(error), media_type)
     except UnknownEncoding as error:
         return failure(415, str(error), media_type)
+    except TooSlow as error:
+        return failure(408, str(error), media_type)
     except (BadCompression, BadRequest) as error:
         return failure(400, str(error), media_type)
     except ClientDisconnect:
@@ -99,10 +104,10 @@ async def _store_otlp(process: Process, signal: Signal, request: Request, media_
     future = store.submit_soon(batch)
     try:
         receipt = await asyncio.wrap_future(future)
-    except Exception:
-        if store.writable():
-            raise
+    except Exception as error:
         _log.exception("the ledger could not write %d %s rows", batch.rows_read, signal.name)
+        if store.writable():  # as above: the disk is sound, this body is what cannot be written
+            raise BadRequest(f"The body could not be stored: {type(error).__name__}.") from error
         raise NotReady(
             "The ledger cannot write; the server's log has the reason. Send again later."
         ) from None
@@ -143,10 +148,21 @@ async def receive_file(process: Process, request: Request) -> Response:
             return await anyio.to_thread.run_sync(_ingest_file, process, arriving, arrival)
     except BodyTooLarge as error:
         return _json(413, {"error": str(error)})
+    except TooSlow as error:
+        return _json(408, {"error": str(error)})
     except ClientDisconnect:
         return _json(400, {"error": "The connection closed before the file was complete."})
     except NotReady as error:
         return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
+    except Exception as error:
+        _log.exception("%s could not be taken in", arrival.name)
+        if process.ledger().writable():
+            return _json(422, {"error": f"The file could not be stored: {type(error).__name__}."})
+        return _json(
+            503,
+            {"error": "The ledger cannot write; the server's log has the reason."},
+            {"retry-after": str(RETRY_AFTER_S)},
+        )
 
 
 def _ingest_file(process: Process, stream: BinaryIO, arrival: Arrival) -> Response:

@@ -19,7 +19,7 @@ PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
 
 # google.rpc.Code numbers: https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
-_CODES = {400: 3, 401: 16, 404: 5, 413: 8, 415: 3, 429: 8, 500: 13, 503: 14}
+_CODES = {400: 3, 401: 16, 404: 5, 408: 4, 413: 8, 415: 3, 429: 8, 500: 13, 503: 14}
 
 _REJECTED = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics": "rejectedDataPoints"}
 

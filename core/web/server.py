@@ -91,7 +91,9 @@ async def answer_ready(process: Process, request: Request) -> Response:
 
 async def refuse_unknown(request: Request) -> Response:
     """404 for an address or method that is not served, where Streamlit would answer with its page."""
-    message = f"{request.method} {request.url.path} is not served. See docs/settings.md for the addresses."
+    message = (
+        f"{request.method} {request.url.path[:200]} is not served. See docs/settings.md for the addresses."
+    )
     return JSONResponse({"code": 5, "message": message}, status_code=404)
 
 

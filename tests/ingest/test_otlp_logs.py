@@ -127,7 +127,7 @@ def test_bad_records_are_refused_alone() -> None:
     assert [(row.row_number, row.field) for row in batch.quarantined] == [
         (1, "at_ns"),
         (3, "trace_id"),
-        (4, None),
+        (4, "attributes"),
     ]
 
 
