@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-import resource
 import sys
 from collections import Counter
 from decimal import Decimal
@@ -22,6 +21,7 @@ import pyarrow.parquet as pq
 from core.ingest.files import FileProblem, read_upload
 from core.ingest.formats import FORMATS
 from core.ingest.options import ReadOptions
+from tests.hostile.memory import peak_mb
 
 DAY = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 READERS = ("focus", "aws_cur", "gcp_billing", "phoenix")
@@ -81,7 +81,7 @@ def main(first: int, last: int) -> None:
     for seed in range(first, last):
         print(f"seed {seed}", flush=True)
         found[read_all(damaged(seed))] += 1
-    print(dict(found), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+    print(dict(found), peak_mb())
 
 
 if __name__ == "__main__":

@@ -151,14 +151,15 @@ def test_deep_nesting_is_a_problem_and_no_crash() -> None:
 
 
 BOMB = """
-import gzip, io, resource, sys, zlib
+import gzip, io, sys, zlib
 sys.path.insert(0, {root!r})
 from core.ingest.files import FileProblem, read_upload
 from core.ingest.options import ReadOptions
+from tests.hostile.memory import peak_mb
 zeros = zlib.compressobj(9, zlib.DEFLATED, 31)
 piece = b"0" * (1024 * 1024)
 bomb = b"".join(zeros.compress(piece) for _ in range(2048)) + zeros.flush()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_mb()
 told = []
 for content in (bomb, gzip.compress(bomb), bomb[: len(bomb) // 2], bomb + bomb):
     try:
@@ -166,7 +167,7 @@ for content in (bomb, gzip.compress(bomb), bomb[: len(bomb) // 2], bomb + bomb):
         told.append("read")
     except FileProblem as problem:
         told.append(str(problem))
-grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024
+grown = peak_mb() - before
 print(grown, *told, sep="\\n")
 """
 

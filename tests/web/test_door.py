@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import anyio
 import pytest
+from anyio.from_thread import start_blocking_portal
 from starlette.requests import Request
 
 from core.web import body as bodies
@@ -205,8 +206,8 @@ def silent(first: bytes) -> Request:
 
 def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bodies, "IDLE_S", 0.05)
-    with pytest.raises(TooSlow, match="Send it again"):
-        anyio.run(read_body, silent(b"abc"), MIB)
+    with pytest.raises(TooSlow, match="Send it again"), start_blocking_portal() as other_thread:
+        other_thread.call(read_body, silent(b"abc"), MIB)
 
 
 def test_a_body_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,5 +219,5 @@ def test_a_body_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
         return {"type": "http.request", "body": b"x", "more_body": True}
 
     dripping = Request({"type": "http", "method": "POST", "headers": [], "path": "/"}, receive)  # type: ignore[arg-type]
-    with pytest.raises(TooSlow):
-        anyio.run(read_body, dripping, MIB)
+    with pytest.raises(TooSlow), start_blocking_portal() as other_thread:
+        other_thread.call(read_body, dripping, MIB)
