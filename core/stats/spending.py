@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 PLANNED_LOOKS = 26
 """Half a year of weekly checkpoints."""
 ALPHA = 0.05
-_POINTS = 801
+_POINTS = 401
 _REACH = 8.0
 """Standard deviations below 0 at which the integration begins: what lies beyond weighs 6e-16."""
 

@@ -53,6 +53,27 @@ def within_slope(x: ArrayLike, y: ArrayLike, group: ArrayLike, cluster: ArrayLik
     return Slope(value, spread, count, len(xs))
 
 
+def shuffled_z(x: ArrayLike, y: ArrayLike, group: ArrayLike, draws: int, seed: int) -> NDArray[np.float64]:
+    """z of the within slope after x was shuffled within each group, `draws` times: what chance alone brings.
+
+    Rows are their own clusters, since shuffling makes them so.
+    """
+    groups = _codes(group)
+    order = np.lexsort((np.asarray(y, dtype=float), np.asarray(x, dtype=float), groups))
+    xs, ys, groups = np.asarray(x, dtype=float)[order], np.asarray(y, dtype=float)[order], groups[order]
+    x_within, y_within = xs - _means(xs, groups), ys - _means(ys, groups)
+    bread = float((x_within**2).sum())
+    random = np.random.default_rng(seed)
+    found = np.zeros(draws)
+    for draw in range(draws if bread > 1e-12 else 0):
+        drawn = x_within[np.argsort(groups + random.random(len(groups)), kind="stable")]
+        moments = drawn * y_within
+        value = float(moments.sum()) / bread
+        spread = math.sqrt(float(((moments - value * drawn * drawn) ** 2).sum())) / bread
+        found[draw] = value / spread if spread > 0 else 0.0
+    return found
+
+
 def _codes(labels: ArrayLike) -> NDArray[np.intp]:
     return np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.stats.trend import clustered_mean, within_slope
+from core.stats.trend import clustered_mean, shuffled_z, within_slope
 
 
 def panel(
@@ -89,3 +89,15 @@ def test_all_alike_is_not_certain() -> None:
     assert found is not None
     assert found.low == pytest.approx(0.8865, abs=1e-3)  # Wilson: 30 / (30 + 3.8415)
     assert found.high == 1.0
+
+
+def test_a_shuffled_trend_is_gone() -> None:
+    """A clear slope, shuffled 1,000 times: z is standard normal, so 5 % lie beyond 1.645; three deviations are 2 points."""
+    x, y, item = panel(2, slope=-0.05)
+    real = within_slope(x, y, item, item)
+    assert real is not None
+    assert real.z < -5
+    z = shuffled_z(x, y, item, 1_000, 7)
+    assert abs(z.mean()) < 0.1
+    assert 0.03 < (z > 1.645).mean() < 0.07
+    assert shuffled_z(np.ones(20), np.ones(20), np.zeros(20), 3, 1).tolist() == [0, 0, 0]
