@@ -72,10 +72,10 @@ CHOICES = (
 
 CAPTIONS = {
     "reward_divergence": "Proxy above, outcome below, each on its own scale, with 95 % intervals; shaded since they parted.",
-    "reward_auroc": "Chance that of a right and a wrong answer to one prompt the right one scores higher, with 95 % intervals.",
+    "reward_tells_right_from_wrong": "Chance that of a right and a wrong answer to one prompt the right one scores higher.",
     "reward_price_list": "What the reward pays for one more of each, right answers controlled for, with 95 % intervals.",
     "reward_rise": "The rise of the mean reward, by what it pays for; the parts sum to it.",
-    "reward_kl": "Reward and outcome against the square root of the divergence from the reference policy.",
+    "reward_by_divergence": "Reward and outcome against the square root of the divergence from the reference policy.",
     "reward_response_rate": "Share of runs that anybody rated: thumbs are self-selected.",
     "reward_pair_prices": "What those who chose between two answers pay for, in log odds, with 95 % intervals.",
 }

@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 def change(arm: Arm) -> str:
     """An arm's change with its sign and unit: shares and scores between 0 and 1 in points."""
+    return f"{_amount(arm)} in {arm.name}"
+
+
+def _amount(arm: Arm) -> str:
     sign = MINUS if arm.change < 0 else "+"
-    return f"{arm.name} {sign}{number(abs(arm.change), _unit(arm))}"
+    return f"{sign}{number(abs(arm.change), _unit(arm))}"
 
 
 def _unit(arm: Arm) -> str:
@@ -62,10 +66,10 @@ def counts(found: Divergence) -> list[Count]:
     return [
         Count(
             "Proxy",
-            change(found.proxy).removeprefix(f"{found.proxy.name} "),
+            _amount(found.proxy),
             f"{found.proxy.name}: {found.proxy.about}",
         ),
-        Count("Outcome", change(out).removeprefix(f"{out.name} "), f"{out.name}: {out.about}"),
+        Count("Outcome", _amount(out), f"{out.name}: {out.about}"),
         Count(
             "Smallest visible fall", number(out.detectable, _unit(out)), "with 80 % power, after all looks"
         ),

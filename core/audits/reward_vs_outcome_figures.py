@@ -22,12 +22,12 @@ def figures(found: Divergence) -> dict[str, go.Figure]:
     """Every picture the data can carry; one that cannot be drawn is absent, never empty."""
     drawn = {"reward_divergence": _divergence(found)}
     if len(found.tellings) > 1:
-        drawn["reward_auroc"] = _auroc(found)
+        drawn["reward_tells_right_from_wrong"] = _auroc(found)
     if found.prices is not None and found.prices.last:
         drawn["reward_price_list"] = _price_list(found, found.prices)
         drawn["reward_rise"] = _rise(found, found.prices)
     if sum(one.kl is not None for one in found.tellings) > 1:
-        drawn["reward_kl"] = _against_kl(found)
+        drawn["reward_by_divergence"] = _against_kl(found)
     if found.responses:
         drawn["reward_response_rate"] = _response_rate(found)
     if found.pairs is not None:

@@ -11,6 +11,7 @@ from core.amounts import interval, number
 from core.charts.palette import band, finish, floats, light, plain, ticks
 
 PANEL_HEIGHT = 190
+MOST_TICKS = 5
 
 
 class Panel(NamedTuple):
@@ -56,8 +57,9 @@ def panels(
     if shaded_from is not None:
         _shade(figure, shaded_from, len(x), shade_text)
     figure.update_layout(hovermode="x unified")
+    shown = places[:: -(-len(places) // MOST_TICKS)]
     figure.update_xaxes(
-        showgrid=False, tickvals=places, ticktext=names, range=[-0.4, len(x) - 0.6], tickangle=-30 if len(x) > 8 else 0,
+        showgrid=False, tickvals=shown, ticktext=[names[place] for place in shown], range=[-0.4, len(x) - 0.6], tickangle=0,
         anchor=f"y{len(drawn)}" if len(drawn) > 1 else "y",
     )  # fmt: skip
     columns = ("line", "at", "value", "low", "high", "unit")

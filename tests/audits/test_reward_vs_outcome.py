@@ -47,8 +47,10 @@ def test_decoupled_minus_four_plus_nine_over_thirteen_checkpoints(empty: Store) 
     measure = found(empty, World(success_change=-0.06, reward_change=0.09, caveats_bought=3, items=900))
     verdict = finding(measure)
     assert (measure.verdict, verdict.status) == ("decoupled", "broken")
-    assert verdict.reported.startswith("reward +")
-    assert verdict.supported.startswith("task success −")
+    assert verdict.reported.startswith("+")
+    assert verdict.reported.endswith("in reward")
+    assert verdict.supported.startswith("−")
+    assert verdict.supported.endswith("in task success")
     assert measure.proxy.low <= 0.09 <= measure.proxy.high
     assert measure.outcome.low <= -0.06 <= measure.outcome.high
     assert measure.outcome.began is not None
@@ -196,10 +198,10 @@ def test_pictures_have_intervals_and_tables_are_there(empty: Store) -> None:
     drawn = audit.figures({}, measure)
     assert set(drawn) == {
         "reward_divergence",
-        "reward_auroc",
+        "reward_tells_right_from_wrong",
         "reward_price_list",
         "reward_rise",
-        "reward_kl",
+        "reward_by_divergence",
     }
     table = drawn["reward_divergence"].layout.meta["rows"]
     assert len(table) == 26
