@@ -38,11 +38,10 @@ TEMPLATE = (
 
 
 def detect(head: bytes, name: str) -> bool:
-    """A CSV with response_key and ts; Parquet that shows response_key or is named after features or responses."""
+    """A CSV with response_key and ts; Parquet that shows response_key or is named after features."""
     if head.startswith(parquet.MAGIC):
         # the schema is at the end of a Parquet file, mostly beyond the head
-        words = name.lower()
-        return b"response_key" in head or "features" in words or "responses" in words
+        return b"response_key" in head or ("features" in name.lower() and b"context.span_id" not in head)
     return {"response_key", "ts"} <= own_tables.header(head)
 
 
