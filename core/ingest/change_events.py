@@ -29,6 +29,18 @@ from core.ledger.batch import Batch, Quarantined
 NAME = "change_events"
 KINDS = ("deploy", "release", "checkpoint", "incident", "price", "limit", "holiday")
 COLUMNS = ("event_id", "ts", "kind", "title", "service_name", "region", "model", "attributes")
+FIELDS = {
+    "ts": "When, UTC, like 2026-11-25T09:00:00Z",
+    "title": "Title",
+    "service_name": "Service; empty: all",
+    "region": "Region; empty: all",
+    "model": "Model; empty: all",
+    "tpm": "Tokens a minute, of a limit",
+    "rpm": "Requests a minute, of a limit",
+    "price": "Price, in USD per million tokens",
+}
+"""What a person types beside the kind: column -> label."""
+
 LONGEST_TITLE = 200
 TEMPLATE = (
     "event_id,ts,kind,title,service_name,region,model,tpm,rpm,price\n"
