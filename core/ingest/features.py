@@ -103,7 +103,7 @@ def phrase_counts(words: list[str], listed: WordList) -> dict[str, int | None]:
     """How often each group's phrases occur; overlapping phrases of a group count once."""
     counts: dict[str, int] = dict.fromkeys(GROUPS, 0)
     free_from = dict.fromkeys(GROUPS, 0)
-    for at, pair in enumerate(zip(words, [*words[1:], ""], strict=True)):
+    for at, pair in enumerate(zip(words, [*words, ""][1:], strict=True)):
         for group, phrase in (*listed.longer.get(pair, ()), *listed.single.get(pair[0], ())):
             if at >= free_from[group] and words[at : at + len(phrase)] == phrase:
                 counts[group] += 1
