@@ -21,11 +21,11 @@ LISTS_PATH = Path(__file__).parents[2] / "data" / "reference" / "response_featur
 GROUPS = ("apologies", "caveats", "hedges", "refusals", "agreements")
 """Groups of phrases, by their columns of `responses`."""
 
-FEW_WORDS = 1_000
+FEW_WORDS = 300
 """So many words tell a text's language."""
 
 _KEYS = {"version", "language", "checked", "source", "common", *GROUPS}
-_APOSTROPHES = str.maketrans("\u2019\u2018\u02bc\uff07`\u00b4", "''''''")
+_APOSTROPHES = "\u2019\u2018\u02bc\uff07`\u00b4"
 _WORD = re.compile(r"\w+(?:'\w+)*")
 _BULLET = re.compile(r"^[ \t]{0,12}(?:[-*+\u2022\u2023\u25e6\u2013]|\d{1,3}[.)])[ \t]", re.MULTILINE)
 _BOXED = re.compile(r"\\f?boxed[ ]?\{")
@@ -63,6 +63,7 @@ class WordList(NamedTuple):
     version: str
     language: str
     common: frozenset[str]
+    starts: frozenset[str]
     single: dict[str, tuple[tuple[str, list[str]], ...]]
     longer: dict[tuple[str, str], tuple[tuple[str, list[str]], ...]]
 
@@ -96,15 +97,23 @@ def words_of(text: str) -> list[str]:
     >>> words_of("You\u2019re RIGHT!")
     ["you're", 'right']
     """
-    return _WORD.findall(text.translate(_APOSTROPHES).casefold())
+    for mark in _APOSTROPHES:
+        text = text.replace(mark, "'")
+    return _WORD.findall(text.casefold())
 
 
 def phrase_counts(words: list[str], listed: WordList) -> dict[str, int | None]:
     """How often each group's phrases occur; overlapping phrases of a group count once."""
     counts: dict[str, int] = dict.fromkeys(GROUPS, 0)
     free_from = dict.fromkeys(GROUPS, 0)
-    for at, pair in enumerate(zip(words, [*words, ""][1:], strict=True)):
-        for group, phrase in (*listed.longer.get(pair, ()), *listed.single.get(pair[0], ())):
+    following = [*words, ""]
+    for at, word in enumerate(words):
+        if word not in listed.starts:
+            continue
+        for group, phrase in (
+            *listed.longer.get((word, following[at + 1]), ()),
+            *listed.single.get(word, ()),
+        ):
             if at >= free_from[group] and words[at : at + len(phrase)] == phrase:
                 counts[group] += 1
                 free_from[group] = at + len(phrase)
@@ -159,7 +168,8 @@ def _list(entry: dict[str, Any], where: str) -> WordList:
             )
             held.append((group, words))
     common = frozenset(str(word).casefold() for word in entry["common"])
-    return WordList(version, language, common, _longest_first(single), _longest_first(longer))
+    starts = frozenset(single) | {first for first, _ in longer}
+    return WordList(version, language, common, starts, _longest_first(single), _longest_first(longer))
 
 
 def _longest_first(

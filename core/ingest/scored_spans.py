@@ -58,7 +58,9 @@ ATTRIBUTES: dict[str, tuple[Callable[[Any], Any], tuple[str, ...]]] = {
 }
 """Column of `responses` -> how it is read, and the attributes that fill it, in order of trust."""
 
-MARKS = tuple(key for _, keys in ATTRIBUTES.values() for key in keys)
+COLUMN_OF = {key: column for column, (_, keys) in ATTRIBUTES.items() for key in keys}
+MARKS = tuple(COLUMN_OF)
+_KNOWN = frozenset(MARKS)
 
 
 def marked(value: Any) -> bool | None:
@@ -84,10 +86,12 @@ def response_of(span: WireSpan, cells: Mapping[str, Any], capture: bool, is_mark
 
 def _said(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """What the attributes say, of each column the first that can be read."""
+    given = {key: attributes[key] for key in _KNOWN & attributes.keys()}
     found = {}
-    for column, (read, keys) in ATTRIBUTES.items():
-        given = (read(attributes[key]) for key in keys if key in attributes)
-        value = next((one for one in given if one is not None), None)
+    for column in {COLUMN_OF[key] for key in given}:
+        read, keys = ATTRIBUTES[column]
+        readable = (read(given[key]) for key in keys if key in given)
+        value = next((one for one in readable if one is not None), None)
         if value is not None:
             found[column] = value
     return found
