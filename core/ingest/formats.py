@@ -10,14 +10,18 @@ from core.ingest import (
     aws_cur,
     azure_costs,
     callers,
+    change_events,
     focus,
     gcp_billing,
     langfuse,
+    langsmith,
     litellm,
     openai_billing,
     openrouter,
     otlp_files,
+    outcomes_csv,
     phoenix,
+    responses_file,
 )
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
@@ -68,6 +72,30 @@ FORMATS: tuple[Format, ...] = (
         "Callers: which service calls under which project or key (CSV)",
         callers.detect,
         callers.read,
+    ),
+    Format(
+        outcomes_csv.NAME,
+        "Outcomes: what became of runs, answers and conversations (CSV)",
+        outcomes_csv.detect,
+        outcomes_csv.read,
+    ),
+    Format(
+        responses_file.NAME,
+        "Scored responses with their features (CSV or Parquet)",
+        responses_file.detect,
+        responses_file.read,
+    ),
+    Format(
+        change_events.NAME,
+        "Change events: deployments, releases, limits, prices (CSV, JSON or JSON lines)",
+        change_events.detect,
+        change_events.read,
+    ),
+    Format(
+        langsmith.NAME,
+        "LangSmith feedback (JSON or JSON lines)",
+        langsmith.detect,
+        langsmith.read,
     ),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(
