@@ -105,17 +105,32 @@ def _share(region: str, name: str, column: str, pairs: pl.DataFrame, z: float) -
     )  # fmt: skip
     discordant = f"{table.gained} only here, {table.lost} only in the reference"
     return Signal(
-        region, name, "behaviour", table.difference, table.low, table.high, "points", table.p, table.n, discordant
+        region,
+        name,
+        "behaviour",
+        table.difference,
+        table.low,
+        table.high,
+        "points",
+        table.p,
+        table.n,
+        discordant,
     )
 
 
 def _ratio(region: str, name: str, column: str, pairs: pl.DataFrame, kind: Kind) -> Signal | None:
     known = pairs.filter((pl.col(column) > 0) & (pl.col(f"{column}_ref") > 0))
-    shift = signed_rank(known[f"{column}_ref"].log().to_list(), known[column].log().to_list()) if known.height else None
+    shift = (
+        signed_rank(known[f"{column}_ref"].log().to_list(), known[column].log().to_list())
+        if known.height
+        else None
+    )
     if shift is None:
         return None
     value, low, high = (math.expm1(at) for at in (shift.value, shift.low, shift.high))
-    return Signal(region, name, kind, value, low, high, "share", shift.p, shift.n, "Hodges-Lehmann, of logarithms")
+    return Signal(
+        region, name, kind, value, low, high, "share", shift.p, shift.n, "Hodges-Lehmann, of logarithms"
+    )
 
 
 def _text(region: str, answers: pl.DataFrame) -> Signal | None:
@@ -129,14 +144,25 @@ def _text(region: str, answers: pl.DataFrame) -> Signal | None:
         return None
     note = f"words, {'signs of pairs' if one_each else 'labels within prompt and day'}, seed {test.seed}"
     return Signal(
-        region, "text", "behaviour", test.statistic, None, None, "distance", test.p, test.n_first + test.n_second, note
+        region,
+        "text",
+        "behaviour",
+        test.statistic,
+        None,
+        None,
+        "distance",
+        test.p,
+        test.n_first + test.n_second,
+        note,
     )
 
 
 def _sampled(answers: pl.DataFrame) -> pl.DataFrame:
     """Whole prompts of a day, drawn without regard to what they say, up to MOST_ANSWERS answers."""
     both = answers.group_by("prompt_id", "day").agg(rows=pl.len(), sides=pl.col("side").n_unique())
-    both = both.filter(pl.col("sides") == 2).sort("prompt_id", "day").sample(fraction=1, shuffle=True, seed=SEED)
+    both = (
+        both.filter(pl.col("sides") == 2).sort("prompt_id", "day").sample(fraction=1, shuffle=True, seed=SEED)
+    )
     kept = both.filter(pl.col("rows").cum_sum() <= MOST_ANSWERS)
     return answers.join(kept.select("prompt_id", "day"), on=["prompt_id", "day"])
 

@@ -18,6 +18,7 @@ from core.ingest import (
     openrouter,
     otlp_files,
     phoenix,
+    probes,
 )
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
@@ -68,6 +69,12 @@ FORMATS: tuple[Format, ...] = (
         "Callers: which service calls under which project or key (CSV)",
         callers.detect,
         callers.read,
+    ),
+    Format(
+        probes.NAME,
+        "Probes: fixed prompts sent to every region (JSON, JSON lines or CSV)",
+        probes.detect,
+        probes.read,
     ),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(

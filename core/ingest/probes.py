@@ -1,11 +1,12 @@
 """Probes: fixed prompts sent to every region on purpose, an answer a row, as JSON lines, a JSON list or CSV.
 
-The format is Trueup's own (docs/recipes/probes); a runner writes it, the dashboard calls no model. One row:
+The format is Trueup's own (docs/recipes/regional_probes); a runner writes it, the dashboard calls no model. One row:
 
     {"probe_id": "3f…", "prompt_id": "happy-017", "region": "eu-central-1", "at": "2026-11-02T04:00:07Z",
      "request_model": "gpt-4o", "response_model": "gpt-4o-2024-08-06", "system_fingerprint": "fp_a1",
      "input_tokens": 57, "output_tokens": 212, "first_chunk_ms": 412.0, "last_chunk_ms": 2904.5,
-     "finish_reason": "stop", "refusal": false, "format_ok": true, "score": 1, "scorer": "boxed-integer 2", "text": "…", "header_names": [...]}
+     "finish_reason": "stop", "refusal": false, "format_ok": true, "score": 1, "scorer": "boxed-integer 2",
+     "text": "…", "header_names": ["date", "server"]}
 
 probe_id, prompt_id, region and at are required; what a row leaves out is unknown, never zero. A probe_id that comes
 again restates its row. Answers are kept, cut at 4,000 characters, because probes hold no user's words.
@@ -13,9 +14,7 @@ again restates its row. Answers are kept, cut at 4,000 characters, because probe
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import math
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
@@ -26,6 +25,7 @@ import polars as pl
 from core.ingest import cost_lines, values
 from core.ingest.money import Unreadable, instant_ns, present, whole
 from core.ingest.options import ReadOptions
+from core.ingest.row_texts import NotARow, csv_rows, json_text
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "probes"
@@ -66,17 +66,19 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     quarantined: list[Quarantined] = []
     rows_read = 0
     for rows_read, row in enumerate(_rows(content), 1):
-        if isinstance(row, str):
-            quarantined.append(cost_lines.refused(rows_read, None, row, ""))
+        if isinstance(row, NotARow):
+            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
             continue
         try:
             probe = _probe(row)
         except Unreadable as unreadable:
-            shown = orjson.dumps({k: v for k, v in row.items() if k != "text"}, default=str).decode()
+            shown = json_text({name: value for name, value in row.items() if name != "text"})
             quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
             continue
         if probe["probe_id"] in rows:
-            reason = "A later row of the file has the same probe_id and is kept; give every answer its own id."
+            reason = (
+                "A later row of the file has the same probe_id and is kept; give every answer its own id."
+            )
             quarantined.append(cost_lines.refused(rows_read, "probe_id", reason, probe["probe_id"]))
         rows[probe["probe_id"]] = probe
     frame = pl.DataFrame(list(rows.values()), schema=SCHEMA)
@@ -84,14 +86,11 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     yield Batch(source, NAME, sha256, rows_read, {"probes": frame}, quarantined, demo=options.demo)
 
 
-def _rows(content: bytes) -> Iterator[dict[str, Any] | str]:
-    """Rows as mappings; a text says why a line is none."""
+def _rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
+    """Rows as mappings; a NotARow says why a line is none."""
     text = content.decode("utf-8-sig", "replace")
     if text.lstrip()[:1] not in ("{", "["):
-        try:
-            yield from csv.DictReader(io.StringIO(text, newline=""))
-        except csv.Error as error:
-            yield f"The CSV cannot be read: {error}; write it with quotes around texts that hold commas."
+        yield from csv_rows(text)
         return
     try:
         document = orjson.loads(text)
@@ -99,14 +98,15 @@ def _rows(content: bytes) -> Iterator[dict[str, Any] | str]:
     except orjson.JSONDecodeError:
         listed = [_line(line) for line in text.split("\n") if line.strip()]
     for row in listed:
-        yield row if isinstance(row, dict | str) else f"The row is {type(row).__name__} and not an object."
+        is_row = isinstance(row, dict | NotARow)
+        yield row if is_row else NotARow(f"The row is {type(row).__name__} and not an object.")
 
 
 def _line(text: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return f"The line is not JSON: {error}; write one object a line."
+        return NotARow(f"The line is not JSON: {error}; write one object a line.")
 
 
 def _probe(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,7 +126,9 @@ def _probe(row: Mapping[str, Any]) -> dict[str, Any]:
         "kind": present(row.get("kind")) or "model",
         "at_ns": at_ns,
         "day": cost_lines.utc_date(at_ns),
-        **{name: present(row.get(name)) for name in ("request_model", "response_model", "system_fingerprint")},
+        **{
+            name: present(row.get(name)) for name in ("request_model", "response_model", "system_fingerprint")
+        },
         **{name: whole(row.get(name), name) for name in ("input_tokens", "output_tokens")},
         **{name: _number(row, name, 0.0, 1e9) for name in ("first_chunk_ms", "last_chunk_ms")},
         "finish_reason": values.finish_reasons(present(row.get("finish_reason"))),
@@ -137,8 +139,8 @@ def _probe(row: Mapping[str, Any]) -> dict[str, Any]:
         "text_chars": None if text is None else len(text),
         "text_hash": present(row.get("text_hash")) or values.hash16(text),
         "header_names": _names(row.get("header_names")),
-        "features": orjson.dumps(features).decode() if isinstance(features, dict) else present(features),
-        "attributes": orjson.dumps(extra, default=str).decode() if extra else None,
+        "features": json_text(features) if isinstance(features, dict) else None,
+        "attributes": json_text(extra) if extra else None,
     }
 
 
@@ -146,6 +148,7 @@ def _number(row: Mapping[str, Any], field: str, low: float, high: float) -> floa
     text = present(row.get(field))
     if text is None:
         return None
+    text = {"true": "1", "false": "0"}.get(text.lower(), text)
     try:
         value = float(text)
     except ValueError:

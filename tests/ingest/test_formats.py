@@ -22,6 +22,10 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         b"BilledCost,ChargeCategory,ChargePeriodStart,ChargePeriodEnd\n1,Usage,2026-01-01,2026-01-02\n",
     ),
     ("callers", b"service_name,provider_name,sub_account_id,api_key_id\nshop,openai,proj_1,\n"),
+    (
+        "probes",
+        b'{"probe_id":"a","prompt_id":"sum-1","region":"eu-west-1","at":"2026-11-02T04:00:07Z","text":"4"}\n',
+    ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
         "aws_cur",
