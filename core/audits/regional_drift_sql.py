@@ -1,4 +1,4 @@
-"""What the regional drift audit asks the ledger: probes, passive traffic by region, and what was released."""
+"""What the regional drift audit asks the ledger: probes, evals and passive traffic by region, and what was released."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ with arrived as (
     where kind = 'model'
         and day between $start and $end
         and import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
 ),
 answers as (
     select
         *,
-        row_number() over (partition by region, day, prompt_id order by at_ns, probe_id) as completion
+        row_number() over (partition by region, day, prompt_id order by at_ns, probe_id) as completion,
+        dense_rank() over (order by md5(prompt_id))                                      as prompt_number
     from arrived
     where revision = 1
         and region is not null
@@ -29,14 +31,15 @@ COUNTS = (
     + """
 select
     region,
-    cast(count(*) as bigint)                            as answers,
-    cast(count(distinct concat(prompt_id, day)) as bigint) as cells
+    cast(count(*) as bigint)                                        as answers,
+    cast(count(distinct concat(prompt_id, chr(31), day)) as bigint) as cells,
+    cast(count(distinct prompt_id) as bigint)                       as prompts
 from answers
 group by region
 order by region
 """
 )
-"""Answers of each region: what the design of the sample starts from."""
+"""Answers of each region: what the design of the sample and the choice of the reference start from."""
 
 PROBES = (
     _ARRIVED
@@ -64,30 +67,109 @@ select
     header_names
 from answers
 where completion <= $completions
+    and prompt_number <= $prompts
 """
 )
-"""One row an answer, at most $completions of each region, day and prompt, the first ones by time."""
+"""One row an answer: of each region, day and prompt the first $completions by time; $prompts prompts, by hash."""
 
-PASSIVE = """
+CALLS = """
 select
-    cloud_region                             as region,
-    gen_ai_request_model                     as request_model,
-    gen_ai_response_model                    as response_model,
-    day,
-    floor(ln(gen_ai_usage_output_tokens + 1) / ln(1.1)) as length_bucket,
-    cast(count(*) as bigint)                 as calls
-from spans
-where span_role = 'inference'
-    and status_code <> 'ERROR'
+    cloud_region                                      as region,
+    request_model,
+    response_model,
+    cast(count(*) as bigint)                          as calls
+from calls
+where line_kind = 'inference'
+    and ok
+    and removed_rule is null
     and cloud_region is not null
-    and gen_ai_request_model is not null
-    and gen_ai_response_model is not null
+    and request_model is not null
+    and response_model is not null
     and day between $start and $end
     and import_id <= $as_of
-    and ($models = '' or strpos($models, concat(chr(31), gen_ai_request_model, chr(31))) > 0)
-group by 1, 2, 3, 4, 5
+    and superseded_by > $as_of
+    and ($models = '' or strpos($models, concat(chr(31), request_model, chr(31))) > 0)
+    and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+group by cloud_region, request_model, response_model
 """
-"""Ordinary traffic: which snapshot answered, and how long answers are, in buckets of a tenth."""
+
+"""Ordinary traffic: which snapshot answered a requested model, by region."""
+
+LENGTHS = """
+select
+    cloud_region                                                  as region,
+    service_name                                                  as service,
+    model,
+    cast(floor(ln(output_tokens + 1.0) / ln(1.1)) as bigint)      as length_bucket,
+    cast(count(*) as bigint)                                      as calls
+from attempts
+where line_kind = 'inference'
+    and ok
+    and removed_rule is null
+    and cloud_region is not null
+    and output_tokens is not null
+    and model is not null
+    and service_name is not null
+    and day between $start and $end
+    and import_id <= $as_of
+    and superseded_by > $as_of
+    and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
+    and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+group by 1, 2, 3, 4
+"""
+"""Ordinary traffic: how long answers are, in buckets a tenth wide, by service, model and region."""
+
+EVALS = """
+with runs as (
+    select
+        *,
+        row_number() over (
+            partition by task, task_version, dataset_hash, model, region order by started_at_ns desc, import_id desc, run_id
+        ) as age
+    from eval_runs
+    where region is not null
+        and import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
+        and cast(make_timestamp_ns(started_at_ns) as date) between $start and $end
+        and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
+),
+verdicts as (
+    select
+        runs.region,
+        runs.task,
+        runs.task_version,
+        runs.dataset_hash,
+        runs.model,
+        eval_samples.sample_id,
+        eval_samples.epoch,
+        eval_samples.scorer,
+        min(eval_samples.verdict) as verdict
+    from eval_samples
+    join runs on runs.run_id = eval_samples.run_id and runs.age = 1
+    where eval_samples.verdict in ('pass', 'fail')
+        and eval_samples.import_id <= $as_of
+        and eval_samples.import_id not in (select import_id from undone where undone_by <= $as_of)
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+)
+select
+    other.region,
+    other.verdict     as verdict,
+    reference.verdict as verdict_ref,
+    cast(count(*) as bigint) as samples
+from verdicts as other
+join verdicts as reference
+    on reference.task is not distinct from other.task
+    and reference.task_version is not distinct from other.task_version
+    and reference.dataset_hash is not distinct from other.dataset_hash
+    and reference.model is not distinct from other.model
+    and reference.sample_id = other.sample_id
+    and reference.epoch = other.epoch
+    and reference.scorer = other.scorer
+    and reference.region = $reference
+where other.region <> $reference
+group by 1, 2, 3
+"""
+"""The newest eval run of each region, sample by sample beside the reference's run of the same task and data."""
 
 CHANGES = """
 with newest as (
@@ -97,6 +179,7 @@ with newest as (
     from change_events
     where day between $start and $end
         and import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
 )
 select
     day,
@@ -107,50 +190,5 @@ from newest
 where revision = 1
     and kind in ('release', 'deploy', 'checkpoint', 'incident')
 order by day, title
+limit 200
 """
-
-EVIDENCE = (
-    _ARRIVED
-    + """
-,
-pairs as (
-    select
-        other.region,
-        other.day,
-        other.prompt_id,
-        other.completion,
-        other.response_model                              as response_model,
-        reference.response_model                          as reference_response_model,
-        other.score                                       as score,
-        reference.score                                   as reference_score,
-        other.text_chars                                  as text_chars,
-        reference.text_chars                              as reference_text_chars,
-        other.input_tokens                                as input_tokens,
-        reference.input_tokens                            as reference_input_tokens,
-        other.refusal                                     as refusal,
-        reference.refusal                                 as reference_refusal,
-        other.text                                        as text,
-        reference.text                                    as reference_text
-    from answers as other
-    join answers as reference
-        on reference.prompt_id = other.prompt_id
-        and reference.day = other.day
-        and reference.completion = other.completion
-        and reference.region = $reference
-    where other.region <> $reference
-        and ($regions = '' or strpos($regions, concat(chr(31), other.region, chr(31))) > 0)
-)
-select
-    *
-from pairs
-order by
-    abs(coalesce(score, 0) - coalesce(reference_score, 0)) desc,
-    abs(coalesce(text_chars, 0) - coalesce(reference_text_chars, 0)) desc,
-    day desc,
-    region,
-    prompt_id,
-    completion
-limit 500
-"""
-)
-"""Pairs of answers to one prompt on one day, those that differ most first."""

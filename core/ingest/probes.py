@@ -32,11 +32,6 @@ NAME = "probes"
 TEXT_CHARACTERS = 4_000
 _REQUIRED = ("probe_id", "prompt_id", "region", "at")
 _YES, _NO = frozenset({"true", "1", "yes"}), frozenset({"false", "0", "no"})
-_KNOWN = frozenset(
-    """probe_id kind prompt_id region at request_model response_model system_fingerprint input_tokens output_tokens
-    first_chunk_ms last_chunk_ms finish_reason refusal format_ok score scorer text text_hash header_names features""".split()
-)
-
 SCHEMA: dict[str, type[pl.DataType]] = {
     **dict.fromkeys(("probe_id", "kind", "prompt_id", "region"), pl.String),
     "at_ns": pl.Int64,
@@ -52,6 +47,7 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "text_chars": pl.Int64,
     **dict.fromkeys(("text_hash", "header_names", "features", "attributes"), pl.String),
 }
+_KNOWN = frozenset(SCHEMA) - {"day", "text_chars", "attributes"} | {"at"}
 
 
 def detect(head: bytes, name: str) -> bool:
