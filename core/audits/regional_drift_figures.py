@@ -93,7 +93,7 @@ def facts(found: Drift) -> list[Fact]:
     for one in found.regions:
         rows += _power_facts(one)
         rows += [
-            Fact(one.region, f"{move.signal} against the reference moved on {move.day}", share(math.expm1(move.change)),
+            Fact(one.region, f"{move.signal} against the other regions moved on {move.day}", share(math.expm1(move.change)),
                  "", None, f"permuted days, Holm p {move.p:.2g}")
             for move in one.shifts
         ]  # fmt: skip

@@ -83,7 +83,9 @@ def measured(frames: Mapping[str, pl.DataFrame], scope: Scope, limit: float, win
     tests = _adjusted({name: _tests(frames, name, reference, side) for name, side in sides.items()})
     changed = timing.splits(timing.series(there))
     levels = {name: timing.series(answers.filter(pl.col("region") == name)) for name in (reference, *names)}
-    context = Context(reference, limit, len(days) >= WATCHED_DAYS, first, changed, levels, days)
+    context = Context(
+        reference, limit, len(days) >= WATCHED_DAYS, first, changed, _latency_moves(answers), levels, days
+    )
     regions = [
         judged_region(name, sides[name], tests[name], _certain(frames, name, reference, sides[name], first),
                 {key[1]: day for key, day in alarmed.items() if key[0] == name},
@@ -153,6 +155,20 @@ def _worst(regions: Sequence[Region]) -> Region | None:
 
 def _smallest_p(region: Region) -> float:
     return min((one.p for one in region.signals if one.kind == "behaviour"), default=1.0)
+
+
+def _latency_moves(answers: pl.DataFrame) -> dict[str, list[Split]]:
+    """Splits of every region's latency beside the others, Holm over all."""
+    keyed = {
+        f"{region}\x1f{name}": values
+        for region, signals in sorted(timing.latency(answers).items())
+        for name, values in signals.items()
+    }
+    found: dict[str, list[Split]] = {}
+    for one in timing.splits(keyed):
+        region, _, name = one.signal.partition("\x1f")
+        found.setdefault(region, []).append(one._replace(signal=name))
+    return found
 
 
 def releases(changes: pl.DataFrame) -> list[tuple[dt.date, str, str]]:

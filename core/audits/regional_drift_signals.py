@@ -18,8 +18,10 @@ from core.stats.paired import PairedShares, mcnemar, signed_rank
 from core.stats.two_sample import SEED, mmd_test, ngrams
 
 Kind = Literal["behaviour", "infrastructure", "passive"]
-MOST_ANSWERS = 800
-"""Answers in one kernel test or pairs in one signed-rank test; whole prompts of a day are drawn when there are more."""
+MOST_TEXTS = 400
+"""Answers in one kernel test; whole prompts of a day are drawn when there are more."""
+MOST_PAIRS = 800
+"""Pairs in one signed-rank test, likewise: its interval looks at every pair of pairs."""
 KEY = ["prompt_id", "day", "completion"]
 SHARES = (("success", "score"), ("format", "format_ok"), ("refusal", "refusal"))
 """Signals that are shares of answers."""
@@ -154,7 +156,7 @@ def share_signal(region: str, name: str, table: PairedShares) -> Signal:
 
 def _ratio(region: str, name: str, column: str, pairs: pl.DataFrame, kind: Kind) -> Signal | None:
     both = pairs.filter((pl.col(column) > 0) & (pl.col(f"{column}_ref") > 0))
-    known = both.join(drawn_cells(both), on=["prompt_id", "day"]).sort(KEY)
+    known = both.join(drawn_cells(both, MOST_PAIRS), on=["prompt_id", "day"]).sort(KEY)
     here, there = (known[at].log().to_list() for at in (column, f"{column}_ref"))
     shift = signed_rank(there, here)
     if shift is None:
@@ -181,10 +183,10 @@ def _text(region: str, answers: pl.DataFrame) -> Signal | None:
 def _sampled(answers: pl.DataFrame) -> pl.DataFrame:
     sides = answers.group_by("prompt_id", "day").agg(pl.col("side").n_unique())
     both = answers.join(sides.filter(pl.col("side") == 2), on=["prompt_id", "day"], how="semi")
-    return both.join(drawn_cells(both), on=["prompt_id", "day"]).sort(*KEY, "side", "text")
+    return both.join(drawn_cells(both, MOST_TEXTS), on=["prompt_id", "day"]).sort(*KEY, "side", "text")
 
 
-def drawn_cells(rows: pl.DataFrame, most: int = MOST_ANSWERS) -> pl.DataFrame:
+def drawn_cells(rows: pl.DataFrame, most: int) -> pl.DataFrame:
     """Whole prompts of a day, drawn (seeded) without regard to what they say, while their rows stay within `most`."""
     cells = rows.group_by("prompt_id", "day").agg(rows=pl.len()).sort("prompt_id", "day")
     drawn = cells.sample(fraction=1, shuffle=True, seed=SEED)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from statistics import NormalDist
+from statistics import NormalDist, median
 from typing import NamedTuple
 
 import numpy as np
@@ -109,15 +109,23 @@ def series(answers: pl.DataFrame) -> dict[str, dict[dt.date, float]]:
     return found
 
 
-def latency(pairs: pl.DataFrame) -> dict[str, dict[dt.date, float]]:
-    """Daily median of the log ratio to the reference: what stays the same over time is distance, not a move."""
-    found = {}
+def latency(answers: pl.DataFrame) -> dict[str, dict[str, dict[dt.date, float]]]:
+    """Region, signal, day: log of the day's median less the median of the other regions' (difference in differences).
+
+    What stays the same over time is distance and not a move, and what all regions share is the provider's day.
+    """
+    found: dict[str, dict[str, dict[dt.date, float]]] = {}
     for name, column in (("first chunk", "first_chunk_ms"), ("tokens per second", "tokens_per_s")):
-        rows = pairs.filter((pl.col(column) > 0) & (pl.col(f"{column}_ref") > 0))
-        ratio = (pl.col(column) / pl.col(f"{column}_ref")).log()
-        means = rows.group_by("day").agg(x=ratio.median()).sort("day")
-        if means.height:
-            found[name] = dict(means.iter_rows())
+        rows = answers.filter(pl.col(column) > 0).group_by("day", "region")
+        medians = rows.agg(x=pl.col(column).median().log()).sort("day", "region")
+        by_day: dict[dt.date, dict[str, float]] = {}
+        for day, region, x in medians.select("day", "region", "x").iter_rows():
+            by_day.setdefault(day, {})[region] = x
+        for day, levels in by_day.items():
+            for region, x in levels.items():
+                others = [level for other, level in levels.items() if other != region]
+                if others:
+                    found.setdefault(region, {}).setdefault(name, {})[day] = x - median(others)
     return found
 
 

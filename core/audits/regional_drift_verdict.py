@@ -56,7 +56,7 @@ class Region(NamedTuple):
     earlier: bool
     """An alarm in the past, and no difference in the window."""
     shifts: list[Split]
-    """Moves of its latency against the reference."""
+    """Moves of its latency against the other regions."""
     moved: list[Moved]
     """Who moved when it came apart: every region's change of the strongest signal."""
     power: Power | None
@@ -78,6 +78,8 @@ class Context(NamedTuple):
     watched: bool
     first: dt.date
     changed: list[Split]
+    shifts: dict[str, list[Split]]
+    """Moves of each region's latency against the other regions', p adjusted over all of them."""
     levels: dict[str, dict[str, dict[dt.date, float]]]
     days: list[dt.date]
 
@@ -95,11 +97,7 @@ def judged_region(
     behaviour = [signal for signal in signals if signal.kind == "behaviour"]
     differs = [signal for signal in behaviour if signal.p_holm <= ALPHA]
     inside, checked = _inside(behaviour, context.limit)
-    shifts = [
-        one
-        for one in timing.splits(timing.latency(side.pairs))
-        if one.p <= ALPHA and abs(one.change) > MOVED_SHARE
-    ]
+    shifts = [one for one in context.shifts.get(name, []) if one.p <= ALPHA and abs(one.change) > MOVED_SHARE]
     decided = [one for one in certain if one.decides]
     earlier = bool(alarms) and not differs and inside
     different = bool(decided) or (bool(alarms) and not earlier) or (bool(differs) and not context.watched)
