@@ -7,7 +7,7 @@ Wilcoxon on log length, a kernel test (MMD²) on words with labels permuted with
 samples; Kolmogorov-Smirnov on ordinary traffic, time to first chunk and tokens per second only corroborate. Holm over
 signals and regions. Over time every region's every signal bets on bounded paired differences; e-BH over all of them,
 looked at daily, keeps the chance of any false alarm within 5 % however long one looks. From eight days on only such an
-alarm says that a region differs; tests that differ before it alarms are a watch. The date is the restart with the
+alarm says that a region differs; tests that differ at 1 % before it alarms are a watch. The date is the restart with the
 largest e-value, its interval a bootstrap; who moved is told by each region's before and after beside the others.
 
 Verdicts: different generation is broken. Same holds, and needs every interval within the limit. Both changed (the
@@ -39,7 +39,7 @@ from core.audits.regional_drift_passive import snapshots
 from core.audits.regional_drift_signals import Signal
 from core.audits.regional_drift_sql import CALLS, CHANGES, COUNTS, EVALS, LENGTHS, PROBES
 from core.audits.regional_drift_time import NEAR_DAYS
-from core.audits.regional_drift_verdict import Region
+from core.audits.regional_drift_verdict import SUSPECT_ALPHA, Region
 from core.stats import betting
 
 TITLE = "The regional rollout lottery"
@@ -152,7 +152,7 @@ def _status(found: Drift) -> Status:
 
 def moved_together(found: Drift) -> dt.date | None:
     """The day on which the reference moved and the regions with it."""
-    days = [one.day for one in found.changed if one.p <= found.alpha]
+    days = [one.day for one in found.changed if one.p <= SUSPECT_ALPHA]
     return days[0] if days and any(one.verdict == "both changed" for one in found.regions) else None
 
 

@@ -15,7 +15,15 @@ from core.audits.regional_drift_placebo import Placebo, placebo
 from core.audits.regional_drift_rows import apart, distributions, method, scorer_table
 from core.audits.regional_drift_signals import Certainty, Signal, battery, certainties, daily, paired
 from core.audits.regional_drift_time import Split
-from core.audits.regional_drift_verdict import WATCHED_DAYS, Context, Region, Side, judged_region
+from core.audits.regional_drift_verdict import (
+    MOVED_SHARE,
+    SUSPECT_ALPHA,
+    WATCHED_DAYS,
+    Context,
+    Region,
+    Side,
+    judged_region,
+)
 from core.stats.betting import ALPHA
 from core.stats.many_tests import holm
 
@@ -81,11 +89,10 @@ def measured(frames: Mapping[str, pl.DataFrame], scope: Scope, limit: float, win
     watched = timing.watch_all(streams, ALPHA)
     alarmed = timing.alarms(watched, days, ALPHA)
     tests = _adjusted({name: _tests(frames, name, reference, side) for name, side in sides.items()})
+    shifts = timing.latency_moves(timing.latency(answers), reference, SUSPECT_ALPHA, MOVED_SHARE)
     changed = timing.splits(timing.series(there))
     levels = {name: timing.series(answers.filter(pl.col("region") == name)) for name in (reference, *names)}
-    context = Context(
-        reference, limit, len(days) >= WATCHED_DAYS, first, changed, _latency_moves(answers), levels, days
-    )
+    context = Context(reference, limit, len(days) >= WATCHED_DAYS, first, changed, shifts, levels, days)
     regions = [
         judged_region(name, sides[name], tests[name], _certain(frames, name, reference, sides[name], first),
                 {key[1]: day for key, day in alarmed.items() if key[0] == name},
@@ -155,20 +162,6 @@ def _worst(regions: Sequence[Region]) -> Region | None:
 
 def _smallest_p(region: Region) -> float:
     return min((one.p for one in region.signals if one.kind == "behaviour"), default=1.0)
-
-
-def _latency_moves(answers: pl.DataFrame) -> dict[str, list[Split]]:
-    """Splits of every region's latency beside the others, Holm over all."""
-    keyed = {
-        f"{region}\x1f{name}": values
-        for region, signals in sorted(timing.latency(answers).items())
-        for name, values in signals.items()
-    }
-    found: dict[str, list[Split]] = {}
-    for one in timing.splits(keyed):
-        region, _, name = one.signal.partition("\x1f")
-        found.setdefault(region, []).append(one._replace(signal=name))
-    return found
 
 
 def releases(changes: pl.DataFrame) -> list[tuple[dt.date, str, str]]:

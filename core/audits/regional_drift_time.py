@@ -109,24 +109,56 @@ def series(answers: pl.DataFrame) -> dict[str, dict[dt.date, float]]:
     return found
 
 
-def latency(answers: pl.DataFrame) -> dict[str, dict[str, dict[dt.date, float]]]:
-    """Region, signal, day: log of the day's median less the median of the other regions' (difference in differences).
+Levels = dict[str, dict[str, dict[dt.date, float]]]
+"""Region, signal, day to a daily level."""
 
-    What stays the same over time is distance and not a move, and what all regions share is the provider's day.
-    """
-    found: dict[str, dict[str, dict[dt.date, float]]] = {}
+
+def latency(answers: pl.DataFrame) -> Levels:
+    """Logarithms of each region's daily medians of time to first chunk and tokens per second."""
+    found: Levels = {}
     for name, column in (("first chunk", "first_chunk_ms"), ("tokens per second", "tokens_per_s")):
-        rows = answers.filter(pl.col(column) > 0).group_by("day", "region")
-        medians = rows.agg(x=pl.col(column).median().log()).sort("day", "region")
-        by_day: dict[dt.date, dict[str, float]] = {}
-        for day, region, x in medians.select("day", "region", "x").iter_rows():
-            by_day.setdefault(day, {})[region] = x
-        for day, levels in by_day.items():
-            for region, x in levels.items():
-                others = [level for other, level in levels.items() if other != region]
-                if others:
-                    found.setdefault(region, {}).setdefault(name, {})[day] = x - median(others)
+        rows = answers.filter(pl.col(column) > 0).group_by("region", "day")
+        medians = rows.agg(x=pl.col(column).median().log()).sort("region", "day")
+        for region, day, x in medians.select("region", "day", "x").iter_rows():
+            found.setdefault(region, {}).setdefault(name, {})[day] = x
     return found
+
+
+def latency_moves(levels: Levels, reference: str, alpha: float, smallest: float) -> dict[str, list[Split]]:
+    """Which regions' latency moved against the others' median (difference in differences), one by one.
+
+    The one that moved most is taken out before the next is looked for: it would make the others seem to move. What
+    stays the same over time is distance, and what all regions share is the provider's day: neither is a move.
+    """
+    left, found = sorted(levels), dict[str, list[Split]]()
+    while len(left) > 1:
+        against = {
+            f"{region}\x1f{name}": _against(levels, left, region, name)
+            for region in left
+            for name in levels[region]
+        }
+        moves = [one for one in splits(against) if one.p <= alpha and abs(one.change) > smallest]
+        if not moves:
+            break
+        most = max(moves, key=lambda one: (round(abs(one.change), 9), not one.signal.startswith(reference)))
+        region = most.signal.partition("\x1f")[0]
+        found[region] = [
+            one._replace(signal=name)
+            for one in moves
+            for at, _, name in [one.signal.partition("\x1f")]
+            if at == region
+        ]
+        left.remove(region)
+    return found
+
+
+def _against(levels: Levels, left: Sequence[str], region: str, name: str) -> dict[dt.date, float]:
+    others = [levels[other].get(name, {}) for other in left if other != region]
+    return {
+        day: x - median([other[day] for other in others if day in other])
+        for day, x in levels[region][name].items()
+        if any(day in other for other in others)
+    }
 
 
 def splits(found: Mapping[str, Mapping[dt.date, float]]) -> list[Split]:

@@ -17,6 +17,8 @@ from core.stats.paired import detectable_paired, items_needed_paired
 Verdict = Literal["same", "different generation", "both changed", "infrastructure only", "cannot tell"]
 WATCHED_DAYS = 8
 """From so many days on only the e-process says that a region differs: tests repeated every day do not keep their level."""
+SUSPECT_ALPHA = 0.01
+"""Level of what can only make a watch or a note while the e-process keeps the 5 %: the window's tests, moves in time."""
 MOVED_SHARE = 0.10
 """A latency that moved by less is weather."""
 CANARY_SHARE = 0.10
@@ -79,7 +81,7 @@ class Context(NamedTuple):
     first: dt.date
     changed: list[Split]
     shifts: dict[str, list[Split]]
-    """Moves of each region's latency against the other regions', p adjusted over all of them."""
+    """Moves of each region's latency against the other regions'."""
     levels: dict[str, dict[str, dict[dt.date, float]]]
     days: list[dt.date]
 
@@ -95,9 +97,10 @@ def judged_region(
     context: Context,
 ) -> Region:
     behaviour = [signal for signal in signals if signal.kind == "behaviour"]
-    differs = [signal for signal in behaviour if signal.p_holm <= ALPHA]
+    level = SUSPECT_ALPHA if context.watched else ALPHA
+    differs = [signal for signal in behaviour if signal.p_holm <= level]
     inside, checked = _inside(behaviour, context.limit)
-    shifts = [one for one in context.shifts.get(name, []) if one.p <= ALPHA and abs(one.change) > MOVED_SHARE]
+    shifts = context.shifts.get(name, [])
     decided = [one for one in certain if one.decides]
     earlier = bool(alarms) and not differs and inside
     different = bool(decided) or (bool(alarms) and not earlier) or (bool(differs) and not context.watched)
@@ -143,7 +146,7 @@ def _word(
     other = [one.what for one in certain]
     if shifts or other:
         return "infrastructure only", f"{(other or [shifts[0].signal])[0]} moved, behaviour did not"
-    together = [one for one in context.changed if one.p <= ALPHA]
+    together = [one for one in context.changed if one.p <= SUSPECT_ALPHA]
     if together:
         return (
             "both changed",
@@ -156,7 +159,9 @@ def _who_moved(signal: str, began: Since | None, context: Context) -> list[Moved
     if began is None:
         return []
     barriers = [
-        one.day for one in context.changed if one.p <= ALPHA and not began.low <= one.day <= began.high
+        one.day
+        for one in context.changed
+        if one.p <= SUSPECT_ALPHA and not began.low <= one.day <= began.high
     ]
     name = signal if signal in ("success", "format", "refusal", "length") else "success"
     found = [
