@@ -43,7 +43,8 @@ def frame(rows: list[Row]) -> pl.DataFrame:
     made = pl.DataFrame(rows, infer_schema_length=None).with_columns(
         completion=pl.col("at_ns").rank("ordinal").over("region", "day", "prompt_id").cast(pl.Int64)
     )
-    return prepared(made.with_columns(pl.col("system_fingerprint").cast(pl.String)))
+    empty = {"system_fingerprint": pl.String, "refusal": pl.Boolean, "format_ok": pl.Boolean}
+    return prepared(made.cast(empty | dict.fromkeys(("first_chunk_ms", "last_chunk_ms"), pl.Float64)))
 
 
 def sides(rows: list[Row]) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -236,8 +237,8 @@ def as_probes(
         ("PRIME_FULL", "gpt-3.5", bare_word, 49.6, 76.2),
         ("PRIME_FULL", "gpt-3.5", bracketed, 51.8, 68.0),
         # Upstream labelled refusals by hand: 21 and 5, 2 and 8.
-        ("SENSITIVEQ", "gpt-4", answered, 29.0, 2.0),
-        ("SENSITIVEQ", "gpt-3.5", answered, 2.0, 9.0),
+        ("SENSITIVEQ", "gpt-4", answered, 27.0, 2.0),
+        ("SENSITIVEQ", "gpt-3.5", answered, 2.0, 8.0),
         # Upstream asked a judge as well whether the code is right: 52 and 10, 22 and 2.
         ("LEETCODE_EASY", "gpt-4", compiles, 82.0, 12.0),
         ("LEETCODE_EASY", "gpt-3.5", compiles, 38.0, 2.0),
