@@ -14,6 +14,7 @@ import pytest
 from core.audit import Finding, Need, Scope, TooLittle
 from core.audits import every_audit
 from core.ledger.store import Store
+from tests.audits.drift_world import two_regions
 from tests.audits.retry_world import DAY, charge, send, worked_scenario
 
 SCOPE = Scope(DAY, DAY + dt.timedelta(days=6))
@@ -42,6 +43,7 @@ def empty() -> Iterator[Store]:
 def filled() -> Iterator[Store]:
     store = Store.open(":memory:")
     send(store, **worked_scenario(), cost_lines=[charge("k", "0.05", requests=5)])
+    send(store, probes=two_regions())
     yield store
     store.close()
 
