@@ -180,7 +180,7 @@ def sentence(found: Drift) -> str:
     differ = [one for one in found.regions if one.verdict == "different generation"]
     m = len(found.regions)
     if differ:
-        told = "; ".join(_told(one) for one in differ)
+        told = "; ".join(_told(one, found.first_day) for one in differ)
         odd = (
             f" Every other region differs: the odd one is {found.reference}." if len(differ) == m > 1 else ""
         )
@@ -201,8 +201,12 @@ def sentence(found: Drift) -> str:
     return f"0 of {m} regions serve a different behaviour than {found.reference}."
 
 
-def _told(one: Region) -> str:
+def _told(one: Region, first: dt.date | None) -> str:
     since = f" since {one.since.day} ({one.since.low} to {one.since.high})" if one.since else ""
+    if one.since and one.since.low == first:
+        since = (
+            f" since {one.since.day} or before"  # the first day that was probed: it may have been so for ever
+        )
     signal = next((signal for signal in one.signals if signal.name == one.strongest), None)
     if any(certain.decides for certain in one.certain):
         return f"{one.region}{since}, {one.why}"

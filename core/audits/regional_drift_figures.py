@@ -13,15 +13,16 @@ from core.audits.regional_drift_measure import Drift
 from core.audits.regional_drift_placebo import Placebo
 from core.audits.regional_drift_rows import APART
 from core.audits.regional_drift_signals import Signal
-from core.audits.regional_drift_verdict import CANARY_SHARE, Region
+from core.audits.regional_drift_verdict import CANARY_SHARE, SUSPECT_ALPHA, Region
 from core.charts import Bar, bars
 from core.charts.compare import Effect, ecdf, forest
 from core.charts.grid import DayMark, GridCell, grid
 
 MOST_MARKS = 6
-SIGNAL_COLUMNS = (
-    "region", "signal", "kind", "effect", "low", "high", "unit", "p", "p_holm", "n", "note",
-)  # fmt: skip
+SIGNAL_COLUMNS = {
+    "region": pl.String, "signal": pl.String, "kind": pl.String, "effect": pl.Float64, "low": pl.Float64,
+    "high": pl.Float64, "unit": pl.String, "p": pl.String, "p, Holm": pl.String, "n": pl.Int64, "note": pl.String,
+}  # fmt: skip
 
 
 def figures(found: Drift) -> dict[str, go.Figure]:
@@ -31,7 +32,7 @@ def figures(found: Drift) -> dict[str, go.Figure]:
         drawn["drift_strip"] = _strip(found)
     effects = [effect for one in found.regions for effect in _effects(one.region, one.signals)]
     if effects and found.placebo:
-        effects += _effects(f"placebo: {found.placebo.region}", found.placebo.signals)
+        effects += _effects(f"placebo ({found.placebo.region})", found.placebo.signals)
     if effects:
         drawn["drift_signals"] = forest(sorted(effects, key=lambda one: one.group), "points", found.limit)
     if found.ecdf:
@@ -65,7 +66,7 @@ def _strip(found: Drift) -> go.Figure:
     cells = [GridCell(region, day, value, "", notes.get(region, "")) for region, day, value in found.evidence]
     if found.placebo:
         cells += [
-            GridCell(f"placebo: {found.placebo.region}", day, value, "", "nothing can differ")
+            GridCell("placebo", day, value, "", f"{found.placebo.region}: nothing can differ")
             for day, value in found.placebo.evidence
         ]
     marks = [
@@ -97,17 +98,15 @@ def facts(found: Drift) -> list[Fact]:
                  "", None, f"permuted days, Holm p {move.p:.2g}")
             for move in one.shifts
         ]  # fmt: skip
-    for split in found.changed:
+    moved = [one for one in found.changed if one.p <= SUSPECT_ALPHA]
+    for split in moved:
         note = f"largest split over permuted days, Holm p {split.p:.2g}"
+        name = f"{split.signal} moved on {split.day}"
+        rows.append(Fact(found.reference, name, f"{split.change:+.3f}", "", None, note))
+    if found.changed and not moved:
+        smallest = min(one.p for one in found.changed)
         rows.append(
-            Fact(
-                found.reference,
-                f"{split.signal} before and after {split.day}",
-                f"{split.change:+.3f}",
-                "",
-                None,
-                note,
-            )
+            Fact(found.reference, "moved over time", "no", "", None, f"smallest Holm p {smallest:.2g}")
         )
     if found.placebo:
         rows += _placebo_facts(found.placebo)
@@ -178,11 +177,12 @@ def tables(found: Drift) -> dict[str, pl.DataFrame]:
         orient="row",
     )  # fmt: skip
     tests = pl.DataFrame(
-        [(one.region, one.name, one.kind, one.effect, one.low, one.high, one.unit, one.p, one.p_holm, one.n, one.note)
-         for region in found.regions for one in region.signals],
-        schema=dict(zip(SIGNAL_COLUMNS, (pl.String, pl.String, pl.String, pl.Float64, pl.Float64, pl.Float64, pl.String,
-                                         pl.Float64, pl.Float64, pl.Int64, pl.String), strict=True)),
-        orient="row",
+        [
+            (one.region, one.name, one.kind, one.effect, one.low, one.high, one.unit, f"{one.p:.2g}",
+             f"{one.p_holm:.2g}", one.n, one.note)
+            for region in found.regions for one in region.signals
+        ],
+        schema=SIGNAL_COLUMNS, orient="row",
     )  # fmt: skip
     made = {"Regions": regions, "Every test": tests}
     if found.pairs_apart:

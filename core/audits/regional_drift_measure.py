@@ -49,6 +49,8 @@ class Drift(NamedTuple):
     """Rows behind it: the pairs that differ most."""
     answers: int
     days: int
+    first_day: dt.date | None
+    """First day probed: a date on it may be older."""
     window: tuple[dt.date, dt.date] | None
     limit: float
     alpha: float
@@ -113,7 +115,7 @@ def measured(frames: Mapping[str, pl.DataFrame], scope: Scope, limit: float, win
         releases(frames["changes"]),
         sorted(answers["scorer"].drop_nulls().unique()),
         scorer_table(recent), distributions(worst.strongest, recent[worst.region], worst.region, reference) if worst else [],
-        apart(worst.region, recent[worst.region]) if worst else [], answers.height, len(days),
+        apart(worst.region, recent[worst.region]) if worst else [], answers.height, len(days), days[0] if days else None,
         (max(first, days[0]), days[-1]) if days else None, limit, ALPHA, method(reference, days, window_days),
     )  # fmt: skip
 
