@@ -26,8 +26,14 @@ select distinct
     service_name as service,
     coalesce(response_model, request_model) as model
 from calls
+union
+select
+    region,
+    null          as service,
+    request_model as model
+from probes
 """
-"""Every region, service and model a call has had."""
+"""Every region, service and model a call has had, and where probes went."""
 
 NEWEST_DAY = """
 with gone as (
@@ -40,6 +46,9 @@ days as (
     where import_id <= $as_of and import_id not in (select import_id from gone)
     union all
     select max(day) as newest from spans
+    where import_id <= $as_of and import_id not in (select import_id from gone)
+    union all
+    select max(day) as newest from probes
     where import_id <= $as_of and import_id not in (select import_id from gone)
 )
 select

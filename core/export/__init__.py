@@ -148,6 +148,14 @@ def alt_text(title: str, figure: go.Figure) -> str:
         known = [row for row in table.rows if row[2] is not None]
         worst = sorted(known, key=lambda row: -row[2])[:5]
         told = [f"{row[0]} on {row[1]} {number(row[2], table.unit)}" for row in worst]
+    elif table.form == "ecdf":
+        sides: dict[str, list[float]] = {}
+        for name, value, _ in table.rows:
+            sides.setdefault(str(name), []).append(value)
+        told = [
+            f"median of {name} {number(values[len(values) // 2], table.unit)}"
+            for name, values in sides.items()
+        ]
     elif table.form == "sankey":
         told = [f"{source} to {target} {number(value, table.unit)}" for source, target, value in table.rows]
     else:

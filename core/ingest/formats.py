@@ -21,6 +21,7 @@ from core.ingest import (
     otlp_files,
     outcomes_csv,
     phoenix,
+    probes,
     responses_file,
 )
 from core.ingest.options import ReadOptions
@@ -96,6 +97,12 @@ FORMATS: tuple[Format, ...] = (
         "LangSmith feedback (JSON or JSON lines)",
         langsmith.detect,
         langsmith.read,
+    ),
+    Format(
+        probes.NAME,
+        "Probes: fixed prompts sent to every region (JSON, JSON lines or CSV)",
+        probes.detect,
+        probes.read,
     ),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(

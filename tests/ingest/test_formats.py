@@ -51,6 +51,10 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         b'"key":"user_score","score":0,"value":"thumbs_down","comment":"wrong city","correction":{"city":"Paris"},'
         b'"feedback_source":{"type":"api","metadata":{"user":"u-123"}}}]',
     ),
+    (
+        "probes",
+        b'{"probe_id":"a","prompt_id":"sum-1","region":"eu-west-1","at":"2026-11-02T04:00:07Z","text":"4"}\n',
+    ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
         "aws_cur",
