@@ -17,6 +17,7 @@ from data.demo.arrivals import run_counts
 from data.demo.bill_files import append_spend_log, write_bills
 from data.demo.bill_litellm import spend_row
 from data.demo.charges import Books, charge_run
+from data.demo.checkpoints import write_checkpoints
 from data.demo.outcomes import Records, add_outcome, write_outcomes
 from data.demo.plan import GATEWAY_SERVICE, Plan, first_day, plan_for
 from data.demo.prices import call_usd
@@ -79,13 +80,14 @@ def generate(
     resent = _resend(desk)
     bills = write_bills(out_dir, plan, desk.books, desk.spend_logs)
     probes = write_probes(out_dir / "probes.jsonl.gz", plan, seed)
+    checkpoints = write_checkpoints(out_dir, days, quiet, spans, seed)
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}
         write_truth(truth_dir / "truth.json", plan, seed, desk.tally, desk.books, files)
     if progress is not None:
         progress(1.0)
-    return [*desk.traces, *resent, *desk.outcomes, *bills, probes]
+    return [*desk.traces, *resent, *desk.outcomes, *bills, probes, *checkpoints]
 
 
 def _day(desk: _Desk, number: int, count: int, seed: int) -> None:
