@@ -1,7 +1,8 @@
 """What was changed, when: change events as they were stated, and versions as the traces first show them.
 
 An event that came again counts as its newest import says. Versions are no stored rows: the first span of a service with a
-version that is not the service's first one says that it was deployed by then; what ran before the first span is unknown.
+version says that it was deployed by then. What is seen within a day of the service's first span is what it began with, such
+as a second model to fall back on, and is no change.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ from (
         min(started_at_ns)                                                             as at_ns,
         min(day)                                                                       as day,
         min(import_id)                                                                 as import_id,
-        row_number() over (partition by kind, service_name order by min(started_at_ns), version) as place
+        min(min(started_at_ns)) over (partition by kind, service_name) as began_at_ns
     from (
         select 'deploy' as kind, service_name, service_version as version, started_at_ns, day, import_id
         from spans
@@ -79,12 +80,12 @@ from (
     where service_name is not null
     group by kind, service_name, version
 ) as firsts
-where place > 1
+where at_ns - began_at_ns >= 86400000000000
 """
 
 CHANGE_EVENTS = f"{STATED}union all\n{_SEEN}"
 """Stated events and, as `evidence` 'first seen', every version of a service (deploy) and every model that answered it
-(checkpoint) but the first of each. Columns as STATED. Regions and models of versions are not told apart."""
+(checkpoint) that came more than a day after the service's first. Columns as STATED. Reads all spans: not for every page."""
 
 NEWEST = f"""
 select
@@ -94,12 +95,11 @@ select
     service_name,
     region,
     model,
-    evidence,
     attributes
 from (
-{CHANGE_EVENTS}
+{STATED}
 ) as changes
 order by at_ns desc, event_id
 limit 100
 """
-"""The newest hundred, for a table."""
+"""The newest hundred that were stated, for a table."""

@@ -136,3 +136,36 @@ def test_times_in_every_writing(text: str) -> None:
 def test_an_absent_score_is_not_zero() -> None:
     assert only(ROW | {"value": ""})["value"] is None
     assert only(ROW | {"value": "0"})["value"] == 0.0
+
+
+def test_every_door_keeps_a_person_and_a_judge_apart_under_one_name() -> None:
+    from core.ingest import langfuse, langsmith, phoenix
+    from tests.ingest.test_langfuse_spans import score
+    from tests.ingest.test_langsmith import FEEDBACK
+    from tests.ingest.test_otlp_logs import decoded, record
+
+    said = {"gen_ai.evaluation.name": "quality", "gen_ai.evaluation.score.value": 1.0}
+    annotation = {"created_at": "2026-11-25T19:08:58Z", "name": "quality", "span_id": "00000000000000b1",
+                  "result": {"score": 1.0}}  # fmt: skip
+    doors: dict[str, Batch] = {
+        "otlp": decoded(*(
+            record(said | {"gen_ai.evaluation.source": source}, eventName="gen_ai.evaluation.result")
+            for source in ("human", "model")
+        )),
+        "csv": batch(ROW, ROW | {"source": "model"}),
+    }  # fmt: skip
+    for name, module, objects in (
+        ("langfuse", langfuse, [score(name="quality", source=source) for source in ("ANNOTATION", "EVAL")]),
+        ("phoenix", phoenix, [annotation | {"annotator_kind": kind} for kind in ("HUMAN", "LLM")]),
+        (
+            "langsmith",
+            langsmith,
+            [FEEDBACK | {"key": "quality", "feedback_source": {"type": kind}} for kind in ("app", "model")],
+        ),
+    ):
+        (doors[name],) = module.read(io.BytesIO(json.dumps(objects).encode()), "x", ReadOptions())
+    for name, made in doors.items():
+        outcomes = made.frames["outcomes"]
+        assert outcomes["source"].to_list() == ["human", "model"], name
+        assert outcomes["outcome_key"].n_unique() == 2, name
+        assert outcomes["name"].n_unique() == 1, name

@@ -13,7 +13,7 @@ from core.ledger.change_rows import CHANGE_EVENTS, NEWEST, STATED
 from core.ledger.store import Store
 from tests.ingest.otlp_requests import START_NS, decoded, request, span
 
-HOUR_NS = 3_600 * 10**9
+DAY_NS = 86_400 * 10**9
 SCOPE = {"start": "2026-01-01", "end": "2026-12-31"}
 
 
@@ -25,9 +25,9 @@ def state(store: Store, **event: str) -> int:
     return store.submit(batch).import_id
 
 
-def seen(store: Store, number: int, hour: int, version: str | None, model: str, service: str = "shop") -> int:
-    """One model call of a service's version, so many hours after the start."""
-    start = START_NS + hour * HOUR_NS
+def seen(store: Store, number: int, day: int, version: str | None, model: str, service: str = "shop") -> int:
+    """One model call of a service's version, so many days after the start."""
+    start = START_NS + day * DAY_NS
     one = span(
         {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.response.model": model},
         traceId=f"{number:032x}", spanId=f"{number:016x}", startTimeUnixNano=str(start), endTimeUnixNano=str(start + 10**9),
@@ -58,19 +58,20 @@ def test_charts_mark_a_restated_event_once(store: Store) -> None:
     assert titles(store, CHANGES, newest) == ["shop 2.0.1"]
 
 
-def test_a_version_is_an_event_where_it_is_first_seen_but_for_the_first_of_all(store: Store) -> None:
+def test_a_version_is_an_event_where_it_is_first_seen_but_for_those_of_the_first_day(store: Store) -> None:
     seen(store, 1, 0, "1.0", "gpt-a")
+    seen(store, 5, 0, "1.0", "gpt-fallback")
     seen(store, 2, 5, "1.1", "gpt-a")
     seen(store, 3, 6, "1.1", "gpt-b")
-    last = seen(store, 4, 2, "1.1", "gpt-a")  # arrived late, and moves the first sight to hour 2
+    last = seen(store, 4, 2, "1.1", "gpt-a")  # arrived late, and moves the first sight to day 2
     rows = store.ask(CHANGE_EVENTS, as_of=last).sort("at_ns").rows(named=True)
     assert [(row["kind"], row["title"], row["model"], row["at_ns"] - START_NS) for row in rows] == [
-        ("deploy", "shop 1.1", None, 2 * HOUR_NS),
-        ("checkpoint", "shop gpt-b", "gpt-b", 6 * HOUR_NS),
+        ("deploy", "shop 1.1", None, 2 * DAY_NS),
+        ("checkpoint", "shop gpt-b", "gpt-b", 6 * DAY_NS),
     ]
     assert {row["evidence"] for row in rows} == {"first seen"}
-    before = store.ask(CHANGE_EVENTS, as_of=2).rows(named=True)
-    assert [(row["title"], row["at_ns"] - START_NS) for row in before] == [("shop 1.1", 5 * HOUR_NS)]
+    before = store.ask(CHANGE_EVENTS, as_of=3).rows(named=True)
+    assert [(row["title"], row["at_ns"] - START_NS) for row in before] == [("shop 1.1", 5 * DAY_NS)]
 
 
 def test_services_are_apart_and_one_version_is_no_change(store: Store) -> None:
@@ -80,13 +81,11 @@ def test_services_are_apart_and_one_version_is_no_change(store: Store) -> None:
     assert store.ask(CHANGE_EVENTS, as_of=last).is_empty()
 
 
-def test_the_table_shows_stated_and_seen_newest_first(store: Store) -> None:
-    seen(store, 1, 0, "1.0", "gpt-a")
-    seen(store, 2, 5, "1.1", "gpt-a")
+def test_the_table_shows_the_newest_first(store: Store) -> None:
+    state(store, ts="2026-04-01", kind="incident", title="slow")
     last = state(store, ts="2026-04-02", kind="price", title="cheaper", price="0.15")
     rows = store.ask(NEWEST, as_of=last).rows(named=True)
-    assert [(row["title"], row["evidence"]) for row in rows] == [
-        ("cheaper", "stated"),
-        ("shop 1.1", "first seen"),
+    assert [(row["title"], row["attributes"]) for row in rows] == [
+        ("cheaper", '{"price":0.15}'),
+        ("slow", None),
     ]
-    assert rows[0]["attributes"] == '{"price":0.15}'
