@@ -177,7 +177,7 @@ def _take(
     named = label(row.get("dataset_record_id")) or label(metadata.get("id"))
     hashed = values.hash16(eval_metadata.plain(row.get("input"))) or own
     item_id = f"{task or NAME}/{named or hashed}"
-    into.items[item_id] = item_of(item_id, task, row.get("input"), row.get("expected"), metadata, options)
+    into.add_item(item_of(item_id, task, row.get("input"), row.get("expected"), metadata, options))
     error = row.get("error")
     attributes = {
         "event_id": label(row.get("id")),

@@ -137,7 +137,7 @@ def _take(
     tags = eval_metadata.sample_tags(metadata, options.capture_content)
     item_id = f"{NAME}/{known or hashed}"
     target = get.get("expectedOutput", get.get("expectedOutcome"))
-    into.items[item_id] = item_of(item_id, None, given, target, metadata, options)
+    into.add_item(item_of(item_id, None, given, target, metadata, options))
     attributes = {
         "order": values.count(get.get("order", get.get("index"))),
         "duration_s": number_of(get.get("runDuration")),

@@ -65,9 +65,10 @@ def sample_tags(metadata: Any, capture_content: bool) -> SampleTags:
     known = table(metadata)
     slices = {name: known[name] for name in SLICES if isinstance(known.get(name), str | int | float)}
     slices |= short(table(known.get("slices")), capture_content)
-    return SampleTags(
-        trace_id(known.get("trace_id")), label(known.get("arm")), slices, short(known, capture_content)
-    )
+    trace, arm = trace_id(known.get("trace_id")), label(known.get("arm"))
+    in_columns = {"slices", "trace_id" if trace else "", "arm" if arm else ""}
+    rest = {name: value for name, value in known.items() if name not in in_columns}
+    return SampleTags(trace, arm, slices, short(rest, capture_content))
 
 
 def item_fields(metadata: Any) -> dict[str, Any]:

@@ -139,6 +139,11 @@ class EvalRows:
                 self.quarantined.append(cost_lines.repeated(row, self.rows_read))
         self._samples[key] = (self.rows_read, sample)
 
+    def add_item(self, item: EvalItem) -> None:
+        """Keep an item of which something is known; a sample that errored early says nothing of its item."""
+        if item.input_hash or item.target_hash:
+            self.items[item.item_id] = item
+
     def refuse(self, reason: str, field: str | None = None, row_text: str = "") -> None:
         """Put the row that is being read into quarantine."""
         self.quarantined.append(cost_lines.refused(self.rows_read, field, reason, row_text))
@@ -248,7 +253,7 @@ def item_of(
         input_hash=values.hash16(text),
         input_text=text if options.capture_content else None,
         target_hash=values.hash16(answer),
-        attributes=eval_metadata.short(eval_metadata.table(metadata), options.capture_content),
+        attributes=eval_metadata.sample_tags(metadata, options.capture_content).kept,
         **eval_metadata.item_fields(metadata),
     )
 

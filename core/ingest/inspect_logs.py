@@ -154,7 +154,7 @@ def _take(one: Any, run_id: str, task: str | None, into: EvalRows, options: Read
     metadata, capture = table(one.get("metadata")), options.capture_content
     tags = eval_metadata.sample_tags(metadata, capture)
     item_id = f"{task or NAME}/{sample_id}"
-    into.items[item_id] = item_of(item_id, task, one.get("input"), one.get("target"), metadata, options)
+    into.add_item(item_of(item_id, task, one.get("input"), one.get("target"), metadata, options))
     error = one.get("error")
     into.add(
         Sample(

@@ -99,7 +99,7 @@ def _run(document: dict[str, Any], task: str, metrics: dict[str, Any], source: s
         _sixteen(table(document.get("task_hashes")).get(task)),
         _sixteen(document.get("system_instruction_sha")),
         label(document.get("git_hash")) or named["git_commit"],
-        round(said * 1e9) if said is not None and 0 <= said < 2**33 else None,
+        round(said * 1e6) * 1_000 if said is not None and 0 <= said < 2**33 else None,
         "success",
         effective,
         effective,
@@ -162,14 +162,16 @@ def _take(one: dict[str, Any], run_id: str, task: str | None, into: EvalRows, op
     sample_id = identity(one.get("doc_id"), "doc_id")
     item_id = f"{task or NAME}/{label(one.get('doc_hash')) or sample_id}"
     prompt = next(iter(table(table(one.get("arguments")).get("gen_args_0")).values()), None)
-    into.items[item_id] = EvalItem(
-        item_id,
-        task,
-        input_hash=_sixteen(one.get("prompt_hash"))
-        or values.hash16(prompt if isinstance(prompt, str) else None),
-        input_text=prompt if options.capture_content and isinstance(prompt, str) else None,
-        target_hash=_sixteen(one.get("target_hash")),
-        attributes={"doc_hash": label(one.get("doc_hash"))},
+    into.add_item(
+        EvalItem(
+            item_id,
+            task,
+            input_hash=_sixteen(one.get("prompt_hash"))
+            or values.hash16(prompt if isinstance(prompt, str) else None),
+            input_text=prompt if options.capture_content and isinstance(prompt, str) else None,
+            target_hash=_sixteen(one.get("target_hash")),
+            attributes={"doc_hash": label(one.get("doc_hash"))},
+        )
     )
     filter_name = label(one.get("filter")) or "none"
     metrics = [str(name) for name in rows(one.get("metrics"))]

@@ -138,7 +138,7 @@ def _item(one: dict[str, Any], into: EvalRows, options: ReadOptions) -> str:
     item_id = f"{task or 'openai_evals'}/{sample_id}"
     target = next((held[name] for name in _EXPECTED if name in held), None)
     rest = {name: value for name, value in held.items() if name not in _EXPECTED}
-    into.items[item_id] = item_of(item_id, task, rest or given, target, held.get("metadata"), options)
+    into.add_item(item_of(item_id, task, rest or given, target, held.get("metadata"), options))
     error, usage = sample.get("error"), table(sample.get("usage"))
     errored = bool(error) or one.get("status") == "error"
     attributes = {

@@ -119,9 +119,7 @@ def _add(
 ) -> None:
     task = label(spec.get("eval_name"))
     item_id = f"{task or TOOL}/{sample_id}"
-    into.items[item_id] = item_of(
-        item_id, task, told.told.get("input"), told.told.get("target"), None, options
-    )
+    into.add_item(item_of(item_id, task, told.told.get("input"), told.told.get("target"), None, options))
     attributes = {name: value for name, value in told.attributes.items() if name != "model"}
     if told.errors:
         error = table(told.errors[0])

@@ -156,7 +156,7 @@ def _take(row: Any, shared: _Eval, into: EvalRows, repetitions: Repetitions, opt
     item_id = f"{shared.task or NAME}/{hashed}"
     epoch = repetitions.next((run_id, hashed))
     test_id = row.get("testIdx")
-    into.items[item_id] = item_of(item_id, shared.task, given, case.get("assert"), metadata, options)
+    into.add_item(item_of(item_id, shared.task, given, case.get("assert"), metadata, options))
     errored = _errored(row)
     into.add(
         Sample(

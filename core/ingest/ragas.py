@@ -122,7 +122,7 @@ def _take(
         next((cell for name in names if (cell := row.get(name))), None) for names in (INPUT, REFERENCE)
     )
     item_id = f"{NAME}/{values.hash16(given or '') or 'none'}-{values.hash16(target or '') or 'none'}"
-    into.items[item_id] = item_of(item_id, None, given, target, None, options)
+    into.add_item(item_of(item_id, None, given, target, None, options))
     scores = [
         Scored(name, FAILED_TO_SCORE if present(row.get(name)) is None else score_of(row[name]))
         for name in metrics
