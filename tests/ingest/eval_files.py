@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import struct
 import zlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 import zstandard
+
+from core.ingest.files import read_upload
+from core.ingest.options import ReadOptions
+from core.ledger.batch import Batch
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
@@ -198,8 +205,6 @@ def lm_eval_samples() -> bytes:
 
 
 def sha(text: str) -> str:
-    import hashlib
-
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -429,3 +434,40 @@ SHAPES: dict[str, tuple[bytes, ...]] = {
     "braintrust": (dumped(BRAINTRUST), dumped(BRAINTRUST["summary"]), json_lines(BRAINTRUST_EVENTS)),
 }
 """A sound file of every shape of every format, for detection and for the hostile tests."""
+
+
+def batch_of(content: bytes, name: str = "log", capture: bool = False) -> Batch:
+    """The one batch of a file, through the door that every file takes."""
+    (batch,) = read_upload(io.BytesIO(content), name, ReadOptions(capture_content=capture))
+    return batch
+
+
+def table_of(batch: Batch, table: str) -> list[dict[str, Any]]:
+    """Rows of a table with their JSON parsed; no rows where the batch has none."""
+    if table not in batch.frames:
+        return []
+    rows = batch.frames[table].rows(named=True)
+    parsed = ("attributes", "slices")
+    return [
+        {name: json.loads(cell) if name in parsed and cell else cell for name, cell in row.items()}
+        for row in rows
+    ]
+
+
+def known(row: dict[str, Any]) -> dict[str, Any]:
+    """The row without what is unknown: a golden row then names every column that has a value."""
+    return {name: cell for name, cell in row.items() if cell is not None}
+
+
+def verdicts(batch: Batch) -> dict[tuple[str, str], tuple[float | None, str]]:
+    """(sample, scorer) -> (value, verdict)."""
+    rows = table_of(batch, "eval_samples")
+    return {(row["sample_id"], row["scorer"]): (row["value"], row["verdict"]) for row in rows}
+
+
+def fixture(*path: str) -> Path:
+    """A file that a real tool wrote; skips where the shared folder is absent."""
+    found = Path(__file__).parents[3].joinpath("shared", "fixtures", "evals", *path)
+    if not found.exists():
+        pytest.skip("../shared is absent")
+    return found
