@@ -259,8 +259,8 @@ def item_of(
 
 
 def set_hash(parts: Iterable[Any]) -> str | None:
-    """16 hex of a set of samples, whatever their order; None for no samples."""
-    texts = sorted(str(part) for part in parts if part is not None)
+    """16 hex of a set of samples, whatever their order and however often each came; None for no samples."""
+    texts = sorted({str(part) for part in parts if part is not None})
     return values.hash16(json.dumps(texts)) if texts else None
 
 
