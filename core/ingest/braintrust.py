@@ -172,22 +172,12 @@ def _take(
     """One row of an experiment; `own` is its id when its metadata names none. Raises Unreadable."""
     if not isinstance(row, dict):
         raise Unreadable("results", "", "a result is an object.")
-    metadata, metrics = table(row.get("metadata")), table(row.get("metrics"))
+    metadata = table(row.get("metadata"))
     tags = eval_metadata.sample_tags(metadata, options.capture_content)
     named = label(row.get("dataset_record_id")) or label(metadata.get("id"))
     hashed = values.hash16(eval_metadata.plain(row.get("input"))) or own
     item_id = f"{task or NAME}/{named or hashed}"
     into.add_item(item_of(item_id, task, row.get("input"), row.get("expected"), metadata, options))
-    error = row.get("error")
-    attributes = {
-        "event_id": label(row.get("id")),
-        "input_tokens": values.count(metrics.get("prompt_tokens")),
-        "output_tokens": values.count(metrics.get("completion_tokens")),
-        "metadata": tags.kept or None,
-        "output": row.get("output") if options.capture_content else None,
-    }
-    if error is not None:
-        attributes |= eval_metadata.failure(table(error).get("message", error), options.capture_content)
     sample_id = named or own
     into.add(
         Sample(
@@ -195,12 +185,26 @@ def _take(
             sample_id,
             repetitions.next(sample_id),
             [Scored(str(name), score_of(raw)) for name, raw in table(row.get("scores")).items()],
-            error is not None,
+            row.get("error") is not None,
             item_id,
             tags.trace_id,
             label(metadata.get("model")),
             tags.arm,
             tags.slices,
-            attributes,
+            _attributes(row, tags.kept, options.capture_content),
         )
     )
+
+
+def _attributes(row: dict[str, Any], kept: dict[str, Any], capture: bool) -> dict[str, Any]:
+    error, metrics = row.get("error"), table(row.get("metrics"))
+    found = {
+        "event_id": label(row.get("id")),
+        "input_tokens": values.count(metrics.get("prompt_tokens")),
+        "output_tokens": values.count(metrics.get("completion_tokens")),
+        "metadata": kept or None,
+        "output": row.get("output") if capture else None,
+    }
+    if error is not None:
+        found |= eval_metadata.failure(table(error).get("message", error), capture)
+    return found

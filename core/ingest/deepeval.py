@@ -126,10 +126,7 @@ def _take(
         raise Unreadable("testCases", "", "a test case is an object.")
     get = camel(case)
     name = label(get.get("name"))
-    given = get.get("input") or [
-        {"role": table(turn).get("role"), "content": table(turn).get("content")}
-        for turn in rows(get.get("turns"))
-    ]
+    given = get.get("input") or [{"role": None, **table(turn)} for turn in rows(get.get("turns"))]
     hashed = values.hash16(eval_metadata.plain(given)) or str(at)
     # DeepEval names a case without a name by its place in the run, which says nothing of the case.
     known = name if name and not _UNNAMED.fullmatch(name) else None
@@ -138,13 +135,6 @@ def _take(
     item_id = f"{NAME}/{known or hashed}"
     target = get.get("expectedOutput", get.get("expectedOutcome"))
     into.add_item(item_of(item_id, None, given, target, metadata, options))
-    attributes = {
-        "order": values.count(get.get("order", get.get("index"))),
-        "duration_s": number_of(get.get("runDuration")),
-        "evaluation_cost_usd": number_of(get.get("evaluationCost")),
-        "metadata": tags.kept or None,
-        "output": get.get("actualOutput") if options.capture_content else None,
-    }
     sample_id = known or name or hashed
     into.add(
         Sample(
@@ -158,9 +148,19 @@ def _take(
             model,
             tags.arm,
             tags.slices,
-            attributes,
+            _attributes(get, tags.kept, options.capture_content),
         )
     )
+
+
+def _attributes(case: dict[str, Any], kept: dict[str, Any], capture: bool) -> dict[str, Any]:
+    return {
+        "order": values.count(case.get("order", case.get("index"))),
+        "duration_s": number_of(case.get("runDuration")),
+        "evaluation_cost_usd": number_of(case.get("evaluationCost")),
+        "metadata": kept or None,
+        "output": case.get("actualOutput") if capture else None,
+    }
 
 
 def _scores(case: dict[str, Any], capture: bool) -> list[Scored]:

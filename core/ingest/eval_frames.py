@@ -41,13 +41,11 @@ def _cell(cell: Any) -> Any:
 
 
 def _json(attributes: dict[str, Any]) -> str | None:
-    kept = {name: storable(value) for name, value in attributes.items() if value is not None}
+    kept = {name: value for name, value in attributes.items() if value is not None}
     if not kept:
         return None
     try:
         return orjson.dumps(kept, option=orjson.OPT_NON_STR_KEYS).decode()
-    except orjson.JSONEncodeError:  # a lone surrogate
-        text = json.dumps(kept, ensure_ascii=False)
-        return orjson.dumps(
-            json.loads(text.encode("utf-8", "replace"), parse_constant=lambda _: None)
-        ).decode()
+    except orjson.JSONEncodeError:  # a lone surrogate, a number past 64 bits, or deep nesting
+        text = json.dumps(storable(kept), ensure_ascii=False).encode("utf-8", "replace")
+        return orjson.dumps(json.loads(text, parse_constant=lambda _: None)).decode()

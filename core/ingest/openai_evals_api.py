@@ -139,18 +139,7 @@ def _item(one: dict[str, Any], into: EvalRows, options: ReadOptions) -> str:
     target = next((held[name] for name in _EXPECTED if name in held), None)
     rest = {name: value for name, value in held.items() if name not in _EXPECTED}
     into.add_item(item_of(item_id, task, rest or given, target, held.get("metadata"), options))
-    error, usage = sample.get("error"), table(sample.get("usage"))
-    errored = bool(error) or one.get("status") == "error"
-    attributes = {
-        "output_item_id": label(one.get("id")),
-        "finish_reason": label(sample.get("finish_reason")),
-        "input_tokens": values.count(usage.get("prompt_tokens")),
-        "output_tokens": values.count(usage.get("completion_tokens")),
-        "cache_read_tokens": values.count(usage.get("cached_tokens")),
-        "output": sample.get("output") if options.capture_content else None,
-    }
-    if errored:
-        attributes |= eval_metadata.failure(table(error).get("message", error), options.capture_content)
+    errored = bool(sample.get("error")) or one.get("status") == "error"
     into.add(
         Sample(
             run_id,
@@ -163,18 +152,33 @@ def _item(one: dict[str, Any], into: EvalRows, options: ReadOptions) -> str:
             label(sample.get("model")),
             tags.arm,
             tags.slices,
-            attributes,
+            _attributes(one, sample, errored, options.capture_content),
         )
     )
     return run_id
 
 
+def _attributes(one: dict[str, Any], sample: dict[str, Any], errored: bool, capture: bool) -> dict[str, Any]:
+    error, usage = sample.get("error"), table(sample.get("usage"))
+    found = {
+        "output_item_id": label(one.get("id")),
+        "finish_reason": label(sample.get("finish_reason")),
+        "input_tokens": values.count(usage.get("prompt_tokens")),
+        "output_tokens": values.count(usage.get("completion_tokens")),
+        "cache_read_tokens": values.count(usage.get("cached_tokens")),
+        "output": sample.get("output") if capture else None,
+    }
+    if errored:
+        found |= eval_metadata.failure(table(error).get("message", error), capture)
+    return found
+
+
 def _scores(one: dict[str, Any]) -> list[Scored]:
-    results = [result for result in rows(one.get("results")) if isinstance(result, dict)]
-    names = distinct([label(result.get("name")) or "result" for result in results])
+    criteria = [criterion for criterion in rows(one.get("results")) if isinstance(criterion, dict)]
+    names = distinct([label(criterion.get("name")) or "result" for criterion in criteria])
     found = []
-    for name, result in zip(names, results, strict=True):
-        passed, raw = result.get("passed"), result.get("score")
+    for name, criterion in zip(names, criteria, strict=True):
+        passed, raw = criterion.get("passed"), criterion.get("score")
         own = passed if isinstance(passed, bool) else None
         found.append(Scored(name, score_of(own if number_of(raw) is None and own is not None else raw, own)))
     return found
