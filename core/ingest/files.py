@@ -12,7 +12,7 @@ from typing import IO, BinaryIO
 
 import polars as pl
 
-from core.ingest import formats
+from core.ingest import formats, growth
 from core.ingest.gunzip import gunzipped
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
@@ -22,11 +22,6 @@ ARCHIVES = {
     b"PK\x03\x04": "a zip archive", b"\xfd7zXZ\x00": "compressed with xz", b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"BZh": "compressed with bzip2", b"7z\xbc\xaf\x27\x1c": "a 7z archive",
 }  # fmt: skip
-MOST_BYTES = 8 * 1024**3
-"""Decompressed size at which a file is refused."""
-MOST_RATIO = 400
-RATIO_FROM_BYTES = 64 * 1024**2
-"""Above this size, a file that grows more than MOST_RATIO times is a bomb: telemetry shrinks 10 to 100 times."""
 SPOOL_BYTES = 32 * 1024**2
 _PIECE = 1024 * 1024
 
@@ -100,12 +95,7 @@ def read_upload(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[B
         plain.seek(0)
         if not head.strip():
             raise FileProblem(f"{source}: the file is empty.")
-        archive = next((what for magic, what in ARCHIVES.items() if head.startswith(magic)), "")
-        if archive:
-            raise FileProblem(
-                f"{source}: this is {archive}; unpack it and give the files in it, gzip or not."
-            )
-        yield from formats.detect(head, source).read(plain, source, options)  # type: ignore[arg-type]
+        yield from _format(head, source).read(plain, source, options)  # type: ignore[arg-type]
     except FileProblem:
         raise
     except RecursionError as error:
@@ -123,6 +113,17 @@ def read_upload(stream: BinaryIO, name: str, options: ReadOptions) -> Iterator[B
     finally:
         if plain is not None and plain is not stream:
             plain.close()
+
+
+def _format(head: bytes, source: str) -> formats.Format:
+    """The file's format; an archive is one only when a tool writes it (Inspect's logs are zip archives)."""
+    try:
+        return formats.detect(head, source)
+    except formats.UnknownFormat:
+        archive = next((what for magic, what in ARCHIVES.items() if head.startswith(magic)), "")
+        if not archive:
+            raise
+    raise FileProblem(f"{source}: this is {archive}; unpack it and give the files in it, gzip or not.")
 
 
 def _plain(stream: BinaryIO) -> IO[bytes]:
@@ -160,15 +161,5 @@ def _gunzip(magic: bytes, stream: BinaryIO, aside: IO[bytes]) -> None:
 
     for plain in gunzipped(compressed()):
         given += len(plain)
-        _check_growth(taken, given)
+        growth.check_growth(taken, given)
         aside.write(plain)
-
-
-def _check_growth(taken: int, given: int) -> None:
-    if given > MOST_BYTES:
-        raise ValueError(f"decompressed it has more than {MOST_BYTES:,} bytes; split the file.")
-    if given > RATIO_FROM_BYTES and given > MOST_RATIO * taken:
-        raise ValueError(
-            f"it grew from {taken:,} to more than {given:,} bytes, over {MOST_RATIO} times, and was not read "
-            "further; decompress it yourself if it is meant so."
-        )

@@ -9,19 +9,27 @@ from core.ingest import (
     anthropic_billing,
     aws_cur,
     azure_costs,
+    braintrust,
     callers,
     change_events,
+    deepeval,
     focus,
     gcp_billing,
+    inspect_logs,
     langfuse,
     langsmith,
     litellm,
+    lm_eval,
     openai_billing,
+    openai_evals_api,
+    openai_evals_legacy,
     openrouter,
     otlp_files,
     outcomes_csv,
     phoenix,
     probes,
+    promptfoo,
+    ragas,
     responses_file,
 )
 from core.ingest.options import ReadOptions
@@ -66,6 +74,34 @@ FORMATS: tuple[Format, ...] = (
         "OpenTelemetry metrics (OTLP protobuf, JSON or JSON lines)",
         otlp_files.detector(METRICS),
         otlp_files.read,
+    ),
+    Format(inspect_logs.NAME, "Inspect AI log (.eval or JSON)", inspect_logs.detect, inspect_logs.read),
+    Format(
+        lm_eval.NAME,
+        "lm-evaluation-harness results (JSON) and samples (JSON lines)",
+        lm_eval.detect,
+        lm_eval.read,
+    ),
+    Format(promptfoo.NAME, "promptfoo results (JSON or JSON lines)", promptfoo.detect, promptfoo.read),
+    Format(
+        openai_evals_legacy.NAME,
+        "OpenAI evals (oaieval) log (JSON lines)",
+        openai_evals_legacy.detect,
+        openai_evals_legacy.read,
+    ),
+    Format(
+        openai_evals_api.NAME,
+        "OpenAI Evals API runs and output items (JSON)",
+        openai_evals_api.detect,
+        openai_evals_api.read,
+    ),
+    Format(deepeval.NAME, "DeepEval test run or evaluation result (JSON)", deepeval.detect, deepeval.read),
+    Format(ragas.NAME, "Ragas result (CSV)", ragas.detect, ragas.read),
+    Format(
+        braintrust.NAME,
+        "Braintrust experiment: result, summary or events (JSON or JSON lines)",
+        braintrust.detect,
+        braintrust.read,
     ),
     Format("focus", "FOCUS 1.0 to 1.4 billing export (CSV or Parquet)", focus.detect, focus.read),
     Format(
@@ -145,7 +181,10 @@ FORMATS: tuple[Format, ...] = (
     Format("openai_costs", "OpenAI organization costs (JSON)", _has_openai_costs, openai_billing.read),
     Format("openai_usage", "OpenAI organization usage (JSON)", openai_billing.detect, openai_billing.read),
 )
-"""Telemetry first: its sign is the clearest. The last row catches OpenAI reports that are empty or mixed."""
+"""Telemetry first: its sign is the clearest. Evals before spans and spend logs, whose fields theirs may quote.
+
+The last row catches OpenAI reports that are empty or mixed.
+"""
 
 
 def detect(head: bytes, name: str) -> Format:

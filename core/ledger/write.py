@@ -24,6 +24,7 @@ EVENT_TIME = {
     "tickets": "created_at_ns",
     "probes": "at_ns",
     "responses": "at_ns",
+    "eval_runs": "started_at_ns",
 }
 """The column that dates a row, for the tables that have one."""
 
@@ -247,8 +248,8 @@ def _import_row(batch: Batch, receipt: Receipt, frames: dict[str, pl.DataFrame])
         "rows_accepted": receipt.rows_accepted,
         "rows_quarantined": receipt.rows_quarantined,
         "rows_duplicate": receipt.rows_duplicate,
-        "min_event_ns": min((low for low, _ in times), default=None),  # type: ignore[type-var]
-        "max_event_ns": max((high for _, high in times), default=None),  # type: ignore[type-var]
+        "min_event_ns": min((low for low, _ in times if low is not None), default=None),
+        "max_event_ns": max((high for _, high in times if high is not None), default=None),
         "demo": batch.demo,
         "file_id": batch.file_id,
         "rows_repaired": len({row.row_key for row in batch.repaired if row.applied}),

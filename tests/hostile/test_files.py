@@ -5,6 +5,7 @@ The harness runs over FORMATS, so a new format is covered by its sample in tests
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import lzma
@@ -23,6 +24,7 @@ from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store
 from tests.hostile.mutate import byte_damage, csv_damage, json_bytes, json_damage
+from tests.ingest.eval_files import INSPECT_HEADER, INSPECT_SAMPLES, Entry, zipped
 from tests.ingest.test_every_bill import SAMPLES as BILLS
 from tests.ingest.test_formats import SAMPLES as HEADS
 from tests.ingest.test_phoenix import SHAPES
@@ -45,6 +47,8 @@ def damaged(name: str, seed: int) -> bytes:
     random = Random(f"{name} {seed}")
     content = random.choice(SOUND[name])
     others = random.choice(list(SOUND.values()))
+    if content.startswith(b"PK") and random.random() < 0.5:
+        return damaged_log(random)
     if random.random() < 0.35:
         return byte_damage(content, random, random.choice(others))
     try:
@@ -60,6 +64,21 @@ def damaged(name: str, seed: int) -> bytes:
             return b"\n".join(lines)
         return csv_damage(content, random) if b"," in content[:500] else byte_damage(content, random)
     return json_bytes(json_damage(document, random))
+
+
+def damaged_log(random: Random) -> bytes:
+    """Inspect's archive, whole, with damaged JSON inside: flipped bits alone mostly end at its checksums."""
+    header, *samples = (
+        json_damage(copy.deepcopy(one), random) if random.random() < 0.6 else one
+        for one in (INSPECT_HEADER, *INSPECT_SAMPLES)
+    )
+    held = [
+        Entry(f"samples/{at}.json", json_bytes(one), random.choice((0, 8, 93)))
+        for at, one in enumerate(samples)
+    ]
+    return zipped(
+        *held, Entry("header.json", json_bytes(header)), Entry("summaries.json", json_bytes(samples))
+    )
 
 
 def read_damaged(name: str, seed: int) -> list[Batch]:

@@ -13,7 +13,7 @@ import orjson
 import polars as pl
 import pytest
 
-from core.ingest import files, otlp_files
+from core.ingest import growth, otlp_files
 from core.ingest.files import FileProblem, find_files, read_path, read_upload
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
@@ -117,7 +117,7 @@ def test_a_bomb_is_refused_by_ratio() -> None:
 
 
 def test_too_large_a_file_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MOST_BYTES", 1000)
+    monkeypatch.setattr(growth, "MOST_BYTES", 1000)
     with pytest.raises(FileProblem, match="more than 1,000 bytes"):
         read(gzip.compress(os.urandom(5000)))
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from core.ingest.formats import FORMATS, HEAD_BYTES, UnknownFormat, detect
 from core.ingest.otlp_files import signal_of_protobuf
+from tests.ingest.eval_files import SHAPES as EVALS
 from tests.ingest.otlp_requests import FIXTURES, as_protobuf, fixtures, request, span
 
 SAMPLES: tuple[tuple[str, bytes], ...] = (
@@ -17,6 +18,7 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
     ("otlp_traces", as_protobuf(request(span()))),
     ("otlp_logs", b'{"resourceLogs":[]}\n'),
     ("otlp_metrics", b'{"resourceMetrics":[]}\n'),
+    *((name, shape) for name, shapes in EVALS.items() for shape in shapes),
     (
         "focus",
         b"BilledCost,ChargeCategory,ChargePeriodStart,ChargePeriodEnd\n1,Usage,2026-01-01,2026-01-02\n",
