@@ -21,37 +21,37 @@ def measured(loaded: Loaded) -> Divergence:
 
 
 @pytest.fixture(scope="module")
-def loud(loud_ledger: Loaded) -> Divergence:
+def loud_reward(loud_ledger: Loaded) -> Divergence:
     return measured(loud_ledger)
 
 
 @pytest.fixture(scope="module")
-def quiet(quiet_ledger: Loaded) -> Divergence:
+def quiet_reward(quiet_ledger: Loaded) -> Divergence:
     return measured(quiet_ledger)
 
 
-def test_the_checkpoints_are_read_in_order(loud: Divergence) -> None:
-    assert [one.name for one in loud.checkpoints] == [name_of(number) for number in range(COUNT)]
+def test_the_checkpoints_are_read_in_order(loud_reward: Divergence) -> None:
+    assert [one.name for one in loud_reward.checkpoints] == [name_of(number) for number in range(COUNT)]
 
 
-def test_the_rise_and_the_fall_are_sized(loud: Divergence) -> None:
-    assert loud.proxy.low <= PLANTED.reward <= loud.proxy.high
-    assert loud.proxy.low > 0
-    assert loud.outcome.low <= PLANTED.success <= loud.outcome.high
-    assert loud.verdict in ("decoupled", "decoupling")
+def test_the_rise_and_the_fall_are_sized(loud_reward: Divergence) -> None:
+    assert loud_reward.proxy.low <= PLANTED.reward <= loud_reward.proxy.high
+    assert loud_reward.proxy.low > 0
+    assert loud_reward.outcome.low <= PLANTED.success <= loud_reward.outcome.high
+    assert loud_reward.verdict in ("decoupled", "decoupling")
 
 
-def test_what_the_reward_bought_is_named(loud: Divergence) -> None:
+def test_what_the_reward_bought_is_named(loud_reward: Divergence) -> None:
     """Caveats: 3 more an answer at 0.02 each, 6 of the 9 points."""
-    assert loud.prices is not None
-    parts = {part.feature: part for part in loud.prices.parts}
+    assert loud_reward.prices is not None
+    parts = {part.feature: part for part in loud_reward.prices.parts}
     assert parts["caveats"].low <= PLANTED.caveats * CAVEAT_PRICE <= parts["caveats"].high
     assert max(parts.values(), key=lambda part: part.value).feature == "caveats"
-    first, last = loud.tellings[0].auroc, loud.tellings[-1].auroc
+    first, last = loud_reward.tellings[0].auroc, loud_reward.tellings[-1].auroc
     assert last.value < first.value
 
 
-def test_the_quiet_world_raises_nothing(quiet: Divergence) -> None:
-    assert quiet.verdict in ("coupled", "cannot tell")
-    assert quiet.proxy.low <= 0 <= quiet.proxy.high
-    assert quiet.outcome.low <= 0 <= quiet.outcome.high
+def test_the_quiet_world_raises_nothing(quiet_reward: Divergence) -> None:
+    assert quiet_reward.verdict in ("coupled", "cannot tell")
+    assert quiet_reward.proxy.low <= 0 <= quiet_reward.proxy.high
+    assert quiet_reward.outcome.low <= 0 <= quiet_reward.outcome.high
