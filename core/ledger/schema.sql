@@ -467,6 +467,28 @@ create table if not exists change_events (
     attributes   json               -- everything else
 );
 
+-- What audits said, kept so that the board opens without asking again and shows since when a status holds.
+create table if not exists findings (
+    version    bigint not null,   -- data version it was computed at: the as_of of its scope
+    scope_key  varchar not null,  -- the scope as an address writes it, without as_of
+    standard   boolean not null,  -- the board's own scope: newest 28 days, everything, no choices
+    audit      varchar not null,  -- the audit's module
+    at_ns      bigint not null,   -- UTC ns, when it was computed
+    took_ms    double not null,   -- ms to load, measure and judge
+    newest_day date,              -- last UTC day on which a table the audit needs has rows in scope
+    status     varchar not null,  -- holds, watch, broken, cannot tell
+    reported   varchar not null,  -- ready to show
+    supported  varchar not null,  -- ready to show
+    gap        double,            -- in `unit`; null = none
+    low        double,            -- lower end of the gap's interval
+    high       double,            -- upper end of the gap's interval
+    unit       varchar not null,  -- share, points, count, ratio, ms or a currency
+    n          bigint not null,   -- rows, items or runs behind it
+    sentence   varchar not null,  -- ready to show
+    missing    varchar not null,  -- what is missing and how to supply it; empty = nothing
+    bounds     varchar not null   -- what low and high are
+);
+
 -- Derived from spans: rebuilt per trace whenever a span of it arrives. A row is in force from import_id
 -- until superseded_by (9223372036854775807 = still in force), so "as of N" is
 -- import_id <= N and superseded_by > N, without a window function.

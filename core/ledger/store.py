@@ -172,6 +172,10 @@ class Store:
         self._alone(lambda ledger: ledger.add_file(file))
         self._files_added += 1
 
+    def keep_finding(self, row: pl.DataFrame) -> None:
+        """Keep one row of findings; returns after the commit."""
+        self._alone(lambda ledger: ledger.keep_finding(row))
+
     def _alone(self, work: Callable[[write.Ledger], Done]) -> Done:
         answer: Future[Done] = Future()
         self._waiting.put(_Alone(work, answer))

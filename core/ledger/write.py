@@ -172,6 +172,10 @@ class Ledger:
                 )
         return lines.filter(pl.Series(keep, dtype=pl.Boolean)), repeats
 
+    def keep_finding(self, row: pl.DataFrame) -> None:
+        """Keep what an audit said; findings are answers, no rows of an import."""
+        self._insert("findings", row)
+
     def _flush(self, rows: dict[str, list[pl.DataFrame]], table: str) -> None:
         """Write what the group holds for a table, so that its next batch is compared with it too."""
         if table in rows:

@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 
+from core import board
 from core.ledger.store import Store
 from core.web.process import Process
 
@@ -38,6 +39,20 @@ def keep_up(process: Process, stopping: threading.Event) -> None:
         if process.settings.retention_days and time.monotonic() >= next_retention:
             next_retention = time.monotonic() + RETENTION_EVERY_S
             process.retention_error = _retain(store, process.settings.retention_days)
+
+
+def keep_board(process: Process, stopping: threading.Event) -> None:
+    """Keep findings for the board up to date until told to stop; what fails is logged and shows in /readyz."""
+    while process.store is None and not stopping.wait(0.1):
+        pass
+    if process.store is None:
+        return
+    worker = board.Board(process.store)
+    board.publish(worker)
+    try:
+        worker.run(stopping)
+    finally:
+        board.publish(None)
 
 
 def _derive(store: Store) -> str | None:

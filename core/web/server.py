@@ -20,10 +20,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from core import board
 from core.ledger.current import open_default, set_store
 from core.ledger.store import StoreLocked
 from core.web.api import answer_attempts, answer_bridge, answer_findings, answer_imports
-from core.web.background import keep_up, warm_up
+from core.web.background import keep_board, keep_up, warm_up
 from core.web.guard import BearerTokens
 from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp, receive_undo
 from core.web.process import VERSION, NotReady, Process
@@ -85,6 +86,7 @@ async def answer_ready(process: Process, request: Request) -> Response:
         "retention_error": process.retention_error,
         "watch_error": process.watch_error,
         "pull_error": process.pull_error,
+        "board_error": board.error_now(),
     }
     return JSONResponse(body, status_code=200 if writable else 503)
 
@@ -109,7 +111,7 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
             threading.Thread(
                 target=keep, args=(process, stopping), name=f"trueup-{keep.__name__}", daemon=True
             )
-            for keep in (keep_up, keep_watching, keep_pulling)
+            for keep in (keep_up, keep_watching, keep_pulling, keep_board)
         ]
         for thread in beside:
             thread.start()

@@ -1,0 +1,138 @@
+"""The worker behind the board: asks audits after imports and on request, one after the other, and tells how far it is.
+
+Pages never compute the board; they show what is kept, ask for what is not, and look again. The worker takes people's
+scopes first, then the board's own at the newest version. It rests RESTS times as long as it worked, so that live
+ingest, which makes a version a second, does not spend the machine on findings nobody has looked at yet.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from typing import NamedTuple
+
+from core import findings
+from core.audit import Scope
+from core.audits import every_audit
+from core.ledger.store import Store
+
+RESTS = 4.0
+SHORTEST_REST_S = 10.0
+MOST_WAITING = 50
+
+_log = logging.getLogger("trueup")
+
+
+class Progress(NamedTuple):
+    """How far a scope is: audits asked, of how many."""
+
+    done: int
+    of: int
+
+
+class Board:
+    """Scopes waiting for findings, and the progress of the one at work. Shared by pages and the worker's thread."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._waiting: OrderedDict[str, Scope] = OrderedDict()
+        self._lock = threading.Condition()
+        self._progress: dict[str, Progress] = {}
+        self._standard_due = 0.0
+        self.error: str | None = None
+        """What last failed; None once something has worked again."""
+
+    def want(self, scope: Scope) -> None:
+        """Ask for a scope's findings at its version; the same scope asked again waits once."""
+        with self._lock:
+            self._waiting[_key(scope)] = scope
+            self._waiting.move_to_end(_key(scope))
+            while len(self._waiting) > MOST_WAITING:
+                self._waiting.popitem(last=False)
+            self._lock.notify()
+
+    def progress(self, scope: Scope) -> Progress | None:
+        """How far the scope is; None when it is neither waiting nor at work."""
+        with self._lock:
+            if _key(scope) in self._progress:
+                return self._progress[_key(scope)]
+            return Progress(0, len(every_audit())) if _key(scope) in self._waiting else None
+
+    def run(self, stopping: threading.Event) -> None:
+        """Work until told to stop; looks at least once a second. What fails is logged, told and tried again."""
+        while not stopping.is_set():
+            try:
+                idle = not self._step()
+                self.error = None
+            except Exception as error:  # pages show what was kept before
+                _log.exception("findings could not be kept")
+                self.error = f"{type(error).__name__}: {error}"
+                stopping.wait(SHORTEST_REST_S)
+                continue
+            with self._lock:
+                if idle and not self._waiting:
+                    self._lock.wait(timeout=1.0)
+
+    def _step(self) -> bool:
+        scope, standard = self._next()
+        if scope is not None:
+            self.compute(scope, standard)
+        return scope is not None
+
+    def _next(self) -> tuple[Scope | None, bool]:
+        with self._lock:
+            if self._waiting:
+                return self._waiting.popitem(last=False)[1], False
+        version = self.store.version()
+        if not version or time.monotonic() < self._standard_due:
+            return None, True
+        scope = findings.standard_scope(self.store.ask, version, self.store.currency)
+        known = [one.version for one in findings.kept(self.store.ask, scope).values()]
+        complete = known.count(version) >= len(every_audit())
+        return (None, True) if complete else (scope, True)
+
+    def compute(self, scope: Scope, standard: bool = False) -> None:
+        """Ask every audit that has nothing kept for the scope at its version."""
+        began = time.monotonic()
+
+        def told(done: int, of: int) -> None:
+            with self._lock:
+                self._progress[_key(scope)] = Progress(done, of)
+
+        try:
+            audits, ask = every_audit(), self.store.ask
+            is_standard = standard or _key(scope) == _key(
+                findings.standard_scope(ask, scope.as_of, self.store.currency)
+            )
+            findings.refresh(audits, ask, scope, is_standard, self.store.keep_finding, told)
+        finally:
+            with self._lock:
+                self._progress.pop(_key(scope), None)
+            if standard:
+                self._standard_due = time.monotonic() + max(
+                    SHORTEST_REST_S, RESTS * (time.monotonic() - began)
+                )
+
+
+def _key(scope: Scope) -> str:
+    return f"{scope.as_of} {findings.scope_key(scope)}"
+
+
+_running: list[Board] = []
+
+
+def running() -> Board | None:
+    """The worker of this process; None in tests of pages and in the command line."""
+    return _running[0] if _running else None
+
+
+def error_now() -> str | None:
+    """What last failed in this process's worker."""
+    return _running[0].error if _running else None
+
+
+def publish(board: Board | None) -> None:
+    """Let pages find the worker, or withdraw it with None."""
+    _running[:] = [] if board is None else [board]

@@ -1,0 +1,174 @@
+"""What audits said: computed once for a scope at a data version, kept, and read by the board, alerts and reviews.
+
+The board's own scope is the newest 28 days of everything. A finding is a function of scope and version, so a kept one
+is never wrong, only older than the newest version.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import NamedTuple
+
+import polars as pl
+
+from core import links, view
+from core.audit import Ask, Finding, Scope
+from core.coverage import have
+
+_log = logging.getLogger("trueup")
+
+KEPT = """
+with ranked as (
+    select
+        *,
+        row_number() over (partition by audit order by version desc, at_ns desc) as newest
+    from findings
+    where scope_key = $scope_key
+        and version <= $version
+)
+select *
+from ranked
+where newest = 1
+order by audit
+"""
+"""The newest finding of each audit for a scope, at or before a data version."""
+
+HISTORY = """
+select
+    audit,
+    version,
+    at_ns,
+    status,
+    gap,
+    low,
+    high
+from findings
+where standard
+    and version <= $version
+order by audit, version, at_ns
+"""
+"""Every finding kept for the board's own scope: how the gap went, and since when a status holds."""
+
+NEVER = "the audit failed on these rows"
+
+
+class Kept(NamedTuple):
+    """A finding as it was kept."""
+
+    finding: Finding
+    version: int
+    at: dt.datetime
+    newest_day: dt.date | None
+    took_ms: float
+
+
+class Past(NamedTuple):
+    """How an audit's finding for the board's own scope went."""
+
+    gaps: tuple[float, ...]
+    """Oldest first, one a version."""
+    since: dt.datetime
+    """When the present status was first found."""
+
+
+def standard_scope(ask: Ask, version: int, currency: str) -> Scope:
+    """The board's own scope: the newest 28 days, everything, every choice at its default."""
+    start, end = links.default_period(view.newest_day(ask, version))
+    return Scope(start, end, as_of=version, currency=currency)
+
+
+def scope_key(scope: Scope) -> str:
+    """The scope as text, the same for the same rows at one version.
+
+    >>> scope_key(Scope(dt.date(2026, 1, 1), dt.date(2026, 1, 28), ("eu", "us"), currency="EUR"))
+    'from=2026-01-01&to=2026-01-28&region=eu&region=us&currency=EUR'
+    """
+    query = links.share_link("", scope).partition("?")[2]
+    parts = [part for part in query.split("&") if not part.startswith(f"{links.AS_OF}=")]
+    return "&".join(part for part in (*parts, f"currency={scope.currency}"))
+
+
+def kept(ask: Ask, scope: Scope) -> dict[str, Kept]:
+    """By audit: what was last found for the scope at or before its version."""
+    rows = ask(KEPT, scope_key=scope_key(scope), version=scope.as_of)
+    return {row["audit"]: _kept(row) for row in rows.iter_rows(named=True)}
+
+
+def _kept(row: dict[str, object]) -> Kept:
+    finding = Finding(**{name: row[name] for name in Finding._fields})  # type: ignore[arg-type]
+    at = dt.datetime.fromtimestamp(int(str(row["at_ns"])) / 1e9, dt.UTC)
+    return Kept(finding, row["version"], at, row["newest_day"], row["took_ms"])  # type: ignore[arg-type]
+
+
+def past(ask: Ask, version: int, most: int = 60) -> dict[str, Past]:
+    """By audit: gaps and since when, for the board's own scope."""
+    found: dict[str, Past] = {}
+    for (audit,), rows in ask(HISTORY, version=version).group_by("audit", maintain_order=True):
+        statuses, moments = rows["status"].to_list(), rows["at_ns"].to_list()
+        since = next((at + 1 for at in range(len(statuses) - 2, -1, -1) if statuses[at] != statuses[-1]), 0)
+        gaps = rows.group_by("version", maintain_order=True).last()["gap"].drop_nulls().tail(most)
+        found[str(audit)] = Past(tuple(gaps), dt.datetime.fromtimestamp(moments[since] / 1e9, dt.UTC))
+    return found
+
+
+def found_by(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
+    """What the audit says of the scope; one that fails says so, with what failed, and the log has the rest.
+
+    The finding carries the module's name, so that pages, links and exports name it alike.
+    """
+    try:
+        finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
+    except Exception as error:  # one audit must not take the board along; it is shown, not swallowed
+        _log.exception("audit %s failed for %s", audit.__name__, scope_key(scope))
+        said = f"{NEVER}: {type(error).__name__}: {str(error)[:300]}. The log has more; the page shows it as well."
+        finding = Finding(
+            view.name_of(audit), "cannot tell", "unknown", "unknown", None, None, None, "count", 0,
+            "This audit failed, so it says nothing about the data.", said,
+        )  # fmt: skip
+    return finding._replace(audit=view.name_of(audit))
+
+
+def row_of(audit: ModuleType, ask: Ask, scope: Scope, standard: bool) -> pl.DataFrame:
+    """One row of the table findings: the audit asked now."""
+    began = time.perf_counter()
+    finding = found_by(audit, ask, scope)
+    days = [one.newest for one in have(ask, audit.NEEDS, scope) if one.newest]
+    row = {
+        "version": scope.as_of,
+        "scope_key": scope_key(scope),
+        "standard": standard,
+        "at_ns": time.time_ns(),
+        "took_ms": 1e3 * (time.perf_counter() - began),
+        "newest_day": max(days, default=None),
+        **finding._asdict(),
+    }
+    return pl.DataFrame(
+        [row], schema_overrides={"newest_day": pl.Date, **dict.fromkeys(("gap", "low", "high"), pl.Float64)}
+    )
+
+
+Keep = Callable[[pl.DataFrame], None]
+
+
+def refresh(
+    audits: list[ModuleType],
+    ask: Ask,
+    scope: Scope,
+    standard: bool,
+    keep: Keep,
+    told: Callable[[int, int], None],
+) -> None:
+    """Ask every audit that has no finding at exactly this version, keep each as soon as it is known.
+
+    `told(done, of)` hears of progress, first with nothing done.
+    """
+    known = {name for name, one in kept(ask, scope).items() if one.version == scope.as_of}
+    due = [audit for audit in audits if view.name_of(audit) not in known]
+    for done, audit in enumerate(due):
+        told(done, len(due))
+        keep(row_of(audit, ask, scope, standard))
+    told(len(due), len(due))
