@@ -182,3 +182,12 @@ def table_counts(ask: Ask) -> pl.DataFrame:
         for table in kept
     ]
     return ask("\nunion all\n".join(parts) + "\norder by row_count desc, table_name")
+
+
+def listings(ask: Ask) -> list[tuple[str, pl.DataFrame, str, str]]:
+    """The data page's tables: title, rows, name of the download, and the sentence for no rows."""
+    return [
+        ("Repeated rows", ask(DUPLICATES), "duplicates", "No row has come twice."),
+        ("Repairs", ask(REPAIRS), "repairs", "No row has been repaired."),
+        ("Tables", table_counts(ask), "tables", "The ledger has no tables."),
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,6 @@ import pytest
 from core.audit import Finding, Need, Scope, TooLittle
 from core.audits import every_audit
 from core.ledger.store import Store
-from tests.audits.drift_world import two_regions
 from tests.audits.retry_world import DAY, charge, send, worked_scenario
 
 SCOPE = Scope(DAY, DAY + dt.timedelta(days=6))
@@ -41,9 +41,13 @@ def empty() -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def filled() -> Iterator[Store]:
+    """The worked scenario, and what `fill(store)` of an audit's own tests adds where that is not enough for it."""
     store = Store.open(":memory:")
     send(store, **worked_scenario(), cost_lines=[charge("k", "0.05", requests=5)])
-    send(store, probes=two_regions())
+    for one in AUDITS:
+        fill = getattr(importlib.import_module(f"tests.audits.test_{_name(one)}"), "fill", None)
+        if fill is not None:
+            fill(store)
     yield store
     store.close()
 

@@ -136,10 +136,11 @@ def _number_format(unit: str) -> str:
 def alt_text(title: str, figure: go.Figure) -> str:
     """The figure in words, for those who do not see it: its title and what it drew, shortened."""
     table = drawn_table(figure)
-    if table.form == "lines":
+    if table.form in ("lines", "panels"):
         first_last: dict[str, list[str]] = {}
-        for name, at, value, *_ in table.rows:
-            first_last.setdefault(str(name), []).append(f"{number(value, table.unit)} on {at}")
+        for name, at, value, *rest in table.rows:
+            unit = rest[2] if table.form == "panels" else table.unit
+            first_last.setdefault(str(name), []).append(f"{number(value, unit)} on {at}")
         told = [f"{name} from {values[0]} to {values[-1]}" for name, values in first_last.items()]
     elif table.form == "span_waterfall":
         told = [f"{len(table.rows)} spans"]

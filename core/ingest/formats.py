@@ -10,15 +10,19 @@ from core.ingest import (
     aws_cur,
     azure_costs,
     callers,
+    change_events,
     focus,
     gcp_billing,
     langfuse,
+    langsmith,
     litellm,
     openai_billing,
     openrouter,
     otlp_files,
+    outcomes_csv,
     phoenix,
     probes,
+    responses_file,
 )
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
@@ -75,6 +79,30 @@ FORMATS: tuple[Format, ...] = (
         "Probes: fixed prompts sent to every region (JSON, JSON lines or CSV)",
         probes.detect,
         probes.read,
+    ),
+    Format(
+        outcomes_csv.NAME,
+        "Outcomes: what became of runs, answers and conversations (CSV)",
+        outcomes_csv.detect,
+        outcomes_csv.read,
+    ),
+    Format(
+        responses_file.NAME,
+        "Scored responses with their features (CSV or Parquet)",
+        responses_file.detect,
+        responses_file.read,
+    ),
+    Format(
+        change_events.NAME,
+        "Change events: deployments, releases, limits, prices (CSV, JSON or JSON lines)",
+        change_events.detect,
+        change_events.read,
+    ),
+    Format(
+        langsmith.NAME,
+        "LangSmith feedback (JSON or JSON lines)",
+        langsmith.detect,
+        langsmith.read,
     ),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(

@@ -13,11 +13,27 @@ from core.audit import Finding, TooLittle
 from core.audits import regional_drift as audit
 from core.audits.regional_drift_measure import Drift
 from core.ledger.store import Store
-from tests.audits.drift_world import OTHER, REFERENCE, drawn, measured, probe, release, scope, verdicts, world
+from tests.audits.drift_world import (
+    OTHER,
+    REFERENCE,
+    drawn,
+    measured,
+    probe,
+    release,
+    scope,
+    two_regions,
+    verdicts,
+    world,
+)
 from tests.audits.retry_world import DAY, call, line, run, send
 
 SHORT = ("us-east-1", OTHER)
 ABC = ("a b c", "a c d", "b d e")
+
+
+def fill(store: Store) -> None:
+    """What the audit needs to say something: two regions' probes beside the worked scenario."""
+    send(store, probes=two_regions())
 
 
 @pytest.fixture
