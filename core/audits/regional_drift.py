@@ -4,8 +4,8 @@ How: The same fixed prompts go to every region; answers are paired by prompt, da
 that neither a hard prompt nor a bad day can look like drift. Certain differences come first: another response model
 or another token count of a fixed text. Then a battery on the last days: exact McNemar on success, format and refusal,
 Wilcoxon on log length, kernel tests (MMD²) on characters and on words with labels permuted within the
-prompt, evals on the same samples; Kolmogorov-Smirnov on ordinary traffic, time to first chunk and tokens per second only corroborate. Holm over
-signals and regions. Over time every region's every signal bets on bounded paired differences; e-BH over all of them,
+prompt, evals on the same samples; Kolmogorov-Smirnov on ordinary traffic, time to first chunk and tokens per second
+only corroborate. Holm over signals and regions. Over time every region's every signal bets on bounded paired differences; e-BH over all of them,
 looked at daily, keeps the chance of any false alarm within 5 % however long one looks. From eight days on only such an
 alarm says that a region differs; tests that differ at 1 % before it alarms are a watch. The date is the restart with the
 largest e-value, its interval a bootstrap; who moved is told by each region's before and after beside the others.
