@@ -40,7 +40,7 @@ def figures(found: Drift) -> dict[str, go.Figure]:
         unit = "share" if "share" in of else ""
         drawn["drift_distribution"] = ecdf([(side, values) for side, _, values in found.ecdf], unit, of)
     moved = [
-        Effect(f"{one.region} came apart", move.region, move.change, move.low, move.high, move.signal)
+        Effect(move.region, f"when {one.region} came apart", move.change, move.low, move.high, move.signal)
         for one in found.regions
         for move in one.moved
         if move.low is not None and move.high is not None
