@@ -3,12 +3,13 @@
 How: The same fixed prompts go to every region; answers are paired by prompt, day and place in the day's order, so
 that neither a hard prompt nor a bad day can look like drift. Certain differences come first: another response model
 or another token count of a fixed text. Then a battery on the last days: exact McNemar on success, format and refusal,
-Wilcoxon on log length, a kernel test (MMD²) on words with labels permuted within the prompt, evals on the same
-samples; Kolmogorov-Smirnov on ordinary traffic, time to first chunk and tokens per second only corroborate. Holm over
-signals and regions. Over time every region's every signal bets on bounded paired differences; e-BH over all of them,
-looked at daily, keeps the chance of any false alarm within 5 % however long one looks. From eight days on only such an
-alarm says that a region differs; tests that differ at 1 % before it alarms are a watch. The date is the restart with the
-largest e-value, its interval a bootstrap; who moved is told by each region's before and after beside the others.
+Wilcoxon on log length, kernel tests (MMD²) on characters and on words with labels permuted within the prompt, evals
+on the same samples; Kolmogorov-Smirnov on ordinary traffic, time to first chunk and tokens per second only
+corroborate. Holm over signals and regions. Over time every region's every signal bets on bounded paired differences;
+e-BH over all of them, looked at daily, keeps the chance of any false alarm within 5 % however long one looks. From
+eight days on only such an alarm says that a region differs; tests that differ at 1 % before it alarms are a watch.
+The date is the restart with the largest e-value, its interval a bootstrap; who moved is told by each region's before
+and after beside the others.
 
 Verdicts: different generation is broken. Same holds, and needs every interval within the limit. Both changed (the
 reference moved and no region left it) is a release and no lottery: it holds where a release was recorded within two
@@ -133,7 +134,7 @@ def judge(found: Drift | TooLittle) -> Finding:
     n = found.answers or sum(certain.n for one in found.regions for certain in one.certain)
     gap, low, high = (None, None, None) if signal is None else (signal.effect, signal.low, signal.high)
     return Finding(
-        NAME, _status(found), f"one model in {count(m + 1)} regions", f"{like} of {m} answer as {found.reference}",
+        NAME, _status(found), f"1 model in {count(m + 1)} regions", f"{like} of {m} answer as {found.reference}",
         gap, low, high, signal.unit if signal else "points", n,
         sentence(found), _missing(found),
     )  # fmt: skip

@@ -40,7 +40,7 @@ def figures(found: Drift) -> dict[str, go.Figure]:
         unit = "share" if "share" in of else ""
         drawn["drift_distribution"] = ecdf([(side, values) for side, _, values in found.ecdf], unit, of)
     moved = [
-        Effect(f"{one.region} came apart", move.region, move.change, move.low, move.high, move.signal)
+        Effect(move.region, f"when {one.region} came apart", move.change, move.low, move.high, move.signal)
         for one in found.regions
         for move in one.moved
         if move.low is not None and move.high is not None
@@ -98,16 +98,7 @@ def facts(found: Drift) -> list[Fact]:
                  "", None, f"permuted days, Holm p {move.p:.2g}")
             for move in one.shifts
         ]  # fmt: skip
-    moved = [one for one in found.changed if one.p <= SUSPECT_ALPHA]
-    for split in moved:
-        note = f"largest split over permuted days, Holm p {split.p:.2g}"
-        name = f"{split.signal} moved on {split.day}"
-        rows.append(Fact(found.reference, name, f"{split.change:+.3f}", "", None, note))
-    if found.changed and not moved:
-        smallest = min(one.p for one in found.changed)
-        rows.append(
-            Fact(found.reference, "moved over time", "no", "", None, f"smallest Holm p {smallest:.2g}")
-        )
+    rows += _reference_facts(found)
     if found.placebo:
         rows += _placebo_facts(found.placebo)
     parsers = ", ".join(found.scorers) or "not named"
@@ -127,6 +118,21 @@ def facts(found: Drift) -> list[Fact]:
         )
         for name, n in found.two_scorers
     ]
+    return rows
+
+
+def _reference_facts(found: Drift) -> list[Fact]:
+    rows = []
+    moved = [one for one in found.changed if one.p <= SUSPECT_ALPHA]
+    for split in moved:
+        note = f"largest split over permuted days, Holm p {split.p:.2g}"
+        name = f"{split.signal} moved on {split.day}"
+        rows.append(Fact(found.reference, name, f"{split.change:+.3f}", "", None, note))
+    if found.changed and not moved:
+        smallest = min(one.p for one in found.changed)
+        rows.append(
+            Fact(found.reference, "moved over time", "no", "", None, f"smallest Holm p {smallest:.2g}")
+        )
     return rows
 
 

@@ -80,12 +80,7 @@ def measured(frames: Mapping[str, pl.DataFrame], scope: Scope, limit: float, win
     there = answers.filter(pl.col("region") == reference)
     days = sorted(answers["day"].unique())
     first = days[-1] - dt.timedelta(days=window_days - 1) if days else scope.start
-    known = {certain.region for certain in passive.snapshots(frames["calls"], reference)}
-    names = sorted(
-        name
-        for name in {*answers["region"].unique(), *known} - {reference}
-        if not scope.regions or name in scope.regions
-    )
+    names = _compared(frames, answers, reference, scope)
     sides = {name: _side(answers, there, name, first) for name in names}
     streams = {name: daily(side.pairs, days) for name, side in sides.items()}
     watched = timing.watch_all(streams, ALPHA)
@@ -104,10 +99,8 @@ def measured(frames: Mapping[str, pl.DataFrame], scope: Scope, limit: float, win
     ]  # fmt: skip
     evidence = [
         (name, day, max(watched[(name, signal)].log_e[at] for signal in streams[name]))
-        for name in names
-        for at, day in enumerate(days)
-        if streams[name]
-    ]
+        for name in names if streams[name] for at, day in enumerate(days)
+    ]  # fmt: skip
     worst = _worst(regions)
     recent = {name: side.recent for name, side in sides.items()}
     return Drift(
@@ -118,6 +111,15 @@ def measured(frames: Mapping[str, pl.DataFrame], scope: Scope, limit: float, win
         apart(worst.region, recent[worst.region]) if worst else [], answers.height, len(days), days[0] if days else None,
         (max(first, days[0]), days[-1]) if days else None, limit, ALPHA, method(reference, days, window_days),
     )  # fmt: skip
+
+
+def _compared(
+    frames: Mapping[str, pl.DataFrame], answers: pl.DataFrame, reference: str, scope: Scope
+) -> list[str]:
+    """Probed regions, and those whose ordinary traffic names another snapshot; of the scope's regions if it has any."""
+    known = {certain.region for certain in passive.snapshots(frames["calls"], reference)}
+    found = {*answers["region"].unique(), *known} - {reference}
+    return sorted(name for name in found if not scope.regions or name in scope.regions)
 
 
 def _side(answers: pl.DataFrame, there: pl.DataFrame, name: str, first: dt.date) -> Side:

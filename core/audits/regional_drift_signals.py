@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from core.stats.paired import PairedShares, mcnemar, signed_rank
-from core.stats.two_sample import SEED, mmd_test, ngrams
+from core.stats.two_sample import SEED, hamming, mmd_test, ngrams
 
 Kind = Literal["behaviour", "infrastructure", "passive"]
 MOST_TEXTS = 400
@@ -123,7 +123,7 @@ def battery(region: str, pairs: pl.DataFrame, answers: pl.DataFrame) -> list[Sig
     """Every comparison the columns allow. `answers`: both sides' rows with a column `side`, for the kernel test."""
     found = [_share(region, name, column, pairs) for name, column in SHARES]
     found.append(_ratio(region, "length", "text_chars", pairs, "behaviour"))
-    found.append(_text(region, answers))
+    found += _texts(region, answers)
     found.append(_ratio(region, "first chunk", "first_chunk_ms", pairs, "infrastructure"))
     found.append(_ratio(region, "tokens per second", "tokens_per_s", pairs, "infrastructure"))
     return [signal for signal in found if signal is not None]
@@ -165,19 +165,25 @@ def _ratio(region: str, name: str, column: str, pairs: pl.DataFrame, kind: Kind)
     return Signal(region, name, kind, value, low, high, "share", shift.p, shift.n, "Wilcoxon on log ratios")
 
 
-def _text(region: str, answers: pl.DataFrame) -> Signal | None:
-    """Kernel test within prompt and day; across prompts where each has one answer a side."""
+def _texts(region: str, answers: pl.DataFrame) -> list[Signal]:
+    """Kernel tests within prompt and day; across prompts where each has one answer a side.
+
+    Characters at equal places see forms and openings, words see vocabulary wherever it stands.
+    """
     rows = _sampled(answers.drop_nulls("text"))
     groups = [f"{prompt}\x1f{day}" for prompt, day in rows.select("prompt_id", "day").iter_rows()]
     sides = rows.group_by("prompt_id", "day", "side").len()["len"].to_list()
     one_each = max(sides, default=0) < 2
-    test = mmd_test(rows["text"].to_list(), groups, (rows["side"] == "here").to_list(), ngrams, one_each)
-    if test is None:
-        return None
     how = "signs of pairs" if one_each else "labels within prompt and day"
-    note = f"MMD² of words, {test.draws:,} permuted {how}, seed {test.seed}"
-    n = min(test.n_first, test.n_second)
-    return Signal(region, "text", "behaviour", test.statistic, None, None, "", test.p, n, note)
+    here = (rows["side"] == "here").to_list()
+    found = []
+    for name, kernel in (("text", hamming), ("words", ngrams)):
+        test = mmd_test(rows["text"].to_list(), groups, here, kernel, one_each)
+        if test is not None:
+            note = f"MMD² ({kernel.__name__} kernel), {test.draws:,} permuted {how}, seed {test.seed}"
+            n = min(test.n_first, test.n_second)
+            found.append(Signal(region, name, "behaviour", test.statistic, None, None, "", test.p, n, note))
+    return found
 
 
 def _sampled(answers: pl.DataFrame) -> pl.DataFrame:
@@ -204,7 +210,7 @@ def daily(pairs: pl.DataFrame, days: list[dt.date]) -> dict[str, list[list[float
     known = pairs.drop_nulls(["text_chars", "text_chars_ref"])
     longer = (known["text_chars"] - known["text_chars_ref"]).sign().cast(pl.Float64)
     found["length"] = _by_day(known["day"].to_list(), longer.to_list(), days)
-    found["text"] = _by_day(*_text_differences(pairs.drop_nulls(["text", "text_ref"])), days)
+    found["words"] = _by_day(*_word_differences(pairs.drop_nulls(["text", "text_ref"])), days)
     return {name: periods for name, periods in found.items() if any(periods)}
 
 
@@ -215,7 +221,7 @@ def _by_day(at: list[dt.date], values: list[float], days: list[dt.date]) -> list
     return [found.get(day, []) for day in days]
 
 
-def _text_differences(pairs: pl.DataFrame) -> tuple[list[dt.date], list[float]]:
+def _word_differences(pairs: pl.DataFrame) -> tuple[list[dt.date], list[float]]:
     """Half of k(x, x') + k(y, y') - k(x, y') - k(x', y) of two answers a side: mean 0 for equal laws (Gretton et al.).
 
     Two pairs of a prompt that follow each other, of one day where it has two: each pair is used once. The value

@@ -189,6 +189,7 @@ select
 from newest
 where revision = 1
     and kind in ('release', 'deploy', 'checkpoint', 'incident')
+    and (model is null or model in (select request_model from probes where request_model is not null))
 order by day, title
 limit 200
 """

@@ -57,14 +57,12 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
         tickvals=list(range(len(groups))), ticktext=[plain(name) for name in groups], showgrid=False,
         range=[len(groups) - 0.5, -0.5], zeroline=False, tickfont={"color": light("ink")},
     )  # fmt: skip
-    figure.update_xaxes(
-        zeroline=False,
-        nticks=7,
-        **(ticks(unit) | ({"tickformat": "+.0%"} if unit in ("points", "share") else {})),
-    )
+    signed = {"tickformat": "+.0%"} if unit in ("points", "share") else {}
+    figure.update_xaxes(zeroline=False, nticks=7, **(ticks(unit) | signed))
     figure.update_layout(showlegend=len(series) > 1)
     table = [(f"{one.series}, {one.group}", one.value, one.low, one.high, one.note) for one in effects]
-    height = 90 + len(groups) * max(34, 16 * len(series))
+    legend = 18 * len(series) if len(series) > 2 else 0  # long names stand under each other
+    height = 90 + legend + len(groups) * max(34, 16 * len(series))
     return finish(figure, "forest", unit, ("difference", "value", "low", "high", "note"), table, height)
 
 

@@ -13,6 +13,8 @@ from core.charts.palette import finish, light, plain
 
 State = Literal["", "open", "unknown"]
 ROW_HEIGHT = 30
+GAPS_UP_TO_DAYS = 40
+"""More cells are narrower than the gap between them can be."""
 
 
 class GridCell(NamedTuple):
@@ -47,10 +49,11 @@ def grid(
     shown = [[at.get((name, day)) for day in days] for name in names]
     values = [[None if cell is None else cell.value for cell in row] for row in shown]
     known = [value for row in values for value in row if value is not None]
+    gap = 2 if len(days) <= GAPS_UP_TO_DAYS else 0
     figure = go.Figure(
         go.Heatmap(
             z=values, x=days, y=[plain(name) for name in names], zmin=0, zmax=top or max(known, default=1.0) or 1.0,
-            colorscale=[[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], xgap=2, ygap=2,
+            colorscale=[[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], xgap=gap, ygap=2,
             customdata=[[plain(_told(cell, unit), 120) for cell in row] for row in shown],
             hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
             colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".0%" if unit == "share" else "~s"},
@@ -87,7 +90,7 @@ def _events(figure: go.Figure, marks: Sequence[DayMark]) -> None:
     for mark in marks:
         figure.add_shape(type="line", x0=mark.at, x1=mark.at, yref="paper", y0=0, y1=1.02, line=line)
         figure.add_annotation(
-            text=plain(mark.short, 24), hovertext=plain(mark.title, 120), x=mark.at, yref="paper", y=1.02, showarrow=False,
+            text=plain(mark.short, 32), hovertext=plain(mark.title, 120), x=mark.at, yref="paper", y=1.02, showarrow=False,
             xanchor="center", yanchor="bottom", font={"size": 11.5, "color": light("ink")},
         )  # fmt: skip
 

@@ -63,10 +63,10 @@ def starts(days: int) -> list[dt.datetime]:
 
 
 def write_checkpoints(out_dir: Path, days: int, quiet: bool, spans: int, seed: int) -> list[Path]:
-    """changes.csv, one `.eval` log a checkpoint, and responses-features.parquet; fewer items in small worlds."""
+    """checkpoints.csv, one `.eval` log a checkpoint, and responses-features.parquet; fewer items in small worlds."""
     moved = QUIET if quiet else PLANTED
     items = min(MOST_ITEMS, max(60, spans // 40))
-    paths = [_write_changes(out_dir / "changes.csv", days)]
+    paths = [_write_changes(out_dir / "checkpoints.csv", days)]
     paths += _write_logs(out_dir, days, moved, items, seed)
     return [*paths, _write_responses(out_dir / "responses-features.parquet", days, moved, seed)]
 

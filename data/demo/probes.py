@@ -1,7 +1,7 @@
 """Fixed prompts sent to every region twice a day, as the probe runner of docs/recipes/regional_probes writes them.
 
-The provider names one snapshot throughout. A release on probe_release_day brings every region to the next generation
-at once; from probe_drift_day on one region answers as the generation before, under the unchanged name. Another
+The provider names one snapshot throughout. A release on release_day brings every region to the next generation
+at once; from drift_day on one region answers as the generation before, under the unchanged name. Another
 region's network gets slower. All texts are invented.
 """
 
@@ -14,12 +14,37 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from data.demo.plan import GPT_41, REGIONS, Plan, first_day
+from data.demo.plan import GPT_41, REGIONS, first_day
 
 HOURS = (6, 18)
 COMPLETIONS = 2
 HEADERS = ("content-type", "date", "server", "x-request-id")
 FIRST_CHUNK_MS = {"us-east-1": 320.0, "eu-central-1": 345.0, "eu-west-1": 335.0, "ap-southeast-1": 470.0}
+
+
+class ProbePlan(NamedTuple):
+    """What is probed and what goes wrong; days are counted from the world's first day (0)."""
+
+    days: int
+    from_day: int
+    """first day on which the prompts were sent"""
+    release_day: int
+    """day on which every region moves to the next generation, under the same name; recorded as a change event"""
+    drift_region: str
+    drift_day: int
+    """day from which that region answers as the generation before"""
+    slow_region: str
+    slow_day: int
+    slow_factor: float
+    """its time to first chunk from that day on, against before"""
+
+
+def probe_plan(days: int, quiet: bool) -> ProbePlan:
+    """The planted effects for a world of `days` days; in the quiet world nothing is released and nothing drifts."""
+    if quiet:
+        return ProbePlan(days, days // 3, 0, "", days, "", days, 1)
+    release, drift, slow = (int(days * share) for share in (0.434, 0.534, 0.7))
+    return ProbePlan(days, days // 3, release, "eu-central-1", drift, "ap-southeast-1", slow, 1.4)
 
 
 class Prompt(NamedTuple):
@@ -65,10 +90,10 @@ LATER = Generation(
 )  # fmt: skip
 
 
-def write_probes(path: Path, plan: Plan, seed: int) -> Path:
+def write_probes(path: Path, plan: ProbePlan, seed: int) -> Path:
     """JSON lines, gzip: an answer a line, in the order of time. The same arguments give the same bytes."""
     lines = []
-    for number in range(plan.probe_from_day, plan.days):
+    for number in range(plan.from_day, plan.days):
         rng = Random(f"{seed}/probes/{number}")
         day = first_day(plan.days) + dt.timedelta(days=number)
         for hour in HOURS:
@@ -79,7 +104,16 @@ def write_probes(path: Path, plan: Plan, seed: int) -> Path:
     return path
 
 
-def _round(rng: Random, plan: Plan, number: int, at: dt.datetime, prompt: Prompt) -> list[str]:
+def write_changes(path: Path, plan: ProbePlan) -> list[Path]:
+    """The recorded release as a file of change events; none in a world without one."""
+    if not plan.release_day:
+        return []
+    day = first_day(plan.days) + dt.timedelta(days=plan.release_day)
+    path.write_text(f"ts,kind,title\n{day}T02:00:00Z,deploy,model refresh in every region\n")
+    return [path]
+
+
+def _round(rng: Random, plan: ProbePlan, number: int, at: dt.datetime, prompt: Prompt) -> list[str]:
     """One prompt to every region, completion by completion, so that time falls on all alike."""
     lines = []
     for completion in range(COMPLETIONS):
@@ -94,13 +128,13 @@ def _round(rng: Random, plan: Plan, number: int, at: dt.datetime, prompt: Prompt
     return lines
 
 
-def generation(plan: Plan, number: int, region: str) -> Generation:
+def generation(plan: ProbePlan, number: int, region: str) -> Generation:
     """Which generation a region serves on a day."""
-    behind = region == plan.probe_drift_region and number >= plan.probe_drift_day
-    return EARLIER if behind or number < plan.probe_release_day else LATER
+    behind = region == plan.drift_region and number >= plan.drift_day
+    return EARLIER if behind or number < plan.release_day else LATER
 
 
-def _answer(rng: Random, plan: Plan, number: int, region: str, prompt: Prompt) -> dict[str, object]:
+def _answer(rng: Random, plan: ProbePlan, number: int, region: str, prompt: Prompt) -> dict[str, object]:
     how = generation(plan, number, region)
     refused = rng.random() < how.refusal
     right = not refused and rng.random() < how.success + prompt.easier
@@ -112,8 +146,8 @@ def _answer(rng: Random, plan: Plan, number: int, region: str, prompt: Prompt) -
     )
     output_tokens = len(text) // 4 + 1
     first = FIRST_CHUNK_MS[region] * rng.lognormvariate(0, 0.2)
-    if region == plan.probe_slow_region and number >= plan.probe_slow_day:
-        first *= plan.probe_slow_factor
+    if region == plan.slow_region and number >= plan.slow_day:
+        first *= plan.slow_factor
     return {
         "request_model": GPT_41.request_name, "response_model": GPT_41.snapshot, "input_tokens": prompt.tokens,
         "output_tokens": output_tokens, "first_chunk_ms": round(first, 1),

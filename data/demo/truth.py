@@ -17,6 +17,7 @@ from typing import NamedTuple
 from data.demo.charges import Books, first_version, usd
 from data.demo.plan import DAY_NS, REGIONS, SERVICES, Plan, first_day
 from data.demo.prices import call_usd, money
+from data.demo.probes import ProbePlan
 from data.demo.traces import Shown
 from data.demo.world import Call, Run, Tool
 
@@ -145,7 +146,13 @@ def totals(tally: Tally) -> tuple[dict[str, int], dict[str, Decimal]]:
 
 
 def write_truth(
-    path: Path, plan: Plan, seed: int, tally: Tally, books: Books, files: dict[str, object]
+    path: Path,
+    plan: Plan,
+    probed: ProbePlan,
+    seed: int,
+    tally: Tally,
+    books: Books,
+    files: dict[str, object],
 ) -> None:
     """Write truth.json: planted, totals, bills, files, and rows by day, region and service."""
     counts, amounts = totals(tally)
@@ -154,6 +161,7 @@ def write_truth(
         "seed": seed,
         "first_day": first_day(plan.days).isoformat(),
         "planted": _planted(plan),
+        "probes": probed._asdict(),
         "grades": {service.name: service.grade for service in SERVICES},
         "totals": counts | {name: money(amount) for name, amount in amounts.items()},
         "untraced_requests": len(tally.untraced),

@@ -13,8 +13,8 @@ import pytest
 from core.audit import Scope
 from core.audits import regional_drift
 from core.audits.regional_drift_measure import Drift
-from data.demo.plan import END_DAY, REGIONS, first_day, plan_for
-from data.demo.probes import EARLIER, LATER, PROMPTS, generation, write_probes
+from data.demo.plan import END_DAY, REGIONS, first_day
+from data.demo.probes import EARLIER, LATER, PROMPTS, generation, probe_plan, write_probes
 from tests.demo.conftest import Loaded
 
 SCOPE = Scope(first_day(90), END_DAY)
@@ -37,17 +37,17 @@ def quiet_drift(quiet_ledger: Loaded) -> Drift:
 
 
 def planted_day(loaded: Loaded, name: str) -> dt.date:
-    number: int = loaded.truth["planted"][name]
+    number: int = loaded.truth["probes"][name]
     return dt.date.fromisoformat(loaded.truth["first_day"]) + dt.timedelta(days=number)
 
 
 def test_the_region_that_fell_behind_is_found_dated_and_sized(loud_drift: Drift, loud_ledger: Loaded) -> None:
     assert loud_drift.reference == "us-east-1"
-    region = loud_ledger.truth["planted"]["probe_drift_region"]
+    region = loud_ledger.truth["probes"]["drift_region"]
     (one,) = [one for one in loud_drift.regions if one.verdict == "different generation"]
     assert one.region == region
     assert one.since is not None
-    assert one.since.low <= planted_day(loud_ledger, "probe_drift_day") <= one.since.high
+    assert one.since.low <= planted_day(loud_ledger, "drift_day") <= one.since.high
     assert (one.since.high - one.since.low).days <= 5
     success = next(signal for signal in one.signals if signal.name == "success")
     assert success.low is not None
@@ -71,12 +71,13 @@ def test_the_release_is_everybodys_and_the_slow_region_is_infrastructure(
 ) -> None:
     verdicts = {one.region: one.verdict for one in loud_drift.regions}
     assert verdicts["eu-west-1"] == "both changed"
-    assert verdicts[loud_ledger.truth["planted"]["probe_slow_region"]] == "infrastructure only"
-    release = planted_day(loud_ledger, "probe_release_day")
+    assert verdicts[loud_ledger.truth["probes"]["slow_region"]] == "infrastructure only"
+    release = planted_day(loud_ledger, "release_day")
     moved = [one.day for one in loud_drift.changed if one.p <= 0.01]
     assert abs((statistics.median_low(moved) - release).days) <= 1
+    assert [title for _, title, _ in loud_drift.releases] == ["model refresh in every region"]
     slow = next(one for one in loud_drift.regions if one.verdict == "infrastructure only")
-    assert abs((slow.shifts[0].day - planted_day(loud_ledger, "probe_slow_day")).days) <= 1
+    assert abs((slow.shifts[0].day - planted_day(loud_ledger, "slow_day")).days) <= 1
 
 
 def test_the_quiet_world_holds(quiet_drift: Drift) -> None:
@@ -92,7 +93,7 @@ def test_the_placebo_is_silent(loud_drift: Drift, quiet_drift: Drift) -> None:
 
 
 def test_the_file_is_small_and_tells_nothing_of_the_generation(tmp_path: Path) -> None:
-    plan = plan_for(90, quiet=False)
+    plan = probe_plan(90, quiet=False)
     path = write_probes(tmp_path / "probes.jsonl.gz", plan, 7)
     rows = [orjson.loads(line) for line in gzip.decompress(path.read_bytes()).splitlines()]
     assert path.stat().st_size < 1_000_000
@@ -112,7 +113,7 @@ def test_ten_more_worlds_are_found_and_dated_and_quiet_when_quiet(tmp_path: Path
     from core.ledger.store import Store
 
     for quiet in (False, True):
-        plan = plan_for(90, quiet)
+        plan = probe_plan(90, quiet)
         path = write_probes(tmp_path / f"probes-{quiet}.jsonl.gz", plan, seed)
         store = Store.open(":memory:")
         store.submit_many(read_path(path, ReadOptions(demo=True)))
@@ -122,6 +123,6 @@ def test_ten_more_worlds_are_found_and_dated_and_quiet_when_quiet(tmp_path: Path
         differ = [one for one in found.regions if one.verdict == "different generation"]
         assert [one.region for one in differ] == ([] if quiet else ["eu-central-1"])
         for one in differ:
-            day = first_day(90) + dt.timedelta(days=plan.probe_drift_day)
+            day = first_day(90) + dt.timedelta(days=plan.drift_day)
             assert one.since is not None
             assert one.since.low <= day <= one.since.high
