@@ -1,6 +1,6 @@
 """Numbers as every page, chart and export prints them.
 
-The units count, share (0 to 1), points (of a share), ratio, ms, s and any currency code have a form of their own;
+The units count, share (0 to 1), points (of a share), score, ratio, ms, s and any currency code have a form of their own;
 any other word is printed after the number. Money keeps its decimals while it is small, because the sums of an
 incident are cents.
 """
@@ -91,8 +91,8 @@ def share(x: Number | None) -> str:
 def number(x: Number | None, unit: str) -> str:
     """A number in its unit.
 
-    >>> number(0.25, "points"), number(3.8333, "ratio"), number(1500, "ms"), number(3, "runs")
-    ('25.0 points', '3.83×', '1,500 ms', '3 runs')
+    >>> number(0.25, "points"), number(3.8333, "ratio"), number(1500, "ms"), number(3, "runs"), number(-0.123456, "score")
+    ('25.0 points', '3.83×', '1,500 ms', '3 runs', '−0.123')
     """
     if x is None or _missing(x):
         return NOT_KNOWN
@@ -102,6 +102,8 @@ def number(x: Number | None, unit: str) -> str:
         return share(x)
     if unit == "points":
         return _signed(x, f"{abs(float(x)) * 100:,.1f} points")
+    if unit == "score":
+        return _signed(x, f"{abs(float(x)):,.3g}")
     if unit == "ratio":
         return _signed(x, f"{abs(float(x)):,.2f}×")
     if unit in ("ms", "s"):

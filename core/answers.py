@@ -35,6 +35,9 @@ days as (
     union all
     select min(day) as first_day, max(day) as last_day from outcomes
     where import_id <= $as_of and import_id not in (select import_id from gone)
+    union all
+    select min(day) as first_day, max(day) as last_day from probes
+    where import_id <= $as_of and import_id not in (select import_id from gone)
 )
 select
     min(first_day) as first_day,

@@ -26,8 +26,14 @@ select distinct
     service_name as service,
     coalesce(response_model, request_model) as model
 from calls
+union
+select
+    region,
+    null          as service,
+    request_model as model
+from probes
 """
-"""Every region, service and model a call has had."""
+"""Every region, service and model a call has had, and where probes went."""
 
 NEWEST_DAY = """
 with gone as (
@@ -40,6 +46,9 @@ days as (
     where import_id <= $as_of and import_id not in (select import_id from gone)
     union all
     select max(day) as newest from spans
+    where import_id <= $as_of and import_id not in (select import_id from gone)
+    union all
+    select max(day) as newest from probes
     where import_id <= $as_of and import_id not in (select import_id from gone)
 )
 select
@@ -173,3 +182,12 @@ def table_counts(ask: Ask) -> pl.DataFrame:
         for table in kept
     ]
     return ask("\nunion all\n".join(parts) + "\norder by row_count desc, table_name")
+
+
+def listings(ask: Ask) -> list[tuple[str, pl.DataFrame, str, str]]:
+    """The data page's tables: title, rows, name of the download, and the sentence for no rows."""
+    return [
+        ("Repeated rows", ask(DUPLICATES), "duplicates", "No row has come twice."),
+        ("Repairs", ask(REPAIRS), "repairs", "No row has been repaired."),
+        ("Tables", table_counts(ask), "tables", "The ledger has no tables."),
+    ]

@@ -14,6 +14,7 @@ from core import links, view
 from core.audit import Finding, Scope
 from core.export import Source, csv_bytes, drawn_table, figure_csv, figure_xlsx
 from core.export.deck import NATIVE_FORMS, figure_pptx
+from core.ingest.templates import TEMPLATES
 
 
 class Download(NamedTuple):
@@ -45,6 +46,14 @@ def downloads(
 def rows_download(name: str, rows: pl.DataFrame) -> Download:
     """A table's rows as CSV."""
     return Download("Download CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows()))
+
+
+def templates() -> list[Download]:
+    """A CSV to start from for each table that people write themselves."""
+    return [
+        Download(name.capitalize(), f"trueup_{name}.csv", partial(str.encode, text))
+        for name, text in TEMPLATES.items()
+    ]
 
 
 def file_name(audit: ModuleType, figure: str, scope: Scope, ending: str) -> str:

@@ -145,6 +145,11 @@ def listed(ask: Ask, settings: Settings) -> pl.DataFrame:
     )  # fmt: skip
 
 
+def listing(ask: Ask, settings: Settings) -> tuple[str, pl.DataFrame, str, str]:
+    """The data page's table of sources: title, rows, name of the download, and the sentence for no rows."""
+    return "SQL sources", listed(ask, settings), "sql_sources", state_text(settings)
+
+
 def state_text(settings: Settings) -> str:
     """What the data page says when there is no list: off, or why the file cannot be used."""
     try:

@@ -125,6 +125,13 @@ curl -H "Authorization: Bearer $LITELLM_MASTER_KEY" \\
 python -m core ingest langfuse-observations-1.json langfuse-scores-1.json phoenix-spans.parquet litellm.json
 """
 
+PROBES = """\
+# Fixed prompts to every region with your own keys, a few times a day. Copy both files and put your regions in.
+cp docs/recipes/regional_probes/probe.py docs/recipes/regional_probes/probes.toml .
+python probe.py probes.toml
+python -m core ingest probes.jsonl
+"""
+
 
 def recipes(address: str) -> list[Recipe]:
     """Every recipe with this app's own address, `address` being scheme, host and port."""
@@ -140,6 +147,7 @@ def recipes(address: str) -> list[Recipe]:
         Recipe("JavaScript: tracing.mjs", "javascript", javascript),
         Recipe("OpenTelemetry Collector", "yaml", collector),
         Recipe("Files and demo data", "bash", FILES),
+        Recipe("Probes: the same prompts to every region", "bash", PROBES),
         Recipe("What Langfuse, Phoenix or LiteLLM already hold", "bash", INCUMBENTS),
     ]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
 from core.amounts import count
 from core.imports import Arrival as Arrived
 from core.imports import imports_of, undone_text
+from core.ingest import change_events
 from core.ingest.options import ReadOptions
 from core.intake import Arrival, printable, take_file
 from core.ledger.store import CannotUndo, Receipt, Store
@@ -73,6 +76,22 @@ def receipt_text(receipts: Sequence[Receipt]) -> str:
     told += [f"{count(refused)} refused (see Imports)"] if refused else []
     told += [f"{count(repeated)} known before"] if repeated else []
     return f"{count(read)} rows read: {', '.join(told)}."
+
+
+def add_change(store: Store, given: Mapping[str, str], options: ReadOptions) -> str:
+    """One change event typed on the data page, by the reader of files; the sentence says what happened.
+
+    What that reader refuses is told and not stored: the writer is there to mend it.
+    """
+    text = io.StringIO()
+    csv.writer(text).writerows((given.keys(), given.values()))
+    content = text.getvalue().encode("utf-8", "replace")
+    (batch,) = change_events.read(io.BytesIO(content), "form", options)
+    if batch.quarantined:
+        return f"Not added: {batch.quarantined[0].reason}"
+    report = take(store, io.BytesIO(content), Arrival("upload", "change event.csv"), options)
+    store.derive()
+    return report.sentence
 
 
 def undo(store: Store, arrival: Arrived) -> str:

@@ -1,39 +1,39 @@
-"""Add files, what each table holds, what was repeated or repaired, and how to send more."""
+"""Add files, what each table holds, what was changed, what was repeated or repaired, and how to send more."""
 
 import streamlit as st
 
-from core import coverage, pulls, ui, uploads, view
+from core import coverage, downloads, pulls, ui, uploads, view
+from core.ingest.change_events import FIELDS, KINDS
 from core.ingest.options import ReadOptions
+from core.ledger.change_rows import NEWEST
 from core.ledger.current import get_store
 from core.recipes import recipes
 from core.settings import read_settings
 
 ui.header("Data", "Add files, see what the ledger holds, and how to send more.")
-
+options = ReadOptions(read_settings().capture_content)
 with st.container(border=True):
     st.markdown("**Add files**")
-    st.caption(
-        "Traces, bills, gateway logs, many at once: the format is read from the content. Then see Imports."
-    )
+    st.caption("Traces, bills, outcomes, many at once: the format is read from the content.")
     files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
     if files and st.button("Read them in", type="primary"):
-        options, given = ReadOptions(read_settings().capture_content), [(file, file.name) for file in files]
-        st.session_state["upload_reports"] = uploads.take_all(
-            get_store(), given, options, st.progress(0.0).progress
-        )
+        given, tell = [(file, file.name) for file in files], st.progress(0.0).progress
+        st.session_state["upload_reports"] = uploads.take_all(get_store(), given, options, tell)
     for report in st.session_state.get("upload_reports", ()):
         st.text(report.sentence)
+    with st.popover("Templates", type="tertiary"):
+        for template in downloads.templates():
+            ui.download(template, template.name)
 
-tables = (
-    ("Repeated rows", coverage.DUPLICATES, "duplicates", "No row has come twice."),
-    ("Repairs", coverage.REPAIRS, "repairs", "No row has been repaired."),
-)
-for title, question, name, none in tables:
-    ui.listing(title, ui.ask(question), name, none)
-sources = pulls.listed(ui.ask, read_settings())
-ui.listing("SQL sources", sources, "sql_sources", pulls.state_text(read_settings()))
-ui.listing("Tables", coverage.table_counts(ui.ask), "tables", "The ledger has no tables.")
-
+with st.form("change"), st.grid(3, min_column_width=200, gap="small"):
+    typed = {"kind": st.selectbox("A change, its kind", KINDS)}
+    typed |= {column: st.text_input(label, key=f"change_{column}") for column, label in FIELDS.items()}
+    if st.form_submit_button("Add this change"):
+        st.session_state["change_told"] = uploads.add_change(get_store(), typed, options)
+st.text(st.session_state.get("change_told", ""))
+ui.listing("Newest changes", ui.ask(NEWEST, as_of=ui.scope().as_of), "changes", "No change is known.")
+for listed in (*coverage.listings(ui.ask), pulls.listing(ui.ask, read_settings())):
+    ui.listing(*listed)
 with st.expander("How to send data", expanded=not ui.scope().as_of):
     for recipe in recipes(view.origin_of(st.context.url)):
         st.caption(recipe.title)

@@ -152,6 +152,23 @@ def test_telemetry_is_never_markdown(ledger: Store) -> None:
         assert "javascript" not in markdown(app)
 
 
+def test_a_change_is_added_by_hand_and_shown_as_it_was_typed(ledger: Store) -> None:
+    app = opened("data.py")
+    app.text_input(key="change_ts").input("2026-03-02T09:00:00Z")
+    app.text_input(key="change_title").input(HOSTILE)
+    app.selectbox[0].select("limit")
+    app.button[0].click()
+    app.run()
+    (stored,) = ledger.ask("select kind, title from change_events").rows()
+    assert stored == ("limit", HOSTILE)
+    assert HOSTILE in [cell for table in app.dataframe for cell in table.value.to_numpy().ravel()]
+    assert "script" not in markdown(app)
+    app.text_input(key="change_ts").input("<b>soon</b>")
+    app.button[0].click().run()
+    assert any("Not added: ts is '<b>soon</b>'" in text.value for text in app.text)
+    assert len(ledger.ask("select * from change_events")) == 1
+
+
 def test_a_link_pins_the_numbers_and_the_pin_can_be_let_go(ledger: Store) -> None:
     pinned = opened("headline/retry_ledger.py", as_of="1")
     assert {one.label: one.value for one in pinned.metric}["n"] == str(RUNS // 2)

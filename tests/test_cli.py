@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from core.answers import ATTEMPT_COLUMNS, BRIDGE_COLUMNS, FINDING_COLUMNS
+from core.audits import every_audit
 from core.cli import main
 from core.cli.progress import bar
+from core.ingest.templates import TEMPLATES
 from core.ledger.store import Store
 from tests import otlp_bodies
 
@@ -104,7 +106,8 @@ def test_check_is_one_finding_an_audit(inbox: Path, ledger: str, capsys: pytest.
     assert main(["check", "--format", "json", "--data", ledger]) == 0
     findings = json.loads(capsys.readouterr().out)
     assert all(tuple(finding) == FINDING_COLUMNS for finding in findings)
-    assert [finding["audit"] for finding in findings] == ["bill-reconciliation", "retry-ledger"]
+    names = [audit.__name__.rpartition(".")[2].replace("_", "-") for audit in every_audit()]
+    assert [finding["audit"] for finding in findings] == names
     with closing(Store.open(Path(ledger) / "trueup.duckdb")) as store:
         assert findings[0]["as_of"] == store.version()
     for name in ("retry-ledger", "retry_ledger"):
@@ -158,6 +161,16 @@ def test_a_locked_ledger_names_the_process(store: Store, tmp_path: Path) -> None
     assert done.returncode == 1
     assert "locked" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_a_template_is_printed_and_can_be_read_in(
+    name: str, tmp_path: Path, ledger: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["template", name]) == 0
+    (tmp_path / "mine.csv").write_text(capsys.readouterr().out)
+    assert main(["ingest", str(tmp_path / "mine.csv"), "--data", ledger]) == 0
+    assert "refused" not in capsys.readouterr().out
 
 
 def test_a_bad_setting_is_one_line(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +41,13 @@ def empty() -> Iterator[Store]:
 
 @pytest.fixture(scope="module")
 def filled() -> Iterator[Store]:
+    """The worked scenario, and what `fill(store)` of an audit's own tests adds where that is not enough for it."""
     store = Store.open(":memory:")
     send(store, **worked_scenario(), cost_lines=[charge("k", "0.05", requests=5)])
+    for one in AUDITS:
+        fill = getattr(importlib.import_module(f"tests.audits.test_{_name(one)}"), "fill", None)
+        if fill is not None:
+            fill(store)
     yield store
     store.close()
 

@@ -6,6 +6,8 @@ Shared beginnings are constants put in front; values only ever travel as $parame
 
 from __future__ import annotations
 
+from core.ledger.change_rows import STATED
+
 LINES = """
 with lines as (
     select *
@@ -277,15 +279,15 @@ group by dialect, line_kind, grade, coalesce(removed_rule, ''), waiting_bucket
 """
 """How well attempts are known, what was removed as counted twice, and how long calls waited on retries."""
 
-CHANGES = """
+CHANGES = f"""
 select
     day,
     kind,
     title
-from change_events
+from (
+{STATED}
+) as changes
 where day between $start and $end
-    and import_id <= $as_of
-    and import_id not in (select import_id from undone where undone_by <= $as_of)
 group by day, kind, title
 order by day, kind, title
 limit 50

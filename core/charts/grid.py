@@ -26,7 +26,17 @@ class GridCell(NamedTuple):
     """Said on hovering, before the value."""
 
 
-def grid(cells: Sequence[GridCell], unit: str, top: float | None = None) -> go.Figure:
+class DayMark(NamedTuple):
+    """An event over the whole grid; `short` is written above it, `title` on hovering."""
+
+    at: dt.date
+    short: str
+    title: str
+
+
+def grid(
+    cells: Sequence[GridCell], unit: str, top: float | None = None, marks: Sequence[DayMark] = ()
+) -> go.Figure:
     """Cells by row and day, darker for more; the colour ends at `top` (default: the largest value).
 
     Readable without colour: the scale runs from light to dark, open cells have a cross and unknown ones are empty.
@@ -48,6 +58,7 @@ def grid(cells: Sequence[GridCell], unit: str, top: float | None = None) -> go.F
     )  # fmt: skip
     _mark(figure, [cell for cell in cells if cell.state == "open"], "x-thin", unit)
     _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit)
+    _events(figure, marks)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": light("ink")})
     figure.update_xaxes(showgrid=False, nticks=8)
     rows = [(cell.row, cell.at, cell.value, cell.state, cell.note) for cell in cells]
@@ -68,6 +79,16 @@ def _mark(figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str)
             marker={"symbol": symbol, "size": 8, "color": light("ink"), "line": {"width": 1.4, "color": light("ink")}},
             customdata=[plain(_told(cell, unit), 120) for cell in marked],
             hovertemplate="%{customdata}<extra></extra>",
+        )  # fmt: skip
+
+
+def _events(figure: go.Figure, marks: Sequence[DayMark]) -> None:
+    line = {"color": light("ink"), "width": 1.4, "dash": "dot"}
+    for mark in marks:
+        figure.add_shape(type="line", x0=mark.at, x1=mark.at, yref="paper", y0=0, y1=1.02, line=line)
+        figure.add_annotation(
+            text=plain(mark.short, 24), hovertext=plain(mark.title, 120), x=mark.at, yref="paper", y=1.02, showarrow=False,
+            xanchor="center", yanchor="bottom", font={"size": 11.5, "color": light("ink")},
         )  # fmt: skip
 
 

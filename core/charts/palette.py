@@ -95,7 +95,7 @@ def ticks(unit: str) -> dict[str, Any]:
         return {"tickprefix": money_sign(unit), "tickformat": "~s"}
     if unit in ("share", "points"):
         return {"tickformat": ".0%" if unit == "share" else "+.1%"}
-    suffix = {"count": "", "": "", "ratio": "×"}.get(unit, f" {plain(unit, 12)}")
+    suffix = {"count": "", "": "", "score": "", "ratio": "×"}.get(unit, f" {plain(unit, 12)}")
     return {"tickformat": "~s" if unit in ("count", "", "tokens") else "", "ticksuffix": suffix}
 
 

@@ -1,4 +1,4 @@
-"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, demo, serve.
+"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, serve.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
 itself; when the running app owns it, the command asks the app instead and says the same.
@@ -25,6 +25,7 @@ from core.cli.progress import bar
 from core.cli.pull import pull_sources
 from core.imports import imports_of_file, undone_text
 from core.ingest.sql_config import BadSource
+from core.ingest.templates import TEMPLATES
 from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.settings import BadSetting, Settings, read_settings
 from core.web import running
@@ -88,6 +89,9 @@ def _parser() -> argparse.ArgumentParser:
     pull = commands.add_parser("pull", parents=[shared], help="read the configured SQL sources")
     pull.add_argument("names", nargs="*", metavar="NAME", help="these only")
     pull.set_defaults(run=lambda options, settings: pull_sources(options.names, settings))
+    template = commands.add_parser("template", help="print a CSV to start from")
+    template.add_argument("name", choices=TEMPLATES)
+    template.set_defaults(run=run_template, data=None)
     _add_demo(commands, shared)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)
@@ -162,6 +166,12 @@ def run_ingest(options: argparse.Namespace, settings: Settings) -> int:
         print(report_text(report))
     print(summary(reports))
     return 1 if any(report.problem for report in reports) else 0
+
+
+def run_template(options: argparse.Namespace, settings: Settings) -> int:
+    """`template NAME`: the header and some rows."""
+    sys.stdout.write(TEMPLATES[options.name])
+    return 0
 
 
 def run_undo(options: argparse.Namespace, settings: Settings) -> int:

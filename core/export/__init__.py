@@ -136,10 +136,11 @@ def _number_format(unit: str) -> str:
 def alt_text(title: str, figure: go.Figure) -> str:
     """The figure in words, for those who do not see it: its title and what it drew, shortened."""
     table = drawn_table(figure)
-    if table.form == "lines":
+    if table.form in ("lines", "panels"):
         first_last: dict[str, list[str]] = {}
-        for name, at, value, *_ in table.rows:
-            first_last.setdefault(str(name), []).append(f"{number(value, table.unit)} on {at}")
+        for name, at, value, *rest in table.rows:
+            unit = rest[2] if table.form == "panels" else table.unit
+            first_last.setdefault(str(name), []).append(f"{number(value, unit)} on {at}")
         told = [f"{name} from {values[0]} to {values[-1]}" for name, values in first_last.items()]
     elif table.form == "span_waterfall":
         told = [f"{len(table.rows)} spans"]
@@ -147,6 +148,14 @@ def alt_text(title: str, figure: go.Figure) -> str:
         known = [row for row in table.rows if row[2] is not None]
         worst = sorted(known, key=lambda row: -row[2])[:5]
         told = [f"{row[0]} on {row[1]} {number(row[2], table.unit)}" for row in worst]
+    elif table.form == "ecdf":
+        sides: dict[str, list[float]] = {}
+        for name, value, _ in table.rows:
+            sides.setdefault(str(name), []).append(value)
+        told = [
+            f"median of {name} {number(values[len(values) // 2], table.unit)}"
+            for name, values in sides.items()
+        ]
     elif table.form == "sankey":
         told = [f"{source} to {target} {number(value, table.unit)}" for source, target, value in table.rows]
     else:

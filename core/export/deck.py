@@ -7,7 +7,8 @@ invisible base, because python-pptx and LibreOffice do not know PowerPoint's own
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -21,10 +22,11 @@ from core.amounts import interval, is_currency, money_sign, number
 from core.charts.palette import light
 from core.export import Source, Table, drawn_table
 
-NATIVE_FORMS = ("waterfall", "lines", "bars", "stacked_share")
+NATIVE_FORMS = ("waterfall", "lines", "panels", "bars", "stacked_share")
 """Forms with an editable chart; the others go into a deck as the picture the browser exports."""
 
 _FONT = "Inter"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 def _number_format(unit: str) -> str:
@@ -51,7 +53,9 @@ def figure_pptx(figure: go.Figure, source: Source) -> bytes:
     _text(
         slide, f"{source.scope} · {source.as_of} · {source.link}", top=7.0, height=0.35, size=10, role="label"
     )
-    draw = {"waterfall": _bridge, "lines": _lines, "bars": _bars, "stacked_share": _parts}[table.form]
+    draw = {
+        "waterfall": _bridge, "lines": _lines, "panels": _panels, "bars": _bars, "stacked_share": _parts,
+    }[table.form]  # fmt: skip
     draw(slide, table)
     out = io.BytesIO()
     deck.save(out)
@@ -69,8 +73,9 @@ def _text(
     run.font.color.rgb = _colour(role)
 
 
-def _chart(slide: Any, kind: Any, numbers: Any, unit: str) -> Any:
-    box = Inches(0.6), Inches(1.9), Inches(12.1), Inches(5.0)
+def _chart(slide: Any, kind: Any, numbers: Any, unit: str, top: float = 1.9, height: float = 5.0) -> Any:
+    """`top` and `height` in inches."""
+    box = Inches(0.6), Inches(top), Inches(12.1), Inches(height)
     chart = slide.shapes.add_chart(kind, *box, numbers).chart
     chart.has_title, chart.has_legend = False, False
     chart.font.size, chart.font.name, chart.font.color.rgb = Pt(12), _FONT, _colour("label")
@@ -131,10 +136,10 @@ def _bridge(slide: Any, table: Table) -> None:
         _fill(series, role)
 
 
-def _lines(slide: Any, table: Table) -> None:
+def _lines(slide: Any, table: Table, top: float = 1.9, height: float = 5.0) -> None:
     """Each line with its interval's edges as thin lines of the same colour."""
     names = list(dict.fromkeys(str(row[0]) for row in table.rows))
-    places = sorted({row[1] for row in table.rows})
+    places = _in_order(dict.fromkeys(row[1] for row in table.rows))
     numbers = _numbers([str(place) for place in places], table.unit)
     widths: list[tuple[str, float]] = []
     for name, role in zip(
@@ -146,11 +151,28 @@ def _lines(slide: Any, table: Table) -> None:
             if any(height is not None for height in heights):
                 numbers.add_series(_cell(name + label), heights)
                 widths.append((role, width))
-    chart = _chart(slide, XL_CHART_TYPE.LINE, numbers, table.unit)
+    chart = _chart(slide, XL_CHART_TYPE.LINE, numbers, table.unit, top, height)
     for series, (role, width) in zip(chart.plots[0].series, widths, strict=True):
         series.smooth = False
         series.format.line.color.rgb, series.format.line.width = _colour(role), Pt(width)
     _legend(chart)
+
+
+def _in_order(places: Iterable[Any]) -> list[Any]:
+    """Numbers and days in their order; names, such as checkpoints, as they were drawn."""
+    found = list(places)
+    dated = all(not isinstance(place, str) or _DAY.match(place) for place in found)
+    return sorted(found) if dated else found
+
+
+def _panels(slide: Any, table: Table) -> None:
+    """One line chart a line, one above the other, because their scales differ."""
+    names = list(dict.fromkeys(str(row[0]) for row in table.rows))
+    for place, name in enumerate(names):
+        rows = tuple(row[:5] for row in table.rows if row[0] == name)
+        unit = next(row[5] for row in table.rows if row[0] == name)
+        height = 5.0 / len(names)
+        _lines(slide, Table("lines", unit, table.columns[:5], rows), 1.9 + place * height, height)
 
 
 def _bars(slide: Any, table: Table) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from core.ingest.conventions import TABLE, Read
+from core.ingest.conventions import TABLE as CONVENTIONS
+from core.ingest.conventions import Column, Read
 from core.ingest.embedded import EMBEDDED
 from core.ingest.privacy import is_content, is_person, is_secret
+from core.ingest.scored_spans import MARKS, marked
 from core.ingest.values import hash16, url_host, url_path
 
+TABLE = (*CONVENTIONS, Column("_scored", marked, MARKS))
 COLUMNS = tuple(column.name for column in TABLE)
 SLOTS = {name: slot for slot, name in enumerate(COLUMNS)}
 KEYS = tuple(tuple(key if isinstance(key, str) else key[0] for key in column.keys) for column in TABLE)
@@ -41,7 +44,8 @@ def _targets() -> dict[str, tuple[Target, ...]]:
 
 TARGETS = _targets()
 
-_DECIDING = ("openinference.span.kind", "traceloop.span.kind", "ai.operationId", "langfuse.observation.type")
+_DECIDING = {"openinference.span.kind", "traceloop.span.kind", "ai.operationId", "langfuse.observation.type"}
+_DECIDING |= set(MARKS)
 """Keys that also say something no column keeps; they stay in `attributes`."""
 
 _FLATTENED_INPUT = ("gen_ai.prompt.", "llm.input_messages.", "llm.prompts.")

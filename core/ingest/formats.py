@@ -11,11 +11,13 @@ from core.ingest import (
     azure_costs,
     braintrust,
     callers,
+    change_events,
     deepeval,
     focus,
     gcp_billing,
     inspect_logs,
     langfuse,
+    langsmith,
     litellm,
     lm_eval,
     openai_billing,
@@ -23,9 +25,12 @@ from core.ingest import (
     openai_evals_legacy,
     openrouter,
     otlp_files,
+    outcomes_csv,
     phoenix,
+    probes,
     promptfoo,
     ragas,
+    responses_file,
 )
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import LOGS, METRICS, TRACES
@@ -104,6 +109,36 @@ FORMATS: tuple[Format, ...] = (
         "Callers: which service calls under which project or key (CSV)",
         callers.detect,
         callers.read,
+    ),
+    Format(
+        outcomes_csv.NAME,
+        "Outcomes: what became of runs, answers and conversations (CSV)",
+        outcomes_csv.detect,
+        outcomes_csv.read,
+    ),
+    Format(
+        responses_file.NAME,
+        "Scored responses with their features (CSV or Parquet)",
+        responses_file.detect,
+        responses_file.read,
+    ),
+    Format(
+        change_events.NAME,
+        "Change events: deployments, releases, limits, prices (CSV, JSON or JSON lines)",
+        change_events.detect,
+        change_events.read,
+    ),
+    Format(
+        langsmith.NAME,
+        "LangSmith feedback (JSON or JSON lines)",
+        langsmith.detect,
+        langsmith.read,
+    ),
+    Format(
+        probes.NAME,
+        "Probes: fixed prompts sent to every region (JSON, JSON lines or CSV)",
+        probes.detect,
+        probes.read,
     ),
     Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
 from core.ingest.otlp_settle import HEAD, STORED
 from core.ingest.otlp_spans import SpanRows
+from core.ingest.responses import RESPONSE_SCHEMA
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -61,7 +63,7 @@ def day_of(column: str) -> pl.Expr:
     return (pl.col(column) // DAY_NS).cast(pl.Int32).cast(pl.Date).alias("day")
 
 
-def frame(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
+def frame(rows: Sequence[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
     """Rows of equal length as a frame, column by column: Polars reads row tuples ten times slower."""
     if not rows:
         return pl.DataFrame(schema=schema)
@@ -72,7 +74,7 @@ def frame(rows: list[tuple[Any, ...]], schema: dict[str, Any]) -> pl.DataFrame:
 
 
 def span_frames(found: SpanRows) -> dict[str, pl.DataFrame]:
-    """Frames of spans, span_events and streams; a table without rows is left out."""
+    """Frames of spans, span_events, streams and responses; a table without rows is left out."""
     frames: dict[str, pl.DataFrame] = {}
     if found.rows:
         duration = pl.col("ended_at_ns") - pl.col("started_at_ns")
@@ -88,4 +90,6 @@ def span_frames(found: SpanRows) -> dict[str, pl.DataFrame]:
     if found.streams:
         streams = pl.DataFrame(found.streams, schema=STREAM_SCHEMA)
         frames["streams"] = streams.with_columns(day_of("started_at_ns"))
+    if found.responses:
+        frames["responses"] = frame(found.responses, RESPONSE_SCHEMA).with_columns(day_of("at_ns"))
     return frames

@@ -7,7 +7,6 @@ index of a choice.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ import orjson
 import polars as pl
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from core.ingest import outcomes
 from core.ingest.options import ReadOptions
 from core.ingest.otlp_frames import EVENT_SCHEMA, day_of, frame
 from core.ingest.otlp_parse import parsed_protobuf
@@ -39,22 +39,6 @@ EVALUATION = "gen_ai.evaluation.result"
 _FEEDBACK_WORDS = ("feedback", "thumbs", "rating", "csat", "human", "annotat")
 _KEPT_OF_BODY = ("index", "finish_reason")
 _DUMP = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
-
-OUTCOME_SCHEMA = {
-    "outcome_key": pl.String,
-    "at_ns": pl.Int64,
-    "trace_id": pl.String,
-    "span_id": pl.String,
-    "response_id": pl.String,
-    "conversation_id": pl.String,
-    "name": pl.String,
-    "value": pl.Float64,
-    "label": pl.String,
-    "source": pl.String,
-    "actor_hash": pl.String,
-    "error_type": pl.String,
-    "attributes": pl.String,
-}
 
 
 class WireRecord(NamedTuple):
@@ -183,11 +167,11 @@ def _outcome(record: WireRecord, scope_name: str, capture: bool) -> tuple[Any, .
     actor = hash16(attributes.pop("enduser.id", attributes.pop("user.id", None)))
     error_type = text(attributes.pop("error.type", None))
     source = _source_of(name, scope_name, attributes)
-    target = response_id or f"{record.trace_id}/{record.span_id}".strip("/") or conversation or ""
+    target = outcomes.target_of(response_id, record.trace_id, record.span_id, conversation)
     attributes.pop("event.name", None)
     rest = kept_attributes(attributes, capture)
     return (
-        hashlib.sha256("\x1f".join((target, name, source, actor or "")).encode()).hexdigest()[:32],
+        outcomes.outcome_key(target, name, source, actor),
         record.at_ns,
         record.trace_id or None,
         record.span_id or None,
@@ -208,17 +192,21 @@ def _source_of(name: str, scope_name: str, attributes: Attributes) -> str:
     said = str(
         attributes.get("gen_ai.evaluation.source") or attributes.get("evaluation.source") or ""
     ).lower()
-    if said in ("human", "model", "code", "business"):
+    if said in outcomes.SOURCES:
         return said
-    words = f"{name} {scope_name}".lower()
-    return "human" if any(word in words for word in _FEEDBACK_WORDS) else "model"
+    return "human" if sounds_human(f"{name} {scope_name}") else "model"
+
+
+def sounds_human(words: str) -> bool:
+    """Whether a score's name is one that people's scores have."""
+    return any(word in words.lower() for word in _FEEDBACK_WORDS)
 
 
 def log_frames(found: LogRows) -> dict[str, pl.DataFrame]:
     """Frames of outcomes and span_events; a table without rows is left out."""
     frames = {}
     if found.outcomes:
-        frames["outcomes"] = frame(found.outcomes, OUTCOME_SCHEMA).with_columns(day_of("at_ns"))
+        frames["outcomes"] = outcomes.frame(found.outcomes)
     if found.events:
         frames["span_events"] = frame(found.events, EVENT_SCHEMA).with_columns(day_of("at_ns"))
     return frames

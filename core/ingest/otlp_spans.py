@@ -14,11 +14,13 @@ import orjson
 
 from core.ingest.fates import COLUMNS, KEYS, NO_RANK, PRIVATE_READS, SLOTS, Fate, Target, fate_of
 from core.ingest.options import ReadOptions
-from core.ingest.otlp_settle import HEAD, Source, settled, source_of
+from core.ingest.otlp_settle import HEAD, STORED, Source, settled, source_of
 from core.ingest.otlp_wire import Attributes, Malformed, WireGroup, WireSpan
 from core.ingest.privacy import kept, kept_attributes
 from core.ingest.repair import EARLIEST_NS, LATEST_NS, MOST_EVENTS, is_sound, refusal, repaired
+from core.ingest.responses import Response
 from core.ingest.row_texts import json_text
+from core.ingest.scored_spans import response_of
 from core.ingest.streams import stream_row
 from core.ingest.values import hash16
 from core.ledger.batch import Quarantined, Repaired
@@ -30,6 +32,8 @@ MOST_SOURCES = 2_000
 """Resources whose reading is remembered."""
 
 _ARGUMENTS = SLOTS["arguments_hash"]
+_SCORED = SLOTS["_scored"]
+_ROW = (*HEAD, *STORED)
 _RESPONSE_ID = len(HEAD) + SLOTS["gen_ai_response_id"]
 _WIDTH = len(COLUMNS)
 _UNRANKED = [NO_RANK] * _WIDTH
@@ -44,6 +48,7 @@ class SpanRows(NamedTuple):
     rows: list[tuple[Any, ...]]
     events: list[tuple[Any, ...]]
     streams: list[dict[str, Any]]
+    responses: list[Response]
     quarantined: list[Quarantined]
     repaired: list[Repaired]
     read: list[int]
@@ -51,7 +56,7 @@ class SpanRows(NamedTuple):
 
 def no_rows() -> SpanRows:
     """Empty rows to add groups to."""
-    return SpanRows([], [], [], [], [], [0])
+    return SpanRows([], [], [], [], [], [], [0])
 
 
 def add_groups(
@@ -120,6 +125,10 @@ def _add_span(found: SpanRows, span: WireSpan, source: Source, capture: bool) ->
         stream = stream_row(span, row[_RESPONSE_ID])
         if stream is not None:
             found.streams.append(stream)
+    if capture or cells[_SCORED]:
+        response = response_of(span, dict(zip(_ROW, row, strict=True)), capture, bool(cells[_SCORED]))
+        if response is not None:
+            found.responses.append(response)
     text = attributes.decode() if attributes is not None else None
     found.rows.append((*row, digest.hexdigest()[:16], text))
 

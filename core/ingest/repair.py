@@ -90,7 +90,7 @@ def time_unit(span: WireSpan) -> Repair:
 def negative_duration(span: WireSpan) -> Repair:
     """An end up to 1 s before the start is a clock that was set: the duration is unknown, stored as 0."""
     back = span.started_at_ns - span.ended_at_ns
-    if back <= 0 or span.ended_at_ns <= 0:
+    if back <= 0 or span.ended_at_ns <= 0 or span.started_at_ns < EARLIEST_NS:
         return Repair(span, None)
     if back <= LONGEST_STEP_BACK_NS:
         reason = f"The end is {back / 1e6:,.3f} ms before the start: the clock was set; stored as 0."

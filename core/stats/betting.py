@@ -124,18 +124,22 @@ def began(
     if not any(len(period) for period in periods):
         return None
     random = np.random.default_rng(seed)
-    found = []
-    for _ in range(draws):
-        drawn = [_drawn(np.asarray(period, dtype=float), random) for period in periods]
-        found.append(_restart(np.array([_growth(period) for period in drawn])))
+    drawn = np.stack([_drawn(np.asarray(period, dtype=float), draws, random) for period in periods], axis=1)
+    found = [_restart(one) for one in drawn]
     tail = (1 - level) / 2
     low, high = np.quantile(found, [tail, 1 - tail], method="inverted_cdf")
     at = _restart(growth)
     return Began(at, min(int(low), at), max(int(high), at), level, draws, seed)
 
 
-def _drawn(period: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
-    return period[random.integers(0, len(period), len(period))] if len(period) else period
+def _drawn(period: NDArray[np.float64], draws: int, random: np.random.Generator) -> NDArray[np.float64]:
+    """Growth of each stake (draws x stakes) over resamples of one period's differences."""
+    if not len(period):
+        return np.zeros((draws, len(STAKES)))
+    each = np.log1p(np.outer(period, STAKES))
+    counts = random.multinomial(len(period), np.full(len(period), 1 / len(period)), size=draws)
+    growth: NDArray[np.float64] = counts @ each
+    return growth
 
 
 def _restart(growth: NDArray[np.float64]) -> int:

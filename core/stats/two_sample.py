@@ -72,9 +72,12 @@ def ngrams(texts: Sequence[str], longest: int = 3, buckets: int = BUCKETS) -> Ma
     counts = np.zeros((len(texts), buckets))
     for row, text in enumerate(texts):
         words = text.lower().split()
-        for size in range(1, longest + 1):
-            for at in range(len(words) - size + 1):
-                counts[row, zlib.crc32(" ".join(words[at : at + size]).encode()) % buckets] += 1
+        places = [
+            zlib.crc32(" ".join(words[at : at + size]).encode()) % buckets
+            for size in range(1, longest + 1)
+            for at in range(len(words) - size + 1)
+        ]
+        counts[row] = np.bincount(np.array(places, dtype=np.intp), minlength=buckets)
     roots = np.sqrt(counts)
     norms = np.linalg.norm(roots, axis=1, keepdims=True)
     units = roots / np.where(norms > 0, norms, 1.0)

@@ -17,9 +17,11 @@ from data.demo.arrivals import run_counts
 from data.demo.bill_files import append_spend_log, write_bills
 from data.demo.bill_litellm import spend_row
 from data.demo.charges import Books, charge_run
+from data.demo.checkpoints import write_checkpoints
 from data.demo.outcomes import Records, add_outcome, write_outcomes
 from data.demo.plan import GATEWAY_SERVICE, Plan, first_day, plan_for
 from data.demo.prices import call_usd
+from data.demo.probes import write_probes
 from data.demo.traces import Spool, empty_spool, next_file, put_damaged, show, write_json, write_proto
 from data.demo.truth import Tally, add_run, empty_tally, write_truth
 from data.demo.world import Run, day_runs
@@ -77,13 +79,15 @@ def generate(
             progress((number + 1) / days * 0.98)
     resent = _resend(desk)
     bills = write_bills(out_dir, plan, desk.books, desk.spend_logs)
+    probes = write_probes(out_dir / "probes.jsonl.gz", plan, seed)
+    checkpoints = write_checkpoints(out_dir, days, quiet, spans, seed)
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}
         write_truth(truth_dir / "truth.json", plan, seed, desk.tally, desk.books, files)
     if progress is not None:
         progress(1.0)
-    return desk.traces + resent + desk.outcomes + bills
+    return [*desk.traces, *resent, *desk.outcomes, *bills, probes, *checkpoints]
 
 
 def _day(desk: _Desk, number: int, count: int, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Outcomes: whether a run converted, as OTLP log events `gen_ai.evaluation.result` named `conversion`."""
+"""Outcomes as OTLP log events `gen_ai.evaluation.result`: `conversion`, and thumbs (`user_feedback`) where a user gave one."""
 
 from __future__ import annotations
 

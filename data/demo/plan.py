@@ -149,6 +149,17 @@ class Plan(NamedTuple):
     """rows per bill format with an amount or a shape nobody can read"""
     missing_outcome: float
     """chance that nobody recorded whether the run converted: absent, not zero"""
+    probe_from_day: int
+    """first day on which the fixed prompts were sent to every region"""
+    probe_release_day: int
+    """day on which every region moves to the next generation, under the same name"""
+    probe_drift_region: str
+    probe_drift_day: int
+    """day from which that region answers as the generation before"""
+    probe_slow_region: str
+    probe_slow_day: int
+    probe_slow_factor: float
+    """its time to first chunk from that day on, against before"""
 
 
 def _quiet(days: int) -> Plan:
@@ -181,6 +192,13 @@ def _quiet(days: int) -> Plan:
         damaged_spans=0,
         damaged_bill_rows=0,
         missing_outcome=0.04,
+        probe_from_day=days // 3,
+        probe_release_day=0,
+        probe_drift_region="",
+        probe_drift_day=days,
+        probe_slow_region="",
+        probe_slow_day=days,
+        probe_slow_factor=1,
     )
 
 
@@ -217,6 +235,13 @@ def plan_for(days: int, quiet: bool) -> Plan:
         damaged_spans=12,
         damaged_bill_rows=3,
         missing_outcome=0.04,
+        probe_from_day=days // 3,
+        probe_release_day=int(days * 0.434),
+        probe_drift_region="eu-central-1",
+        probe_drift_day=int(days * 0.534),
+        probe_slow_region="ap-southeast-1",
+        probe_slow_day=int(days * 0.7),
+        probe_slow_factor=1.4,
     )
 
 

@@ -24,6 +24,39 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         b"BilledCost,ChargeCategory,ChargePeriodStart,ChargePeriodEnd\n1,Usage,2026-01-01,2026-01-02\n",
     ),
     ("callers", b"service_name,provider_name,sub_account_id,api_key_id\nshop,openai,proj_1,\n"),
+    (
+        "outcomes_csv",
+        b"ts,trace_id,response_id,conversation_id,span_id,name,value,label,source,actor,comment\n"
+        b"2026-11-20T10:05:00Z,858bfae005a281be2a05aa6c0d3117cc,,,,user_feedback,0,down,human,u-1,wrong\n"
+        b"2026-11-21T10:05:00Z,,chatcmpl-9,,,correctness,0.5,,model,,\n",
+    ),
+    (
+        "features",
+        b"response_key,ts,prompt_id,chosen,reward,length_chars,apologies,trace_id,text,more\n"
+        b"r-1,2026-11-20T10:00:00Z,p-1,true,1.25,20,0,858bfae005a281be2a05aa6c0d3117cc,,x\n"
+        b"r-2,1795000000,p-1,false,0.5,,,,Sorry,\n",
+    ),
+    (
+        "change_events",
+        b"event_id,ts,kind,title,service_name,region,model,attributes,tpm\n"
+        b"d-1,2026-11-20T09:00:00Z,deploy,shop 2.4.1,shop,,,,\n,2026-11-21,limit,Tier 4,,,m,,2000000\n",
+    ),
+    (
+        "change_events",
+        b'[{"event_id":"d-1","ts":"2026-11-20T09:00:00Z","kind":"deploy","title":"shop 2.4.1",'
+        b'"attributes":{"tpm":5}}]',
+    ),
+    (
+        "langsmith_feedback",
+        b'[{"id":"01a200f0-ed79-768e-9a25-24ac798aa883","created_at":"2026-11-22T01:48:39.161527+00:00",'
+        b'"run_id":"6cfe6df3-ac74-4603-8d33-e3fe3cbc43cc","trace_id":"6cfe6df3-ac74-4603-8d33-e3fe3cbc43cc",'
+        b'"key":"user_score","score":0,"value":"thumbs_down","comment":"wrong city","correction":{"city":"Paris"},'
+        b'"feedback_source":{"type":"api","metadata":{"user":"u-123"}}}]',
+    ),
+    (
+        "probes",
+        b'{"probe_id":"a","prompt_id":"sum-1","region":"eu-west-1","at":"2026-11-02T04:00:07Z","text":"4"}\n',
+    ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
         "aws_cur",

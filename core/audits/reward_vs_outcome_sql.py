@@ -1,0 +1,207 @@
+"""The questions the reward audit asks the ledger, in the portable subset; shown on its page.
+
+Checkpoints need history: every question looks at all rows up to the end of the range, whatever its beginning. Where a
+question would bring more than MOST_ROWS rows, whole prompts or whole users are sampled by a hash of their name, so that
+the sample is the same for everybody and no prompt is torn apart.
+"""
+
+from __future__ import annotations
+
+MOST_ROWS = 100_000
+
+_IN_FORCE = """import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)"""
+
+CHECKPOINTS = f"""
+with told as (
+    select
+        *,
+        row_number() over (partition by event_id order by import_id desc) as newest
+    from change_events
+    where {_IN_FORCE}
+        and kind in ('checkpoint', 'release')
+        and day <= $end
+)
+select
+    kind,
+    coalesce(model, title) as checkpoint,
+    min(at_ns)             as at_ns
+from told
+where newest = 1
+    and ($services = '' or service_name is null or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+group by kind, coalesce(model, title)
+order by at_ns, checkpoint
+"""
+"""When each checkpoint or release came into force."""
+
+EVALS = f"""
+with runs_told as (
+    select
+        *,
+        row_number() over (partition by run_id order by import_id desc) as newest
+    from eval_runs
+    where {_IN_FORCE}
+        and started_at_ns < $until_ns
+        and ($regions = '' or region is null or strpos($regions, concat(chr(31), region, chr(31))) > 0)
+        and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
+),
+samples_told as (
+    select
+        *,
+        row_number() over (partition by run_id, sample_id, epoch, scorer order by import_id desc) as newest
+    from eval_samples
+    where {_IN_FORCE}
+)
+select
+    runs_told.model                                                as checkpoint,
+    concat(coalesce(runs_told.task, ''), ' ', coalesce(runs_told.task_version, '')) as task,
+    samples_told.scorer,
+    samples_told.sample_id                                         as item,
+    min(runs_told.started_at_ns)                                   as at_ns,
+    cast(sum(case when samples_told.verdict = 'pass' then 1 else 0 end) as bigint) as passed,
+    cast(sum(case when samples_told.verdict in ('pass', 'fail') then 1 else 0 end) as bigint) as completed,
+    cast(sum(case when samples_told.verdict = 'error' then 1 else 0 end) as bigint) as errored
+from samples_told
+inner join runs_told on runs_told.run_id = samples_told.run_id
+where samples_told.newest = 1
+    and runs_told.newest = 1
+    and runs_told.model is not null
+group by runs_told.model, concat(coalesce(runs_told.task, ''), ' ', coalesce(runs_told.task_version, '')),
+    samples_told.scorer, samples_told.sample_id
+order by task, samples_told.scorer, item, checkpoint
+"""
+"""Of each checkpoint and test item: samples passed, completed and errored. An errored sample is not a failed one."""
+
+_SCORED = f"""
+with told as (
+    select
+        *,
+        row_number() over (partition by response_key order by import_id desc) as newest
+    from responses
+    where {_IN_FORCE}
+        and day <= $end
+        and ($regions = '' or region is null or strpos($regions, concat(chr(31), region, chr(31))) > 0)
+        and ($services = '' or service_name is null or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+        and ($models = '' or model is null or strpos($models, concat(chr(31), model, chr(31))) > 0)
+),
+scored as (
+    select *
+    from told
+    where newest = 1
+        and coalesce(checkpoint, model) is not null
+        and (reward is not null or chosen is not null)
+)
+"""
+
+RESPONSES_SIZE = _SCORED + "select cast(count(*) as bigint) as scored from scored"
+
+RESPONSES = (
+    _SCORED
+    + """
+select
+    response_key,
+    coalesce(checkpoint, model) as checkpoint,
+    at_ns,
+    coalesce(prompt_id, response_key) as prompt,
+    pair_id,
+    chosen,
+    chosen_by,
+    reward,
+    kl,
+    correct,
+    length_chars,
+    apologies,
+    caveats,
+    hedges,
+    refusals,
+    bullets,
+    boxed,
+    agreements,
+    word_list
+from scored
+where substr(md5(coalesce(prompt_id, response_key)), 1, 4) < $keep
+order by response_key
+"""
+)
+"""Scored answers with their features; all answers to a prompt are in the sample, or none."""
+
+_RATED = f"""
+with told as (
+    select
+        *,
+        row_number() over (partition by outcome_key order by import_id desc, at_ns desc) as newest
+    from outcomes
+    where {_IN_FORCE}
+        and day <= $end
+        and lower(name) in (
+            'user_feedback', 'thumbs', 'thumbs_up', 'feedback', 'user_rating', 'rating',
+            'conversion', 'converted', 'task_success', 'resolved'
+        )
+        and error_type is null
+),
+placed as (
+    select
+        told.outcome_key,
+        lower(told.name) as name,
+        told.source,
+        told.at_ns,
+        told.value,
+        lower(coalesce(told.label, '')) as label,
+        coalesce(told.trace_id, told.response_id, told.conversation_id, told.outcome_key) as target,
+        coalesce(told.subject_hash, told.conversation_id, told.trace_id, told.outcome_key) as cluster,
+        coalesce(runs.cloud_region, '') as region,
+        coalesce(runs.service_name, '') as service
+    from told
+    left join runs on runs.trace_id = told.trace_id and runs.import_id <= $as_of and runs.superseded_by > $as_of
+    where told.newest = 1
+),
+scoped as (
+    select *
+    from placed
+    where ($regions = '' or strpos($regions, concat(chr(31), region, chr(31))) > 0)
+        and ($services = '' or strpos($services, concat(chr(31), service, chr(31))) > 0)
+)
+"""
+
+RATINGS_SIZE = _RATED + "select cast(count(*) as bigint) as rated from scoped"
+
+RATINGS = (
+    _RATED
+    + """
+select
+    outcome_key,
+    name,
+    source,
+    at_ns,
+    target,
+    cluster,
+    concat(region, ' ', service) as stratum,
+    case
+        when value between -1 and 1 and value > 0.5 then 1
+        when value between -1 and 1 then 0
+        when value is null
+            and label in ('up', 'thumbs_up', 'positive', 'good', 'yes', 'pass', 'true', 'correct', 'success') then 1
+        when value is null
+            and label in ('down', 'thumbs_down', 'negative', 'bad', 'no', 'fail', 'false', 'incorrect', 'failure') then 0
+    end as positive
+from scoped
+where substr(md5(cluster), 1, 4) < $keep
+order by outcome_key
+"""
+)
+"""Latest ratings and outcomes of runs, human and judge apart; what is neither a yes nor a no has no `positive`."""
+
+ELIGIBLE = """
+select
+    day,
+    concat(coalesce(cloud_region, ''), ' ', coalesce(service_name, '')) as stratum,
+    cast(count(*) as bigint) as eligible
+from runs
+where day <= $end
+    and import_id <= $as_of and superseded_by > $as_of
+    and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
+    and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+group by day, concat(coalesce(cloud_region, ''), ' ', coalesce(service_name, ''))
+order by day, stratum
+"""
+"""Runs that could have been rated."""

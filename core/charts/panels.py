@@ -1,0 +1,103 @@
+"""Lines one above the other on one axis, each with its own scale: what moves apart is seen without two y axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import plotly.graph_objects as go
+
+from core.amounts import interval, number
+from core.charts.palette import band, finish, floats, light, plain, ticks
+
+PANEL_HEIGHT = 190
+MOST_TICKS = 5
+
+
+class Panel(NamedTuple):
+    """One line over names in order, with its interval; None leaves a hole."""
+
+    name: str
+    unit: str
+    y: Sequence[float | None]
+    low: Sequence[float | None]
+    high: Sequence[float | None]
+    colour_role: str = "accent"
+
+
+def panels(
+    drawn: Sequence[Panel], x: Sequence[str], shaded_from: int | None = None, shade_text: str = ""
+) -> go.Figure:
+    """Panels from top to bottom over the names `x`; from index `shaded_from` on the background is shaded.
+
+    A scale does not begin at zero: points are drawn with their intervals, and a few points of a share would not be seen.
+    """
+    figure = go.Figure()
+    rows: list[tuple[object, ...]] = []
+    places = list(range(len(x)))
+    names = [plain(name, 24) for name in x]
+    for place, panel in enumerate(drawn):
+        axis = "" if place == 0 else str(place + 1)
+        _draw(figure, panel, places, f"y{axis}")
+        top, bottom = 1 - place / len(drawn), 1 - (place + 1) / len(drawn)
+        figure.update_layout(
+            {f"yaxis{axis}": {"domain": [bottom + 0.05, top - 0.06], "nticks": 4, **ticks(panel.unit)}}
+        )
+        figure.add_annotation(
+            text=f"<b>{plain(panel.name)}</b>", xref="paper", yref="paper", x=0, y=top, showarrow=False, xanchor="left",
+            yanchor="top", font={"size": 12.5, "color": light("ink")},
+        )  # fmt: skip
+        rows += [
+            (panel.name, name, value, low, high, panel.unit)
+            for name, value, low, high in zip(
+                x, floats(panel.y), floats(panel.low), floats(panel.high), strict=True
+            )
+            if value is not None
+        ]
+    if shaded_from is not None:
+        _shade(figure, shaded_from, len(x), shade_text)
+    figure.update_layout(hovermode="x unified")
+    shown = places[:: -(-len(places) // MOST_TICKS)]
+    figure.update_xaxes(
+        showgrid=False, tickvals=shown, ticktext=[names[place] for place in shown], range=[-0.4, len(x) - 0.6], tickangle=0,
+        anchor=f"y{len(drawn)}" if len(drawn) > 1 else "y",
+    )  # fmt: skip
+    columns = ("line", "at", "value", "low", "high", "unit")
+    unit = drawn[0].unit if drawn else ""
+    return finish(figure, "panels", unit, columns, rows, 70 + PANEL_HEIGHT * len(drawn))
+
+
+def _draw(figure: go.Figure, panel: Panel, places: Sequence[int], axis: str) -> None:
+    y, low, high = floats(panel.y), floats(panel.low), floats(panel.high)
+    colour = light(panel.colour_role)
+    edges: dict[str, Any] = {
+        "x": places,
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "yaxis": axis,
+    }
+    edges |= {"line": {"width": 0, "color": colour}, "connectgaps": True}
+    figure.add_scatter(y=high, **edges)
+    figure.add_scatter(y=low, fill="tonexty", fillcolor=band(colour), **edges)
+    told = [
+        ""
+        if value is None
+        else plain(f"{panel.name} {number(value, panel.unit)} {interval(a, b, panel.unit)}", 90)
+        for value, a, b in zip(y, low, high, strict=True)
+    ]
+    figure.add_scatter(
+        x=places, y=y, mode="lines+markers", yaxis=axis, customdata=told, connectgaps=True, name=plain(panel.name),
+        line={"color": colour, "width": 2.4}, marker={"size": 6}, hovertemplate="%{customdata}<extra></extra>",
+    )  # fmt: skip
+
+
+def _shade(figure: go.Figure, first: int, count: int, text: str) -> None:
+    figure.add_shape(
+        type="rect", xref="x", yref="paper", x0=first, x1=count - 0.6, y0=0, y1=1, layer="below",
+        fillcolor=band(light("loss")), line={"width": 0, "color": light("loss")},
+    )  # fmt: skip
+    figure.add_annotation(
+        text=plain(text, 60), x=first, yref="paper", y=0.5, showarrow=False, xanchor="left", xshift=6,
+        font={"size": 11.5, "color": light("label")},
+    )  # fmt: skip
