@@ -22,6 +22,21 @@ SLICES = (
     "language", "lang", "locale", "category", "topic", "difficulty", "tier", "length_bucket", "context_length", "channel",
 )  # fmt: skip
 """Metadata that results are split by, also when nobody put it under `slices`."""
+_IN_COLUMNS = frozenset(
+    {
+        "slices",
+        "subject_key",
+        "subject",
+        "subject_hash",
+        "source",
+        "created_on",
+        "twin_of",
+        "canary_guid",
+        "canary",
+    }
+    | {"store", "reader_groups"}
+)
+"""Metadata that has columns of its own and is not kept twice; who a case is about is kept as a hash alone."""
 _TRACE_ID = re.compile(r"[0-9a-f]{32}")
 _HASH = re.compile(r"[0-9a-f]{16}")
 _ERROR_NAME = re.compile(r"([A-Za-z_][A-Za-z0-9_.]{0,80}(?:Error|Exception|Timeout|Interrupt|Exit))\b")
@@ -66,8 +81,9 @@ def sample_tags(metadata: Any, capture_content: bool) -> SampleTags:
     slices = {name: known[name] for name in SLICES if isinstance(known.get(name), str | int | float)}
     slices |= short(table(known.get("slices")), capture_content)
     trace, arm = trace_id(known.get("trace_id")), label(known.get("arm"))
-    in_columns = {"slices", "trace_id" if trace else "", "arm" if arm else ""}
-    rest = {name: value for name, value in known.items() if name not in in_columns}
+    read = {"trace_id" if trace else "", "arm" if arm else ""}
+    read |= {"source_trace_id" if trace_id(known.get("source_trace_id")) else ""}
+    rest = {name: value for name, value in known.items() if name not in read and name not in _IN_COLUMNS}
     return SampleTags(trace, arm, slices, short(rest, capture_content))
 
 

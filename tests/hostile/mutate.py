@@ -89,10 +89,10 @@ def byte_damage(content: bytes, random: Random, other: bytes = b"") -> bytes:
         lambda: content.replace(b"\n", b"\r\n"),
         lambda: content.replace(b",", b";").replace(b'"', b"'"),
         lambda: content[:20] + b"\x00" * random.randrange(1, 50) + content[20:],
-        lambda: gzip.compress(content, 1),
-        lambda: gzip.compress(content, 1)[: random.randrange(1, 40)],
-        lambda: gzip.compress(content, 1) + b"trailing",
-        lambda: gzip.compress(gzip.compress(content, 1), 1),
+        lambda: gzip.compress(content, 1, mtime=0),
+        lambda: gzip.compress(content, 1, mtime=0)[: random.randrange(1, 40)],
+        lambda: gzip.compress(content, 1, mtime=0) + b"trailing",
+        lambda: gzip.compress(gzip.compress(content, 1, mtime=0), 1, mtime=0),
     )
     return random.choice(ways)()
 

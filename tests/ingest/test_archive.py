@@ -42,6 +42,29 @@ def test_what_zipfile_writes_is_read() -> None:
     assert (found.read("a.json"), found.read("b.json")) == (b"{}" * 1_000, b"[]")
 
 
+class Pipe(io.RawIOBase):
+    """Takes bytes and cannot go back, so that zipfile writes sizes and checksums behind each entry."""
+
+    def __init__(self) -> None:
+        self.taken = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: bytes) -> int:  # type: ignore[override]
+        self.taken += piece
+        return len(piece)
+
+
+def test_an_archive_that_was_streamed_is_read() -> None:
+    pipe = Pipe()
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.json", b"{}" * 1_000)
+        file.writestr("b.json", b"[]")
+    found = Archive(io.BytesIO(bytes(pipe.taken)))
+    assert (found.read("a.json"), found.read("b.json")) == (b"{}" * 1_000, b"[]")
+
+
 def test_a_zstandard_entry_of_several_frames_is_read_whole() -> None:
     frames = zstandard.ZstdCompressor().compress(b"one ") + zstandard.ZstdCompressor().compress(b"two")
     content = zipped(Entry("a", frames, 0))
