@@ -87,7 +87,9 @@ def calendar(
     """
     if last < first:
         raise ValueError(f"the calendar ends {last} before it starts {first}")
-    known = tuple(_checked(b) for b in breaks if known_on is None or b.known_from is None or b.known_from <= known_on)
+    known = tuple(
+        _checked(b) for b in breaks if known_on is None or b.known_from is None or b.known_from <= known_on
+    )
     days = [first + dt.timedelta(days=i) for i in range((last - first).days + 1)]
     weekday = np.array([day.weekday() for day in days])
     columns: list[tuple[str, str, NDArray[np.float64]]] = [
@@ -104,7 +106,9 @@ def calendar(
 
 def _checked(named: Break) -> Break:
     if named.end < named.start:
-        raise ValueError(f'break "{named.name}" ends {named.end}, before its start {named.start}; swap the two dates')
+        raise ValueError(
+            f'break "{named.name}" ends {named.end}, before its start {named.start}; swap the two dates'
+        )
     if named.effect_share is not None and not named.effect_share > -1:
         raise ValueError(f'break "{named.name}": effect_share is {named.effect_share}, must be > -1 (−100 %)')
     if any(not 0 <= weight <= 1 for weight in named.shape):
@@ -133,7 +137,9 @@ def _break_columns(breaks: Sequence[Break], first: dt.date, n_days: int) -> dict
     return columns
 
 
-def _special_days(place: Place, days: list[dt.date], weekday: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+def _special_days(
+    place: Place, days: list[dt.date], weekday: NDArray[np.int64]
+) -> dict[str, NDArray[np.float64]]:
     """Public holidays by the weekday they fall on, bridges between them, and the days around new year.
 
     A holiday on the last rest day (Sunday in most countries) changes nothing and has no term.

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 LEVELS = (0.80, 0.90, 0.95)
 WEEK = 7
-KEPT_ORIGINS = 104
-"""The latest past forecasts that make an interval: two years of weeks."""
+KEPT_ORIGINS = 52
+"""The latest past forecasts with a known outcome that make an interval: a year of weeks, each season once."""
 
 
 class Errors(NamedTuple):
@@ -61,10 +61,10 @@ def forecasts_needed(level: float) -> int:
     return math.ceil(level / (1 - level) - 1e-9)
 
 
-def known(errors: Errors, before: int, kept: int = KEPT_ORIGINS) -> Errors:
+def known(errors: Errors, before: int) -> Errors:
     """The errors of origins before the row `before`, each day only if its target was observed by then."""
     past = errors.origins < before
-    origins, logs = errors.origins[past][-kept:], errors.log_errors[past][-kept:].copy()
+    origins, logs = errors.origins[past], errors.log_errors[past].copy()
     target = origins[:, None] + np.arange(logs.shape[1])
     logs[target >= before] = np.nan
     return Errors(origins, logs)
@@ -72,16 +72,16 @@ def known(errors: Errors, before: int, kept: int = KEPT_ORIGINS) -> Errors:
 
 def band(errors: Errors, before: int, level: float, kept: int = KEPT_ORIGINS) -> Band:
     """The interval of a forecast made at row `before`, for each week ahead that the errors have."""
-    seen = known(errors, before, kept)
+    seen = known(errors, before)
     factors: list[float | None] = []
     counts, reasons = [], []
     for start in range(0, seen.log_errors.shape[1], WEEK):
         week = seen.log_errors[:, start : start + WEEK]
-        # Half a week of errors would make the first days of the newest origin count as a whole forecast.
-        whole = np.isfinite(week[:, -1:]).any(axis=1) | (np.isnan(week).sum(axis=1) <= WEEK // 2)
+        # At least half a week of outcomes, or the newest origin would count as a whole forecast on its first day.
+        whole = np.flatnonzero((~np.isnan(week)).sum(axis=1) > WEEK // 2)[-kept:]
         scores = np.abs(week[whole])
         scores = scores[~np.isnan(scores)]
-        n = int(whole.sum())
+        n = len(whole)
         found = conformal_quantile(scores, level) if n >= forecasts_needed(level) else None
         factors.append(None if found is None else float(np.exp(found)))
         counts.append(n)

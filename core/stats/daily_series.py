@@ -66,11 +66,15 @@ def daily_series(days: pl.DataFrame, region: str) -> Series:
     if rows.is_empty():
         raise ValueError(f'region "{region}" has no day with tokens')
     if twice := rows.filter(pl.col("day").is_duplicated())["day"].to_list():
-        raise ValueError(f'region "{region}" has {twice[0]} twice; sum kinds and models to one row a day first')
+        raise ValueError(
+            f'region "{region}" has {twice[0]} twice; sum kinds and models to one row a day first'
+        )
     tokens = rows["tokens"].cast(pl.Float64).to_numpy()
     if not np.isfinite(tokens).all() or (tokens < 0).any():
         at = int(np.flatnonzero(~np.isfinite(tokens) | (tokens < 0))[0])
-        raise ValueError(f'region "{region}", {rows["day"][at]}: tokens is {tokens[at]}, must be a number >= 0')
+        raise ValueError(
+            f'region "{region}", {rows["day"][at]}: tokens is {tokens[at]}, must be a number >= 0'
+        )
     first: dt.date = rows["day"][0]
     position = (rows["day"] - first).dt.total_days().to_numpy()
     grid = np.full(int(position[-1]) + 1, np.nan)

@@ -72,7 +72,9 @@ def calendar_forecast(series: Series, calendar: Calendar, horizon_days: int) -> 
     return forecast_at(CalendarFits(calendar, series.logs()), series, len(series.tokens), horizon_days)
 
 
-def forecast_at(fits: CalendarFits, series: Series, origin: int, horizon_days: int) -> CalendarForecast | None:
+def forecast_at(
+    fits: CalendarFits, series: Series, origin: int, horizon_days: int
+) -> CalendarForecast | None:
     """The forecast as it would have been made before the day `origin` of the series, from nothing later."""
     setting, why = choose(fits, origin)
     fitted = fits.at(origin, setting.fourier)
@@ -99,7 +101,9 @@ def forecast_at(fits: CalendarFits, series: Series, origin: int, horizon_days: i
     )
 
 
-def log_path(fits: CalendarFits, fitted: Coefficients, share: float, horizon_days: int) -> NDArray[np.float64]:
+def log_path(
+    fits: CalendarFits, fitted: Coefficients, share: float, horizon_days: int
+) -> NDArray[np.float64]:
     """Log medians of the days from the fit's origin on."""
     origin = fitted.origin
     slope = share * fits.slope(fitted)
@@ -154,7 +158,11 @@ def _past_error(fits: CalendarFits, past: list[int], origin: int, fourier: bool,
 def _why(best: Setting, errors: dict[Setting, float], n: int) -> str:
     carried = {0.0: "none of the trend", 0.5: "half the trend", 1.0: "the whole trend"}[best.trend_share]
     waves = " and yearly waves" if best.fourier else ""
-    kept = " (yearly waves were tried and not kept)" if not best.fourier and any(s.fourier for s in errors) else ""
+    kept = (
+        " (yearly waves were tried and not kept)"
+        if not best.fourier and any(s.fourier for s in errors)
+        else ""
+    )
     return (
         f"{carried}{waves} carried forward{kept}: mean error factor {np.exp(errors[best]):.3f} over {n} past weekly "
         f"forecasts, {np.exp(errors[Setting(best.fourier, 0.0)]):.3f} without trend, "
