@@ -1,0 +1,123 @@
+"""One region from its days to its forecast: state, model, path, intervals, and what the trailing window hides."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from core.stats.backtest import Backtest, Progress, backtest, fits_by_knowledge, rolling_origins
+from core.stats.calendar_terms import BRIDGE, HOLIDAY, SATURDAY_HOLIDAY, YEAR_END, Break, Place, calendar
+from core.stats.challengers import CALENDAR, QUICK, TRAILING_FLAT, History, Model
+from core.stats.conformal import KEPT_ORIGINS, LEVELS, WEEK, Band, band, per_day
+from core.stats.daily_series import Series, daily_series
+from core.stats.demand_breaks import Proposal
+from core.stats.forecast import CalendarForecast, forecast_at
+from core.stats.forecast_totals import RegionPath
+from core.stats.forecastable import Forecastable, forecastable
+
+CHOICE_HORIZON_DAYS = 28
+WINDOW_DAYS = 28
+
+
+class RegionForecast(NamedTuple):
+    """What a page shows of one region. Arrays have one entry a day ahead, from `first` on."""
+
+    place: Place
+    series: Series
+    state: Forecastable
+    model: str
+    """Whose path it is: the chosen model, or the trailing four weeks where the state does not hold."""
+    first: dt.date
+    expected: NDArray[np.float64]
+    low: NDArray[np.float64]
+    """level (80, 90, 95 %) × day; NaN where there is no interval, see `bands` for why."""
+    high: NDArray[np.float64]
+    bands: tuple[Band, ...]
+    trailing: NDArray[np.float64]
+    """What a four-week average says: the ghost line."""
+    calendar: CalendarForecast | None
+    """The calendar model's own answer, chosen or not: level, trend, terms it cannot know."""
+    league: Backtest
+    path: RegionPath
+    """For `forecast_totals`."""
+
+
+class WindowShare(NamedTuple):
+    """The trailing four weeks by what their days were."""
+
+    days: int
+    observed: int
+    not_normal: tuple[tuple[dt.date, str], ...]
+    """Day and why: a public holiday, a bridge, year-end, an accepted or proposed break, no traffic."""
+
+    @property
+    def share(self) -> float | None:
+        """Share of the observed days that were not normal demand; None when none was observed."""
+        return len(self.not_normal) / self.observed if self.observed else None
+
+
+def forecast_region(
+    days: pl.DataFrame,
+    place: Place,
+    breaks: Sequence[Break] = (),
+    horizon_days: int = 28,
+    models: Sequence[Model] = QUICK,
+    league_every_days: int = WEEK,
+    league_origins: int = KEPT_ORIGINS,
+    progress: Progress | None = None,
+) -> RegionForecast:
+    """Forecast a region from (day: Date in its own zone, region, tokens).
+
+    The model is chosen by WAPE over four weeks from the league's origins; intervals come from its own errors at
+    weekly origins. With the slow models, take league_every_days = 28 and 13 origins: a year in a minute or two.
+    Raises ValueError for a bad frame, an unknown country, or a horizon that is not whole weeks.
+    """
+    series = daily_series(days, place.region)
+    origins = rolling_origins(series, league_every_days, league_origins)
+    league = backtest(series, place, models, origins, breaks, CHOICE_HORIZON_DAYS, progress)
+    state = forecastable(series, league)
+    chosen = next((model for model in models if model.name == league.chosen), CALENDAR)
+    model = chosen if state.holds else TRAILING_FLAT
+    # Thirteen weeks ahead need thirteen origins more for a year of outcomes.
+    weekly = rolling_origins(series, WEEK, KEPT_ORIGINS + horizon_days // WEEK)
+    errors = backtest(series, place, (model,), weekly, breaks, horizon_days, progress).errors[model.name]
+    now = len(series.tokens)
+    known_on = fits_by_knowledge(series, place, breaks, horizon_days)
+    history = History(series, known_on(series.day(now)), now, horizon_days)
+    expected = model.path(history)
+    bands = tuple(band(errors, now, level) for level in LEVELS)
+    factors = np.array([per_day(found, horizon_days) for found in bands])
+    own = forecast_at(history.fits, series, now, horizon_days)
+    origin_days = tuple(series.day(int(origin)) for origin in errors.origins)
+    path = RegionPath(place.region, expected, errors, origin_days, now)
+    return RegionForecast(
+        place, series, state, model.name, series.day(now), expected, expected / factors, expected * factors, bands,
+        TRAILING_FLAT.path(history), own, league, path,
+    )  # fmt: skip
+
+
+def window_share(
+    series: Series, place: Place, breaks: Sequence[Break] = (), proposals: Sequence[Proposal] = ()
+) -> WindowShare:
+    """How much of the last 28 days was not normal demand, each day counted once, by its first reason."""
+    start = max(0, len(series.tokens) - WINDOW_DAYS)
+    terms = calendar(place, series.first, series.last)
+    special = [terms.columns.index(name) for name in (HOLIDAY, SATURDAY_HOLIDAY, BRIDGE, YEAR_END)]
+    found = []
+    for row in range(start, len(series.tokens)):
+        day = series.day(row)
+        if np.isnan(series.tokens[row]):
+            continue
+        reasons = [f'break "{b.name}"' for b in breaks if b.start <= day <= b.end and b.effect_share != 0]
+        reasons += [terms.columns[column] for column in special if terms.matrix[row, column]]
+        reasons += ["proposed break" for p in proposals if p.start <= day <= p.end]
+        reasons += ["no traffic"] if series.tokens[row] == 0 else []
+        if reasons:
+            found.append((day, reasons[0]))
+    observed = int(np.isfinite(series.tokens[start:]).sum())
+    return WindowShare(len(series.tokens) - start, observed, tuple(found))
