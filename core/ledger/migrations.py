@@ -24,6 +24,16 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
             "alter table cost_lines add column delivery_id bigint",
         ),
     ),
+    (
+        3,
+        (
+            "alter table probes add column last_chunk_ms double",
+            "alter table probes add column scorer varchar",
+            "alter table probes add column text varchar",
+            "alter table probes add column text_chars bigint",
+            "alter table probes add column header_names varchar",
+        ),
+    ),
 )
 """(version, statements that bring a file from version - 1). Version 1 is schema.sql itself."""
 

@@ -22,6 +22,7 @@ DATED_TELEMETRY = (
     "calls",
     "attempts",
     "probes",
+    "responses",
     "tickets",
 )
 """Tables whose rows carry the UTC day of the event."""

@@ -388,13 +388,50 @@ create table if not exists probes (
     input_tokens       bigint,            -- tokens as the provider counted them
     output_tokens      bigint,            -- tokens as the provider counted them
     first_chunk_ms     double,            -- ms from request to first chunk
+    last_chunk_ms      double,            -- ms from request to the end of the answer
     finish_reason      varchar,           -- stop, length, ...
     refusal            boolean,           -- whether the answer refuses
     format_ok          boolean,           -- whether the answer has the form asked for
     score              double,            -- task score, 0 to 1
+    scorer             varchar,           -- what gave the score and how it reads an answer: two parsers are two measures
+    text               varchar,           -- the answer, at most 4,000 characters: probes are prompts written on purpose
+    text_chars         bigint,            -- characters of the whole answer
     text_hash          varchar,           -- 16 hex of sha256 of the answer
+    header_names       varchar,           -- names of the response's headers, sorted, comma-separated
     features           json,              -- numbers computed from the answer
     attributes         json               -- everything else
+);
+
+create table if not exists responses (
+    import_id    bigint not null,   -- the import that brought the row
+    response_key varchar not null,  -- the source's id of the answer: a later import with it restates the row
+    at_ns        bigint not null,   -- UTC ns
+    day          date not null,     -- UTC day of at_ns
+    trace_id     varchar,           -- join keys to calls, where known
+    span_id      varchar,           -- 16 lower-case hex
+    response_id  varchar,           -- the provider's id of the answer
+    prompt_id    varchar,           -- which prompt was answered: answers to one prompt are compared with each other
+    pair_id      varchar,           -- two answers shown side by side share it
+    chosen       boolean,           -- whether this answer of the pair was preferred
+    chosen_by    varchar,           -- human, model, code: who preferred
+    checkpoint   varchar,           -- which training checkpoint or release answered
+    model        varchar,           -- gen_ai.request.model
+    region       varchar,           -- where it was answered
+    service_name varchar,           -- who asked
+    language     varchar,           -- BCP 47, as known or as guessed by the word lists
+    reward       double,            -- score of the reward model; its scale is the source's own
+    kl           double,            -- divergence from the reference policy, nats, where logged
+    correct      boolean,           -- whether the answer was right, by a check that is not the reward
+    length_chars bigint,            -- characters
+    apologies    bigint,            -- phrases of the word list found
+    caveats      bigint,            -- phrases of the word list found
+    hedges       bigint,            -- phrases of the word list found
+    refusals     bigint,            -- phrases of the word list found
+    bullets      bigint,            -- list items
+    boxed        bigint,            -- boxed final answers
+    agreements   bigint,            -- phrases of the word list found
+    word_list    varchar,           -- version of the word list that counted, or the source's own name for it
+    attributes   json               -- everything else
 );
 
 create table if not exists entity_changes (

@@ -23,6 +23,7 @@ EVENT_TIME = {
     "change_events": "at_ns",
     "tickets": "created_at_ns",
     "probes": "at_ns",
+    "responses": "at_ns",
 }
 """The column that dates a row, for the tables that have one."""
 
