@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from core.stats.calendar_fit import MINIMUM_DAYS, CalendarFits
 from core.stats.calendar_terms import Break, Place, calendar
-from core.stats.challengers import History, Model
+from core.stats.challengers import REPORTED, History, Model
 from core.stats.conformal import KEPT_ORIGINS, LEVELS, Errors, band, per_day
 from core.stats.daily_series import Series
 
 WEEK = 7
+WORTH_CHANGING = 0.95
 Progress = Callable[[int, int, str], None]
 """progress(done, total, what): called after each fit."""
 
@@ -62,16 +63,26 @@ class Score(NamedTuple):
     reason: str
 
 
+class Forecasts(NamedTuple):
+    """What each model said from each past day: paths and log errors by model, one row an origin."""
+
+    origins: NDArray[np.int64]
+    paths: dict[str, NDArray[np.float64]]
+    errors: dict[str, Errors]
+    seconds: dict[str, NDArray[np.float64]]
+    reasons: dict[str, list[str]]
+    """Why a model could not forecast from an origin; empty where it did."""
+
+
 class Backtest(NamedTuple):
-    """`paths` and `errors` keep each model's forecasts and log errors, one row an origin."""
+    """The league over `origins`; `paths` keeps each model's forecasts, one row an origin."""
 
     origins: NDArray[np.int64]
     rows: tuple[Row, ...]
     scores: tuple[Score, ...]
-    errors: dict[str, Errors]
     paths: dict[str, NDArray[np.float64]]
     chosen: str | None
-    """The model with the smallest WAPE among those that forecast from every origin; ties go to the first."""
+    """Of the models that forecast from every origin: see `_chosen`."""
 
 
 def rolling_origins(series: Series, every_days: int = WEEK, at_most: int = KEPT_ORIGINS) -> NDArray[np.int64]:
@@ -99,20 +110,19 @@ def fits_by_knowledge(
 
 def backtest(
     series: Series,
-    place: Place,
+    known_on: Callable[[dt.date], CalendarFits],
     models: Sequence[Model],
     origins: NDArray[np.int64],
     breaks: Sequence[Break] = (),
     horizon_days: int = 28,
     progress: Progress | None = None,
-) -> Backtest:
-    """Forecast from each origin with each model. `horizon_days` is whole weeks.
+) -> Forecasts:
+    """Forecast from each origin with each model. `horizon_days` is whole weeks; `known_on` from `fits_by_knowledge`.
 
     Raises ValueError for a horizon that is not whole weeks. Deterministic but for the seconds.
     """
     if horizon_days % WEEK or horizon_days <= 0:
         raise ValueError(f"horizon_days is {horizon_days}, must be whole weeks")
-    known_on = fits_by_knowledge(series, place, breaks, horizon_days)
     paths = {model.name: np.full((len(origins), horizon_days), np.nan) for model in models}
     seconds = {model.name: np.zeros(len(origins)) for model in models}
     reasons = {model.name: [""] * len(origins) for model in models}
@@ -131,27 +141,74 @@ def backtest(
                 progress(
                     i * len(models) + j + 1, len(origins) * len(models), f"{model.name}, {series.day(origin)}"
                 )
-    return _judged(series, origins, paths, seconds, reasons)
+    actual = _judgeable(series, breaks, origins, horizon_days)
+    errors = {name: Errors(origins, log_errors(actual, path)) for name, path in paths.items()}
+    return Forecasts(origins, paths, errors, seconds, reasons)
 
 
-def _judged(
+def _judgeable(
+    series: Series, breaks: Sequence[Break], origins: NDArray[np.int64], horizon_days: int
+) -> NDArray[np.float64]:
+    """Outcomes by which a model may be judged; NaN elsewhere."""
+    actual = outcomes(series, origins, horizon_days)
+    for i, origin in enumerate(origins.tolist()):
+        actual[i, unforeseeable(series, breaks, origin, horizon_days)] = np.nan
+    return actual
+
+
+def unforeseeable(
+    series: Series, breaks: Sequence[Break], origin: int, horizon_days: int
+) -> NDArray[np.bool_]:
+    """Days ahead of the origin in a break that nobody could forecast then; they judge no model.
+
+    Such a break was not known of yet, or its name had never happened and no effect is stated. A forecast is made for
+    the calendar as it stands: what the calendar later turned out to lack is the calendar's error.
+    """
+    today = series.day(origin)
+    known = [b for b in breaks if b.known_from is None or b.known_from <= today]
+    happened = {b.name for b in known if b.start < today}
+    days = np.zeros(horizon_days, dtype=bool)
+    for named in breaks:
+        forecast = named in known and (named.effect_share is not None or named.name in happened)
+        if not forecast and named.effect_share != 0:
+            days[max((named.start - today).days, 0) : max((named.end - today).days + 1, 0)] = True
+    return days
+
+
+def judged(
+    made: Forecasts,
     series: Series,
+    breaks: Sequence[Break],
     origins: NDArray[np.int64],
-    paths: dict[str, NDArray[np.float64]],
-    seconds: dict[str, NDArray[np.float64]],
-    reasons: dict[str, list[str]],
+    horizon_days: int = 28,
 ) -> Backtest:
-    errors, rows, scores = {}, [], []
-    for name, path in paths.items():
-        actual = outcomes(series, origins, path.shape[1])
-        errors[name] = Errors(origins, log_errors(actual, path))
-        inside = covered(errors[name])
-        own = _rows(name, series, origins, path, actual, inside, seconds[name], reasons[name])
-        rows += own
-        scores.append(_score(name, path, actual, inside, seconds[name], reasons[name]))
-    able = [score for score in scores if score.failed == 0 and score.wape is not None]
-    chosen = min(able, key=lambda score: score.wape or 0.0).model if able else None
-    return Backtest(origins, tuple(rows), tuple(scores), errors, paths, chosen)
+    """The league of some of the origins (a part of `made.origins`) and the first days ahead."""
+    at = np.flatnonzero(np.isin(made.origins, origins))
+    actual = _judgeable(series, breaks, made.origins[at], horizon_days)
+    rows, scores, paths = [], [], {}
+    for name, whole in made.paths.items():
+        path = paths[name] = whole[at, :horizon_days]
+        errors = Errors(made.origins, made.errors[name].log_errors[:, :horizon_days])
+        inside = covered(errors)[:, at]
+        seconds, reasons = made.seconds[name][at], [made.reasons[name][i] for i in at.tolist()]
+        rows += _rows(name, series, made.origins[at], path, actual, inside, seconds, reasons)
+        scores.append(_score(name, path, actual, inside, seconds, reasons))
+    chosen = _chosen(scores)
+    return Backtest(made.origins[at], tuple(rows), tuple(scores), paths, chosen)
+
+
+def _chosen(scores: Sequence[Score]) -> str | None:
+    """The first model of the list, unless another errs less by a twentieth: less than that is chance."""
+    able = [
+        (score.wape, score.model)
+        for score in scores
+        if score.failed == 0 and score.wape is not None and score.model != REPORTED.name
+    ]
+    if not able:
+        return None
+    wape, model = min(able, key=lambda pair: pair[0])
+    first_wape, first = able[0]
+    return model if wape < WORTH_CHANGING * first_wape else first
 
 
 def outcomes(series: Series, origins: NDArray[np.int64], horizon_days: int) -> NDArray[np.float64]:

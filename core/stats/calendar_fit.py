@@ -55,6 +55,9 @@ class CalendarFits:
         self._design = np.column_stack([np.ones(len(logs)), calendar.matrix[: len(logs)]])
         self._sums = _weekly_sums(self._design, logs, self.seen)
         self._kept: dict[tuple[int, bool], Coefficients | None] = {}
+        self._levels: dict[int, NDArray[np.int64]] = {}
+        self.kept_errors: dict[tuple[int, bool], NDArray[np.float64]] = {}
+        """For `core.stats.forecast.choose`: errors from a past day, which every later origin asks for again."""
         self._one_off = [i for i, kind in enumerate(calendar.kinds) if kind.startswith((BREAK, STATED))]
 
     def fourier_possible(self, origin: int) -> bool:
@@ -94,13 +97,32 @@ class CalendarFits:
         Days of a break that happened once so far carry nothing: its effect is whatever they differ by. Days of
         a break with a stated effect are left out too, lest a wrong statement moves the level.
         """
+        if origin not in self._levels:
+            self._levels[origin] = self._level_rows(origin)
+        return self._levels[origin]
+
+    def _level_rows(self, origin: int) -> NDArray[np.int64]:
         informative = self.seen[:origin].copy()
         for column in self._one_off:
             active = self.calendar.matrix[:origin, column] != 0
             starts = int((active & ~np.concatenate([[False], active[:-1]])).sum())
             if starts == 1 or self.calendar.kinds[column].startswith(STATED):
                 informative &= ~active
+        if not informative.any():
+            # Every day so far lies in breaks: their days are all there is to know of the level.
+            informative = self.seen[:origin]
         return np.flatnonzero(informative)[-LEVEL_DAYS:]
+
+    def unforeseen(self, origin: int, stop: int) -> NDArray[np.bool_]:
+        """Rows `origin` to `stop` in a break that had not happened before: no fit could know its effect."""
+        rows = np.zeros(max(stop - origin, 0), dtype=bool)
+        for column in self._one_off:
+            values = self.calendar.matrix[:, column]
+            if not self.calendar.kinds[column].startswith(STATED) and not (
+                values[:origin][self.seen[:origin]].any()
+            ):
+                rows |= values[origin:stop] != 0
+        return rows
 
     def slope(self, fitted: Coefficients) -> float:
         """Log change a day."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import polars as pl
@@ -82,27 +83,36 @@ def daily_series(days: pl.DataFrame, region: str) -> Series:
     return Series(first, grid)
 
 
-def local_days(hours: pl.DataFrame, time_zone: str) -> pl.DataFrame:
-    """UTC hours (hour: Datetime, tokens) summed to the local days of a time zone: (day, tokens, hours).
+def local_hours(hours: pl.DataFrame, time_zone: str) -> pl.DataFrame:
+    """UTC hours (hour: whole hours since the epoch, ...) with their local `day` and `hour_of_day` added.
 
-    Naive hours are read as UTC. The first and last local day are given only when whole: the first must start with
-    the hour of local midnight and the last must end with the hour before the next. Days of 23 and 25 hours (clock
-    changes) are whole. A zone that is 30 minutes off UTC takes each hour on the day on which the hour starts.
+    A zone that is 30 or 45 minutes off UTC takes each hour on the day on which the hour starts.
     """
-    utc = pl.col("hour").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    utc = pl.from_epoch(pl.col("hour") * 3600, time_unit="s").dt.replace_time_zone("UTC")
     local = utc.dt.convert_time_zone(time_zone)
-    rows = hours.select(local.alias("start"), "tokens").sort("start")
-    if rows.is_empty():
-        return pl.DataFrame(schema={"day": pl.Date, "tokens": hours.schema["tokens"], "hours": pl.UInt32})
-    begins = rows["start"].dt.hour()[0] == 0
-    ends = rows.select((pl.col("start").last() + pl.duration(hours=1)).dt.hour()).item() == 0
-    by_day = (
-        rows.group_by(pl.col("start").dt.date().alias("day"), maintain_order=True)
-        .agg(pl.col("tokens").sum(), pl.len().alias("hours"))
-        .sort("day")
+    return hours.with_columns(
+        local.dt.date().alias("day"), local.dt.hour().cast(pl.Int64).alias("hour_of_day")
     )
-    start, stop = (0 if begins else 1), (by_day.height if ends else by_day.height - 1)
-    return by_day.slice(start, max(stop - start, 0))
+
+
+def whole_days(first_hour: int, last_hour: int, time_zone: str) -> tuple[dt.date, dt.date] | None:
+    """First and last local day that lie wholly in the UTC hours given (both included); None when none does.
+
+    Days of 23 and 25 hours (clock changes) are whole.
+    """
+    zone = ZoneInfo(time_zone)
+    begin = dt.datetime.fromtimestamp(first_hour * 3600, zone)
+    end = dt.datetime.fromtimestamp((last_hour + 1) * 3600, zone)
+    first = begin.date() + dt.timedelta(days=0 if begin.hour == 0 else 1)
+    last = end.date() - dt.timedelta(days=1)
+    return (first, last) if first <= last else None
+
+
+def local_days(hours: pl.DataFrame, time_zone: str, first_hour: int, last_hour: int) -> pl.DataFrame:
+    """UTC hours (hour, tokens) summed to whole local days (day, tokens) of the covered hours."""
+    covered = whole_days(first_hour, last_hour, time_zone)
+    by_day = local_hours(hours, time_zone).group_by("day").agg(pl.col("tokens").sum()).sort("day")
+    return by_day.filter(pl.col("day").is_between(*covered)) if covered else by_day.clear()
 
 
 def closed_weekdays(series: Series) -> frozenset[int]:

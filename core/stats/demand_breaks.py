@@ -1,15 +1,19 @@
 """Candidate breaks: runs of days that the calendar did not expect, low (a trough) or high (a launch).
 
-1. Expectation: log tokens on weekday, holidays, known breaks and trend (yearly waves from two years on) by Huber's
-   regression (1964, Ann. Math. Stat. 35:73), which a trough of some weeks bends little; around it a median over the 121
-   nearest days, so that a drifting level is not a break and one of up to eight weeks is.
-2. Runs of at least 3 days beyond one robust standard deviation, one day of pause allowed. A run's mass is the sum
-   of its deviations, each counted as 2.5 at most: one wild day is an outage, not a break.
+1. Expectation: log tokens on weekday, holidays and known breaks (yearly waves from two years on) by Tukey's biweight,
+   from several starts. Around it a baseline, so that growth is not a break: below 242 days a line beside the one
+   stretch of days whose own level helps it most (a trough at the end would bend any line through it), above a
+   median over the 121 nearest days, carried on by its slope at both ends.
+2. Runs are excursions of a cumulative sum (Page 1954, Biometrika 41:100) of deviations in robust standard deviations
+   less one half, each side by itself, from where it leaves zero to its peak, which is the run's mass. A day counts
+   2.5 at most: one wild day is an outage, not a break, and nothing shorter than 3 days is proposed.
 3. Days resemble their neighbours, and then long runs come by chance. The p-value of a run is the share of
    runs at least as heavy among those of simulated quiet histories: an AR(1) process with the series' own
    autocorrelation and resampled innovations (sieve bootstrap, Bühlmann 1997, Bernoulli 3:123), clipped so that the
-   trough itself is not called normal, put through steps 1 (median) and 2. What the steps take away from the
-   autocorrelation is put back by matching it after the steps (indirect inference, Gouriéroux et al. 1993).
+   trough itself is not called normal, put through regression and baseline of step 1 and through 2. The heaviest
+   run's mean is taken off before the autocorrelation is measured, in the data and in every simulated history
+   alike; what the steps take away from it is put back by matching it after the steps (indirect inference,
+   Gouriéroux et al. 1993).
 4. Benjamini-Hochberg over all candidate runs: of those proposed, at most a share of 5 % is chance; a
    quiet series proposes nothing in 95 of 100 cases.
 
@@ -20,6 +24,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -34,12 +39,18 @@ MINIMUM_DAYS = 56
 """Observed days below which nothing is proposed: four weeks to know a weekday by, four to deviate in."""
 LOOK_BACK_DAYS = 730
 BASELINE_DAYS = 121
+LONG_DAYS = 2 * BASELINE_DAYS
+STRETCH_DAYS, STRETCH_STEP = (7, 14, 21, 28, 42), 4
 SHORTEST_RUN_DAYS = 3
+SMALLEST_SHARE = 0.10
+"""Deviations below a tenth are no question worth asking: a forecast's own error is as large."""
 FDR = 0.05
 WORLDS = 200
 """Simulated quiet histories: with about 20 runs each the smallest p-value is about 1 in 4,000."""
 FOURIER_DAYS = 730
 STARTS = 8
+SIDES = (-1.0, 1.0)
+DRIFT = 0.5
 CAP = 2.5
 """Robust standard deviations that a single day counts at most."""
 NORMAL_MAD = 1.4826
@@ -95,21 +106,24 @@ def propose_breaks(
         return Search(
             (), 0, len(seen), 0.0, 0.0, seed, f"{len(seen)} days with tokens, {MINIMUM_DAYS} are needed"
         )
-    deviations = _deviations(recent, calendar(place, recent.first, recent.last, accepted))[seen]
+    residuals, design = _residuals(recent, calendar(place, recent.first, recent.last, accepted))
+    deviations = residuals - baseline(residuals[None])[0]
     spread = NORMAL_MAD * float(np.median(np.abs(deviations)))
     if spread < 1e-9:
         return Search((), 0, len(seen), 0.0, 0.0, seed, "the days equal their expectation exactly")
     scaled = deviations / spread
-    worlds, persistence = quiet_worlds(scaled, WORLDS, seed)
+    worlds, persistence = quiet_worlds(scaled, design, WORLDS, seed)
     runs = _runs(scaled)
-    null = np.sort([run.mass for world in worlds for run in _runs(world)])
+    null = np.sort(np.concatenate([masses(side * worlds) for side in SIDES]))
     p = [(1 + len(null) - np.searchsorted(null, run.mass - 1e-12)) / (1 + len(null)) for run in runs]
     q = benjamini_hochberg(p) if runs else []
     kept = [
         _proposal(recent, seen, deviations, worlds * spread, run, float(p[i]), q[i])
         for i, run in enumerate(runs)
-        if q[i] <= fdr
+        if q[i] <= fdr and run.stop - run.start >= SHORTEST_RUN_DAYS
     ]
+    kept = [proposal for proposal in kept if abs(proposal.size_share) >= SMALLEST_SHARE]
+    kept.sort(key=lambda proposal: proposal.start)
     return Search(tuple(kept), len(runs), len(seen), persistence, spread, seed)
 
 
@@ -120,19 +134,17 @@ def accept(proposal: Proposal, name: str, effect_share: float | None = None) -> 
     )
 
 
-def _deviations(series: Series, terms: Calendar) -> NDArray[np.float64]:
-    """Log tokens minus expectation; NaN where unseen."""
+def _residuals(series: Series, terms: Calendar) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Log tokens of the days seen less what the calendar says of them, and the regressors that said it."""
     logs = series.logs()
     seen = np.flatnonzero(np.isfinite(logs))
     yearly = len(seen) >= FOURIER_DAYS - BASELINE_DAYS
-    kept = [kind != FOURIER or yearly for kind in terms.kinds]
+    left_out = {FOURIER: not yearly, TREND: len(seen) < LONG_DAYS}
+    kept = [not left_out.get(kind, False) for kind in terms.kinds]
     design = np.column_stack([np.ones(len(seen)), terms.matrix[seen][:, kept]])
-    trend = 1 + [kind for kind, keep in zip(terms.kinds, kept, strict=True) if keep].index(TREND)
-    design[:, trend] -= design[:, trend].mean()
-    residuals = _robust(design, logs[seen])
-    deviations = np.full(len(logs), np.nan)
-    deviations[seen] = residuals - running_median(residuals)
-    return deviations
+    # The trend counts years from the first day: centred, it is not another intercept.
+    design[:, 1:] -= design[:, 1:].mean(axis=0) * np.array([kind == TREND for kind in terms.kinds])[kept]
+    return _robust(design, logs[seen]), design
 
 
 def _robust(design: NDArray[np.float64], response: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -155,8 +167,9 @@ def _biweight(
     weights[left_out] = 0.0
     residuals = response
     for _ in range(15):
-        root = np.sqrt(weights)
-        effects = np.linalg.lstsq(design * root[:, None], response * root, rcond=1e-9)[0]
+        # Normal equations: a thousand rows of thirty columns a step are too slow to decompose whole.
+        weighted = design * weights[:, None]
+        effects = np.linalg.lstsq(weighted.T @ design, weighted.T @ response, rcond=1e-12)[0]
         residuals = response - design @ effects
         spread = NORMAL_MAD * float(np.median(np.abs(residuals)))
         if spread < 1e-12:
@@ -165,30 +178,68 @@ def _biweight(
     return residuals
 
 
-def running_median(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median over the 121 nearest positions of the last axis; at the ends the first and last 121."""
-    n = values.shape[-1]
-    width = min(BASELINE_DAYS, n)
-    medians = np.median(np.lib.stride_tricks.sliding_window_view(values, width, axis=-1), axis=-1)
-    centre = np.clip(np.arange(n) - width // 2, 0, n - width)
-    return medians[..., centre]
+def baseline(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each row's level was, whatever its breaks."""
+    return running_median(rows) if rows.shape[1] >= LONG_DAYS else line_beside_a_stretch(rows)
 
 
-def quiet_worlds(scaled: NDArray[np.float64], worlds: int, seed: int) -> tuple[NDArray[np.float64], float]:
-    """Histories as they would be without breaks, one a row, in units of their own robust deviation."""
+def running_median(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median over the 121 nearest days; in the first and last 60 the median goes on with its window's slope."""
+    from scipy.ndimage import median_filter
+
+    n, half = rows.shape[1], BASELINE_DAYS // 2
+    medians = np.array([median_filter(row, size=BASELINE_DAYS, mode="nearest") for row in rows])
+    slopes = [
+        (np.median(window[:, half + 1 :], axis=1) - np.median(window[:, :half], axis=1)) / (half + 1)
+        for window in (rows[:, :BASELINE_DAYS], rows[:, n - BASELINE_DAYS :])
+    ]
+    before, after = np.arange(-half, 0), np.arange(1, half + 1)
+    medians[:, :half] = medians[:, [half]] + slopes[0][:, None] * before
+    medians[:, n - half :] = medians[:, [n - half - 1]] + slopes[1][:, None] * after
+    return medians
+
+
+def line_beside_a_stretch(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The line of the least-squares fit of a line and one stretch with a level of its own, at its best place."""
+    n = rows.shape[1]
+    days = np.linspace(-1.0, 1.0, n)
+    best = np.full(len(rows), np.inf)
+    lines = np.zeros_like(rows)
+    for length in STRETCH_DAYS:
+        for start in range(0, n - length + 1, STRETCH_STEP):
+            design = np.column_stack([np.ones(n), days, np.zeros(n)])
+            design[start : start + length, 2] = 1.0
+            effects = rows @ np.linalg.pinv(design).T
+            squares = ((rows - effects @ design.T) ** 2).sum(axis=1)
+            better = squares < best
+            best[better] = squares[better]
+            lines[better] = effects[better, :2] @ design[:, :2].T
+    return lines
+
+
+def quiet_worlds(
+    scaled: NDArray[np.float64], design: NDArray[np.float64], worlds: int, seed: int
+) -> tuple[NDArray[np.float64], float]:
+    """Histories as they would be without breaks, one a row, in units of their own robust deviation.
+
+    Each loses what a regression on the design takes from it: a short history is bent by its own weekdays.
+    """
     random = np.random.default_rng(seed)
+    left, sizes, _ = np.linalg.svd(design, full_matrices=False)
+    basis = left[:, sizes > 1e-9 * sizes[0]]
     clipped = np.clip(scaled, -CAP, CAP)
-    wanted = _autocorrelation(clipped)
+    wanted = float(_autocorrelations(scaled[None])[0])
     persistence = min(max(wanted, 0.0), 0.95)
     made = np.empty((worlds, len(scaled)))
     for step in range(4):
         innovations = clipped[1:] - persistence * clipped[:-1]
         innovations = innovations - np.median(innovations)
         made = _autoregression(innovations, persistence, worlds if step == 3 else 50, len(scaled), random)
-        made -= running_median(made)
+        made -= (made @ basis) @ basis.T
+        made -= baseline(made)
         made /= NORMAL_MAD * np.median(np.abs(made), axis=1, keepdims=True)
         if step < 3:
-            lost = wanted - float(np.mean([_autocorrelation(np.clip(world, -CAP, CAP)) for world in made]))
+            lost = wanted - float(np.mean(_autocorrelations(made)))
             persistence = min(max(persistence + lost, 0.0), 0.97)
     return made, persistence
 
@@ -203,25 +254,46 @@ def _autoregression(
     return drawn[:, warm:]
 
 
-def _autocorrelation(values: NDArray[np.float64]) -> float:
-    centred = values - values.mean()
-    square = float((centred**2).sum())
-    return float((centred[1:] * centred[:-1]).sum()) / square if square > 0 else 0.0
+def _autocorrelations(worlds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of one day with the next, by row, without the mean of the row's heaviest run: a break is no persistence."""
+    found = np.empty(len(worlds))
+    for i, world in enumerate(worlds):
+        values = np.clip(world, -CAP, CAP)
+        heaviest = max(_runs(world), key=lambda run: run.mass, default=None)
+        if heaviest is not None:
+            values[heaviest.start : heaviest.stop] -= values[heaviest.start : heaviest.stop].mean()
+        centred = values - values.mean()
+        square = float((centred**2).sum())
+        found[i] = float((centred[1:] * centred[:-1]).sum()) / square if square > 0 else 0.0
+    return found
+
+
+def cumulative(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """One-sided cumulative sums along the last axis: upward shifts of one deviation are what they are made for."""
+    steps = np.minimum(scaled, CAP) - DRIFT
+    sums = np.cumsum(steps, axis=-1)
+    # max(0, S + step) of Page is the distance from the lowest point so far.
+    return sums - np.minimum(np.minimum.accumulate(sums, axis=-1), 0.0)
+
+
+def masses(worlds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Peaks of all excursions of all rows."""
+    path = np.pad(cumulative(worlds), ((0, 0), (1, 1))).ravel()
+    zeros = np.flatnonzero(path <= 1e-12)
+    peaks = np.maximum.reduceat(path, zeros)
+    return peaks[peaks > 1e-12]
 
 
 def _runs(scaled: NDArray[np.float64]) -> list[_Run]:
-    """Runs beyond one deviation on one side, bridging single days, at least 3 days from first to last."""
+    """Excursions on both sides, each from its first day to its peak."""
     runs = []
-    capped = np.clip(scaled, -CAP, CAP)
-    for side in (-1.0, 1.0):
-        beyond = np.flatnonzero(side * scaled > 1)
-        if len(beyond) == 0:
-            continue
-        breaks = np.flatnonzero(np.diff(beyond) > 2)
-        firsts, lasts = beyond[np.r_[0, breaks + 1]], beyond[np.r_[breaks, len(beyond) - 1]]
-        for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
-            if last - first + 1 >= SHORTEST_RUN_DAYS:
-                runs.append(_Run(first, last + 1, float(side * capped[first : last + 1].sum())))
+    for side in SIDES:
+        path = np.pad(cumulative(side * scaled), 1)
+        zeros = np.flatnonzero(path <= 1e-12)
+        for left, right in pairwise(zeros.tolist()):
+            if right - left > 1:
+                peak = left + 1 + int(np.argmax(path[left + 1 : right]))
+                runs.append(_Run(left, peak, float(path[peak])))
     return runs
 
 

@@ -13,6 +13,7 @@ would have been best at the past weekly origins whose outcome was known, as damp
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,8 @@ TREND_REACH = 8
 CHOICE_ORIGINS = 52
 """Weekly origins whose known errors choose the setting: a year, so that each season has its say."""
 CHOICE_DAYS = 28
+FOURIER_MINIMUM = 13
+"""Origins before yearly waves compete: a quarter of a year of forecasts that used them."""
 CHOICE_MINIMUM = 4
 """Origins with at least a week of known errors below which the plain setting is kept."""
 
@@ -76,15 +79,11 @@ def forecast_at(
     fits: CalendarFits, series: Series, origin: int, horizon_days: int
 ) -> CalendarForecast | None:
     """The forecast as it would have been made before the day `origin` of the series, from nothing later."""
-    setting, why = choose(fits, origin)
-    fitted = fits.at(origin, setting.fourier)
-    if fitted is None:
+    made = _path_at(fits, series, origin, horizon_days)
+    if made is None:
         return None
-    path = log_path(fits, fitted, setting.trend_share, horizon_days)
+    setting, why, fitted, typical, closed = made
     smearing = fits.smearing(fitted)
-    closed = closed_weekdays(series.until(origin))
-    ahead = [series.day(origin + step) for step in range(horizon_days)]
-    typical = np.where([day.weekday() in closed for day in ahead], 0.0, np.exp(path))
     rows = fits.level_rows(origin)
     return CalendarForecast(
         series.day(origin),
@@ -101,17 +100,47 @@ def forecast_at(
     )
 
 
+def expected_at(
+    fits: CalendarFits, series: Series, origin: int, horizon_days: int
+) -> NDArray[np.float64] | None:
+    """Only the expected tokens of `forecast_at`: what a backtest asks for a hundred times."""
+    made = _path_at(fits, series, origin, horizon_days)
+    return None if made is None else made[3] * fits.smearing(made[2])
+
+
+def _path_at(
+    fits: CalendarFits, series: Series, origin: int, horizon_days: int
+) -> tuple[Setting, str, Coefficients, NDArray[np.float64], frozenset[int]] | None:
+    setting, why = choose(fits, origin)
+    fitted = fits.at(origin, setting.fourier)
+    if fitted is None:
+        return None
+    path = log_path(fits, fitted, setting.trend_share, horizon_days)
+    closed = closed_weekdays(series.until(origin))
+    ahead = [series.day(origin + step) for step in range(horizon_days)]
+    typical = np.where([day.weekday() in closed for day in ahead], 0.0, np.exp(path))
+    return setting, why, fitted, typical, closed
+
+
 def log_path(
     fits: CalendarFits, fitted: Coefficients, share: float, horizon_days: int
 ) -> NDArray[np.float64]:
     """Log medians of the days from the fit's origin on."""
+    return _log_paths(fits, fitted, (share,), horizon_days)[0]
+
+
+def _log_paths(
+    fits: CalendarFits, fitted: Coefficients, shares: Sequence[float], horizon_days: int
+) -> NDArray[np.float64]:
+    """One row a share of the trend."""
     origin = fitted.origin
-    slope = share * fits.slope(fitted)
+    slopes = np.array(shares)[:, None] * fits.slope(fitted)
     rows = fits.level_rows(origin)
-    residuals = fits.logs[rows] - fits.without_trend(fitted, rows) - slope * (rows - origin)
+    residuals = fits.logs[rows] - fits.without_trend(fitted, rows) - slopes * (rows - origin)
     ahead = np.arange(origin, min(origin + horizon_days, len(fits.calendar.matrix)))
     reach = np.minimum(ahead - origin, origin / TREND_REACH)
-    return fits.without_trend(fitted, ahead, future=True) + float(np.median(residuals)) + slope * reach
+    level = np.median(residuals, axis=1)[:, None]
+    return fits.without_trend(fitted, ahead, future=True) + level + slopes * reach
 
 
 def choose(fits: CalendarFits, origin: int) -> tuple[Setting, str]:
@@ -121,7 +150,7 @@ def choose(fits: CalendarFits, origin: int) -> tuple[Setting, str]:
     extrapolated. A richer setting must be better by 1 %: ties go to the plain one.
     """
     plain = Setting(False, 0.0)
-    kinds = (False, True) if fits.fourier_possible(origin - 7 * CHOICE_MINIMUM) else (False,)
+    kinds = (False, True) if fits.fourier_possible(origin - 7 * FOURIER_MINIMUM) else (False,)
     past = [
         start
         for start in range(origin - 7, max(origin - 7 * CHOICE_ORIGINS - 1, 0), -7)
@@ -132,7 +161,11 @@ def choose(fits: CalendarFits, origin: int) -> tuple[Setting, str]:
             f"trend and yearly waves are not extrapolated: only {len(past)} past weekly forecasts can be checked, "
             f"{CHOICE_MINIMUM} are needed"
         )
-    errors = {Setting(f, share): _past_error(fits, past, origin, f, share) for f in kinds for share in SHARES}
+    errors = {
+        Setting(fourier, share): error
+        for fourier in kinds
+        for share, error in zip(SHARES, _past_errors(fits, past, origin, fourier), strict=True)
+    }
     best = plain
     for setting, error in errors.items():
         if error < 0.99 * errors[best]:
@@ -140,19 +173,27 @@ def choose(fits: CalendarFits, origin: int) -> tuple[Setting, str]:
     return best, _why(best, errors, len(past))
 
 
-def _past_error(fits: CalendarFits, past: list[int], origin: int, fourier: bool, share: float) -> float:
-    """Mean |log error| of the first four weeks after each past origin, as far as they were known."""
-    total, count = 0.0, 0
-    for start in past:
+def _past_errors(fits: CalendarFits, past: list[int], origin: int, fourier: bool) -> NDArray[np.float64]:
+    """Mean |log error| by share, of the first four weeks after each past origin, as far as they were known."""
+    kept = np.array([_errors_from(fits, start, fourier) for start in past])
+    target = np.array(past)[:, None] + np.arange(CHOICE_DAYS)
+    errors = np.where(target[:, None, :] < origin, kept, np.nan)
+    counts = (~np.isnan(errors)).sum(axis=(0, 2))
+    sums = np.nansum(errors, axis=(0, 2))
+    return np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+
+
+def _errors_from(fits: CalendarFits, start: int, fourier: bool) -> NDArray[np.float64]:
+    """|log error| of the four weeks after `start`, share × day; NaN where unseen or in a break never seen before."""
+    if (start, fourier) not in fits.kept_errors:
+        errors = np.full((len(SHARES), CHOICE_DAYS), np.nan)
         fitted = fits.at(start, fourier)
-        if fitted is None:
-            continue
-        path = log_path(fits, fitted, share, min(CHOICE_DAYS, origin - start))
-        errors = fits.logs[start : start + len(path)] - path
-        known = np.isfinite(errors)
-        total += float(np.abs(errors[known]).sum())
-        count += int(known.sum())
-    return total / count if count else np.inf
+        stop = min(start + CHOICE_DAYS, len(fits.logs))
+        if fitted is not None:
+            found = np.abs(fits.logs[start:stop] - _log_paths(fits, fitted, SHARES, stop - start))
+            errors[:, : stop - start] = np.where(fits.unforeseen(start, stop), np.nan, found)
+        fits.kept_errors[start, fourier] = errors
+    return fits.kept_errors[start, fourier]
 
 
 def _why(best: Setting, errors: dict[Setting, float], n: int) -> str:

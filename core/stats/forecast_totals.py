@@ -84,7 +84,7 @@ class Draws(NamedTuple):
 def draw_paths(paths: Sequence[RegionPath], days: int, draws: int = DRAWS, seed: int = SEED) -> Draws | None:
     """Joint paths of the first `days` days; None when a region has no past error that reaches so far."""
     random = np.random.default_rng(seed)
-    whole = [_whole_errors(path, days) for path in paths]
+    whole = [whole_errors(path, days) for path in paths]
     if not paths or any(not errors for errors in whole):
         return None
     shared = sorted(set().union(*whole))
@@ -98,17 +98,18 @@ def draw_paths(paths: Sequence[RegionPath], days: int, draws: int = DRAWS, seed:
     return Draws(drawn, min(len(errors) for errors in whole), seed)
 
 
-def _whole_errors(path: RegionPath, days: int) -> dict[dt.date, NDArray[np.float64]]:
+def whole_errors(path: RegionPath, days: int) -> dict[dt.date, NDArray[np.float64]]:
     """Error paths whose outcome is known, by the Monday of the origin's week: regions need not end on the same day.
 
-    A missing day in between takes the path's median.
+    A missing day takes the path's median: a path counts from a quarter of its days on (a week of four), because the few
+    days of a short history that no break excuses still say by how much a level was missed.
     """
     past = known(path.errors, path.now)
     day_of = dict(zip(path.errors.origins.tolist(), path.origin_days, strict=True))
     whole = {}
     for origin, logs in zip(past.origins.tolist(), past.log_errors[:, :days], strict=True):
         seen = ~np.isnan(logs)
-        if logs.shape[0] == days and origin + days <= path.now and seen.sum() >= 0.9 * days:
+        if logs.shape[0] == days and origin + days <= path.now and seen.sum() >= days / 4:
             day = day_of[origin]
             whole[day - dt.timedelta(days=day.weekday())] = np.where(seen, logs, np.median(logs[seen]))
     return dict(sorted(whole.items())[-KEPT_ORIGINS:])

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.stats.backtest import Backtest, outcomes
+from core.stats.backtest import Backtest
 from core.stats.calendar_fit import MINIMUM_DAYS
 from core.stats.daily_series import Series
 from core.stats.resampling import SEED
@@ -60,25 +60,41 @@ def naive_band(series: Series, tested: Backtest, seed: int = SEED) -> NaiveBand:
     for i in range(SHUFFLES):
         tokens = series.tokens.copy()
         tokens[seen] = random.permutation(tokens[seen])
-        wapes[i] = _flat_wape(Series(series.first, tokens), tested.origins, horizon)
+        wapes[i] = _flat_wape(tokens, tested.origins, horizon)
     low, high = np.quantile(wapes, [0.05, 0.95])
     return NaiveBand(
         float(low), float(high), float(np.clip(low, STEADY_WAPE, INACCURATE_WAPE)), SHUFFLES, seed
     )
 
 
-def _flat_wape(series: Series, origins: NDArray[np.int64], horizon_days: int) -> float:
+def _flat_wape(tokens: NDArray[np.float64], origins: NDArray[np.int64], horizon_days: int) -> float:
     """The smaller of the two flat forecasts' WAPE."""
-    actual = outcomes(series, origins, horizon_days)
-    windows = [series.tokens[max(0, origin - WINDOW_DAYS) : origin] for origin in origins]
+    longer = np.concatenate([tokens, np.full(horizon_days, np.nan)])
+    actual = longer[origins[:, None] + np.arange(horizon_days)]
+    windows = tokens[origins[:, None] - np.arange(1, WINDOW_DAYS + 1)]
     total = float(np.nansum(actual))
     if total == 0:
         return np.inf
+    whole = not np.isnan(windows).any()
     errors = []
-    for summary in (np.nanmean, np.nanmedian):
-        level = np.array([summary(w) if np.isfinite(w).any() else np.nan for w in windows])
+    for summary in (np.mean, np.median) if whole else (_mean_of_seen, _median_of_seen):
+        level = summary(windows, axis=1)
         errors.append(float(np.nansum(np.abs(actual - level[:, None]))) / total)
     return min(errors)
+
+
+def _mean_of_seen(windows: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return np.asarray(np.nanmean(_some_seen(windows), axis=axis))
+
+
+def _median_of_seen(windows: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+    return np.asarray(np.nanmedian(_some_seen(windows), axis=axis))
+
+
+def _some_seen(windows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A window of missing days only forecasts 0: its error is the whole of what came."""
+    unseen = np.isnan(windows).all(axis=1, keepdims=True)
+    return np.where(unseen, 0.0, windows)
 
 
 def forecastable(series: Series, tested: Backtest, seed: int = SEED) -> Forecastable:

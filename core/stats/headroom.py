@@ -33,7 +33,7 @@ MINIMUM_FORECASTS = 9
 BY_LOAD_HOURS = 270
 """Hours from which thirds by load have at least 90 each."""
 PAIRS = 4_000
-REPLICATES = 100
+REPLICATES = 60
 
 
 class PeakFactors(NamedTuple):
@@ -91,24 +91,15 @@ class Headroom(NamedTuple):
     why: str = ""
 
 
-def peak_factors(minutes: pl.DataFrame) -> PeakFactors:
-    """From (minute: Datetime, tokens): hours that lie wholly inside and have traffic; absent minutes had none."""
-    hour = pl.col("minute").dt.truncate("1h")
-    rows = minutes.group_by(hour.alias("hour")).agg(
-        pl.col("tokens").sum(), pl.col("tokens").max().alias("peak")
-    )
-    if rows.is_empty():
-        return PeakFactors(np.empty(0), np.empty(0), np.empty(0, dtype=np.int64))
-    first, last = minutes["minute"].min(), minutes["minute"].max()
-    whole = (pl.col("hour") >= pl.lit(first)) & (pl.col("hour") + pl.duration(minutes=59) <= pl.lit(last))
-    rows = rows.filter(whole & (pl.col("tokens") > 0)).sort("hour")
-    load = rows["tokens"].cast(pl.Float64).to_numpy()
-    day = rows["hour"].dt.date().cast(pl.Int32).cast(pl.Int64).to_numpy()
-    return PeakFactors(rows["peak"].cast(pl.Float64).to_numpy() * MINUTES / load, load, day)
+def peak_factors(hours: pl.DataFrame) -> PeakFactors:
+    """From whole hours (day: Date, hour: 0-23, total, peak: the busiest minute); hours without traffic have none."""
+    rows = hours.filter(pl.col("total") > 0).sort("day", "hour")
+    total, peak = (rows[name].cast(pl.Float64).to_numpy() for name in ("total", "peak"))
+    return PeakFactors(peak * MINUTES / total, total, rows["day"].cast(pl.Int32).cast(pl.Int64).to_numpy())
 
 
 def hourly_shape(hours: pl.DataFrame) -> HourlyShape | None:
-    """From local (day: Date, hour: 0-23, tokens) of whole days; the last eight weeks count, absent hours had none.
+    """From local (day: Date, hour: 0-23, total) of whole days; the last eight weeks count, absent hours had none.
 
     The share is of the weekday's summed tokens. None when a weekday has no tokens in those weeks.
     """
@@ -118,7 +109,7 @@ def hourly_shape(hours: pl.DataFrame) -> HourlyShape | None:
     recent = hours.filter(pl.Series(days > -PROFILE_WEEKS * WEEKDAYS))
     position = (recent["day"] - recent["day"].min()).dt.total_days().to_numpy()
     grid = np.zeros((int(position.max()) + 1, HOURS))
-    np.add.at(grid, (position, recent["hour"].to_numpy()), recent["tokens"].cast(pl.Float64).to_numpy())
+    np.add.at(grid, (position, recent["hour"].to_numpy()), recent["total"].cast(pl.Float64).to_numpy())
     start = recent["day"].min()
     assert isinstance(start, dt.date)
     weekday = (start.weekday() + np.arange(len(grid))) % WEEKDAYS

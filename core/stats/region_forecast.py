@@ -10,10 +10,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from core.stats.backtest import Backtest, Progress, backtest, fits_by_knowledge, rolling_origins
+from core.stats.backtest import (
+    Backtest,
+    Progress,
+    backtest,
+    fits_by_knowledge,
+    judged,
+    rolling_origins,
+)
+from core.stats.calendar_fit import CalendarFits
 from core.stats.calendar_terms import BRIDGE, HOLIDAY, SATURDAY_HOLIDAY, YEAR_END, Break, Place, calendar
-from core.stats.challengers import CALENDAR, QUICK, TRAILING_FLAT, History, Model
-from core.stats.conformal import KEPT_ORIGINS, LEVELS, WEEK, Band, band, per_day
+from core.stats.challengers import CALENDAR, QUICK, REPORTED, TRAILING_FLAT, History, Model
+from core.stats.conformal import KEPT_ORIGINS, LEVELS, WEEK, Band, Errors, band, per_day
 from core.stats.daily_series import Series, daily_series
 from core.stats.demand_breaks import Proposal
 from core.stats.forecast import CalendarForecast, forecast_at
@@ -21,6 +29,8 @@ from core.stats.forecast_totals import RegionPath
 from core.stats.forecastable import Forecastable, forecastable
 
 CHOICE_HORIZON_DAYS = 28
+SLOW_EVERY_DAYS, SLOW_ORIGINS = 14, 22
+"""Twenty-two origins two weeks apart leave twenty with an outcome four weeks on: one more than 95 % needs."""
 WINDOW_DAYS = 28
 
 
@@ -42,6 +52,8 @@ class RegionForecast(NamedTuple):
     """What a four-week average says: the ghost line."""
     calendar: CalendarForecast | None
     """The calendar model's own answer, chosen or not: level, trend, terms it cannot know."""
+    fits: CalendarFits
+    """On the calendar as known today: what each term contributes."""
     league: Backtest
     path: RegionPath
     """For `forecast_totals`."""
@@ -66,38 +78,46 @@ def forecast_region(
     place: Place,
     breaks: Sequence[Break] = (),
     horizon_days: int = 28,
-    models: Sequence[Model] = QUICK,
-    league_every_days: int = WEEK,
-    league_origins: int = KEPT_ORIGINS,
+    slow: Sequence[Model] = (),
     progress: Progress | None = None,
 ) -> RegionForecast:
     """Forecast a region from (day: Date in its own zone, region, tokens).
 
-    The model is chosen by WAPE over four weeks from the league's origins; intervals come from its own errors at
-    weekly origins. With the slow models, take league_every_days = 28 and 13 origins: a year in a minute or two.
+    The model is chosen by WAPE over four weeks ahead, from weekly origins of the last year; its errors from the same
+    origins make the intervals. With `slow` models all are judged from fewer origins, two weeks apart.
     Raises ValueError for a bad frame, an unknown country, or a horizon that is not whole weeks.
     """
     series = daily_series(days, place.region)
-    origins = rolling_origins(series, league_every_days, league_origins)
-    league = backtest(series, place, models, origins, breaks, CHOICE_HORIZON_DAYS, progress)
-    state = forecastable(series, league)
-    chosen = next((model for model in models if model.name == league.chosen), CALENDAR)
-    model = chosen if state.holds else TRAILING_FLAT
+    known_on = fits_by_knowledge(series, place, breaks, horizon_days)
     # Thirteen weeks ahead need thirteen origins more for a year of outcomes.
     weekly = rolling_origins(series, WEEK, KEPT_ORIGINS + horizon_days // WEEK)
-    errors = backtest(series, place, (model,), weekly, breaks, horizon_days, progress).errors[model.name]
+    tested = backtest(series, known_on, QUICK, weekly, breaks, horizon_days, progress)
+    league = judged(tested, series, breaks, weekly[-KEPT_ORIGINS:], CHOICE_HORIZON_DAYS)
+    if slow:
+        sparse = rolling_origins(series, SLOW_EVERY_DAYS, SLOW_ORIGINS)
+        tested = backtest(series, known_on, (*QUICK, *slow), sparse, breaks, horizon_days, progress)
+        league = judged(tested, series, breaks, sparse, CHOICE_HORIZON_DAYS)
+    state = forecastable(series, league)
+    models = {model.name: model for model in (*QUICK, *slow)}
+    model = models.get(league.chosen or "", CALENDAR) if state.holds else TRAILING_FLAT
     now = len(series.tokens)
-    known_on = fits_by_knowledge(series, place, breaks, horizon_days)
     history = History(series, known_on(series.day(now)), now, horizon_days)
+    return _region(place, state, model, league, tested.errors[model.name], history)
+
+
+def _region(
+    place: Place, state: Forecastable, model: Model, league: Backtest, errors: Errors, history: History
+) -> RegionForecast:
+    series, now, days = history.series, history.origin, history.horizon_days
     expected = model.path(history)
     bands = tuple(band(errors, now, level) for level in LEVELS)
-    factors = np.array([per_day(found, horizon_days) for found in bands])
-    own = forecast_at(history.fits, series, now, horizon_days)
+    factors = np.array([per_day(found, days) for found in bands])
+    own = forecast_at(history.fits, series, now, days)
     origin_days = tuple(series.day(int(origin)) for origin in errors.origins)
     path = RegionPath(place.region, expected, errors, origin_days, now)
     return RegionForecast(
         place, series, state, model.name, series.day(now), expected, expected / factors, expected * factors, bands,
-        TRAILING_FLAT.path(history), own, league, path,
+        REPORTED.path(history), own, history.fits, league, path,
     )  # fmt: skip
 
 
