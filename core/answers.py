@@ -11,8 +11,10 @@ from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
+from core import made
 from core.audit import Ask, Finding, Scope, TooLittle
 from core.audits import every_audit, retry_ledger
+from core.state import get_state
 
 Row = dict[str, Any]
 
@@ -132,6 +134,7 @@ def audit_name(audit: ModuleType) -> str:
 
 
 def _finding(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
+    scope = made.resolved(audit, scope, get_state())
     finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
     return finding
 

@@ -24,8 +24,10 @@ from core.charts import span_waterfall, themed
 from core.coverage import MENUS, STATE, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
+from core.made import BREAKS, resolved
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
+from core.state import get_state
 
 _PIN, _NOTES, _PICTURE = "pinned_as_of", "link_notes", "picture"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
@@ -45,7 +47,7 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
-    store = get_store()
+    store, within = get_store(), resolved(audit, within, get_state())
     return _answered(audit.__name__, within, store.version(), store.latest_import(), id(store))
 
 
@@ -99,7 +101,8 @@ def scope(audit: ModuleType | None = None) -> Scope:
     """The scope in force; outside the frame (a page run alone) the defaults."""
     as_of = st.session_state.get(_PIN) or get_store().version()
     state = {str(key): value for key, value in st.session_state.items()}
-    return view.scope_of(state, ask, as_of, audit)._replace(currency=get_store().currency)
+    plain = view.scope_of(state, ask, as_of, audit)._replace(currency=get_store().currency)
+    return resolved(audit, plain, get_state(), st.query_params.get(f"{view.name_of(audit)}_{BREAKS}"))
 
 
 def header(title: str, question: str) -> DeltaGenerator:
@@ -199,8 +202,8 @@ def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
     """A frame with its units; with a key, one row can be selected and is returned. Never Markdown."""
     shown = view.shown(rows, ZONE)
     forms: dict[str, Any] = {day: st.column_config.DateColumn() for day in view.days_in(shown)}
-    for column, form in view.number_formats(rows.columns).items():
-        forms[column] = st.column_config.NumberColumn(format=form)
+    numbers = view.number_formats(rows.columns)
+    forms |= {column: st.column_config.NumberColumn(format=form) for column, form in numbers.items()}
     look: dict[str, Any] = {"hide_index": True, "column_config": forms, "placeholder": "", "alt": name}
     if key is None:
         st.dataframe(shown, **look)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from core.stats.calendar_fit import MINIMUM_DAYS, CalendarFits
@@ -81,6 +80,8 @@ class Backtest(NamedTuple):
     rows: tuple[Row, ...]
     scores: tuple[Score, ...]
     paths: dict[str, NDArray[np.float64]]
+    judged: NDArray[np.bool_]
+    """Origin × day: whether the day was seen and could be foreseen."""
     chosen: str | None
     """Of the models that forecast from every origin: see `_chosen`."""
 
@@ -194,7 +195,7 @@ def judged(
         rows += _rows(name, series, made.origins[at], path, actual, inside, seconds, reasons)
         scores.append(_score(name, path, actual, inside, seconds, reasons))
     chosen = _chosen(scores)
-    return Backtest(made.origins[at], tuple(rows), tuple(scores), paths, chosen)
+    return Backtest(made.origins[at], tuple(rows), tuple(scores), paths, ~np.isnan(actual), chosen)
 
 
 def _chosen(scores: Sequence[Score]) -> str | None:
@@ -293,8 +294,3 @@ def _score(
 def _mean(values: NDArray[np.float64]) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else None
-
-
-def table(tested: Backtest) -> pl.DataFrame:
-    """The rows as a frame, one column a field of `Row`."""
-    return pl.DataFrame(tested.rows, schema=list(Row._fields), orient="row", infer_schema_length=None)

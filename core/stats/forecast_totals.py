@@ -123,11 +123,11 @@ def total(paths: Sequence[RegionPath], days: int, draws: int = DRAWS, seed: int 
         why = f"no past forecast reaches {days} days ahead in every region"
         return Total(value, tuple(TotalInterval(level, None, None, why) for level in LEVELS), 0, draws, seed)
     sums = np.sum([tokens.sum(axis=1) for tokens in made.by_region.values()], axis=0)
-    found = tuple(_interval(value, sums, level, made.n_forecasts, days) for level in LEVELS)
+    found = tuple(interval_of(value, sums, level, made.n_forecasts, days) for level in LEVELS)
     return Total(value, found, made.n_forecasts, draws, seed)
 
 
-def _interval(
+def interval_of(
     value: float, sums: NDArray[np.float64], level: float, n_forecasts: int, days: int
 ) -> TotalInterval:
     if n_forecasts < forecasts_needed(level):
@@ -201,7 +201,7 @@ def _money_intervals(
     sums = np.sum([tokens @ weights[region] for region, tokens in made.by_region.items()], axis=0)
     found: list[tuple[float, Decimal | None, Decimal | None, str]] = []
     for level in LEVELS:
-        interval = _interval(expected, sums, level, made.n_forecasts, days)
+        interval = interval_of(expected, sums, level, made.n_forecasts, days)
         if interval.low is None or interval.high is None:
             found.append((level, None, None, interval.why))
         else:

@@ -7,9 +7,9 @@ how many times is itself spread out, so the mean path alone never hits a limit t
 
 with three empirical distributions: errors of past forecasts (whole paths, one an origin), actual over expected share of
 the hour, and peak minute over mean minute, from the third of hours with similar load, because quiet hours
-have the larger factors. P is the share of combinations at or above the limit. Its interval resamples the days that
-the peak factors come from (percentile bootstrap, Efron & Tibshirani 1993, chapter 13), with the one-sided bound
-for a count of none where no combination reaches the limit.
+have the larger factors. P is the share of combinations at or above the limit. Its interval resamples the past
+forecasts and the days that the peak factors come from (percentile bootstrap, Efron & Tibshirani 1993, chapter 13),
+with the one-sided bound for a count of none where no combination reaches the limit.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Headroom(NamedTuple):
 
 def peak_factors(hours: pl.DataFrame) -> PeakFactors:
     """From whole hours (day: Date, hour: 0-23, total, peak: the busiest minute); hours without traffic have none."""
-    rows = hours.filter(pl.col("total") > 0).sort("day", "hour")
+    rows = hours.filter(pl.col("total") > 0).sort("day", "hour", "total", "peak")
     total, peak = (rows[name].cast(pl.Float64).to_numpy() for name in ("total", "peak"))
     return PeakFactors(peak * MINUTES / total, total, rows["day"].cast(pl.Int32).cast(pl.Int64).to_numpy())
 
@@ -200,6 +200,7 @@ def _hit(
         weight = np.bincount(random.integers(0, len(days), len(days)), minlength=len(days))[index].astype(
             float
         )
+        room = room[random.integers(0, len(room), len(room))]
     chance = np.zeros(room.shape)
     own = _bands_of(peaks)
     for third in np.unique(band).tolist():
