@@ -15,17 +15,23 @@ from core.audits import token_forecast_limits as limits
 from core.audits.token_forecast_days import ALL, RegionDays, Told, of_all, region_days, spent
 from core.audits.token_forecast_league import ModelScore, WeekError, scores, week_errors
 from core.audits.token_forecast_limits import LimitView, RegionAhead
-from core.audits.token_forecast_money import Prices, prices
+from core.audits.token_forecast_money import HORIZONS, Money, money_of
 from core.stats.calendar_effects import TermEffect, term_effects
 from core.stats.calendar_fit import MINIMUM_DAYS
 from core.stats.calendar_terms import Break
 from core.stats.challengers import SLOW
 from core.stats.conformal import Errors
 from core.stats.demand_breaks import Proposal, accept, propose_breaks
-from core.stats.forecast_totals import LEVELS, RegionPath, Spend, Total, draw_paths, interval_of, spend, total
+from core.stats.forecast_totals import (
+    LEVELS,
+    RegionPath,
+    Total,
+    draw_paths,
+    interval_of,
+    total,
+)
 from core.stats.region_forecast import RegionForecast, WindowShare, forecast_region, window_share
 
-HORIZONS = (28, 90)
 PATH_DAYS = 98
 """Fourteen weeks: ninety days from the first day that lies ahead of every region, which may end a day apart."""
 
@@ -93,10 +99,8 @@ class Forecast(NamedTuple):
     horizon: int
     limit: float
     currency: str
-    spends: tuple[Spend, ...]
-    """For 28 and 90 days; empty without money."""
-    prices: Prices | None
-    spent_by_day: tuple[tuple[dt.date, float], ...]
+    money: Money | None
+    """None without priced calls, or when only one kind of token is counted."""
     limits: tuple[LimitView, ...]
     problems: tuple[str, ...]
     revision: str
@@ -126,27 +130,19 @@ def measured(
         if n >= MINIMUM_DAYS and one.days["tokens"].sum()
     ]
     able = {one.days.place.region for one in made}
-    money = spent(hours, scope.currency, scope.choice("kind", "all"))
     paths, first = common_paths(made)
-    known = prices(money, frames["dated"], scope.end) if money else None
-    spends = tuple(_spend(paths, first, known, days) for days in HORIZONS) if known and known.steps else ()
+    kind = scope.choice("kind", "all")
+    money = money_of(spent(hours, scope.currency, kind), frames["dated"], scope.end, paths, first, horizon)
     chances, problems = limits.views(frames, _ahead(made, scope, named)) if made else ((), ())
     by_day = hours.group_by("region", "day").agg(pl.col("tokens").sum()).sort("region", "day")
-    spent_days = (
-        pl.DataFrame(money, schema=["region", "day", "cost", "tokens"], orient="row") if money else None
-    )
     return Forecast(
         told, tuple(_view(one, horizon, seed) for one in made),
         tuple((one.place.region, n) for one, n in observed if one.place.region not in able),
         tuple((region, day, int(tokens)) for region, day, tokens in by_day.iter_rows()),
         first, _sum_ahead(paths, first, horizon, seed), sum(float(one.forecast.trailing[0]) for one in made),
         tuple(total(paths, days, seed=seed) for days in HORIZONS) if paths else (), horizon, limit,
-        scope.currency, spends, known,
-        () if spent_days is None else tuple(
-            (day, float(cost))
-            for day, cost in spent_days.group_by("day").agg(pl.col("cost").sum()).sort("day").iter_rows()
-        ),
-        chances, problems + (known.problems if known else ()), scope.choice("breaks", "0"), named, seed,
+        scope.currency, money, chances, problems + (money.prices.problems if money else ()),
+        scope.choice("breaks", "0"), named, seed,
     )  # fmt: skip
 
 
@@ -164,14 +160,7 @@ def common_paths(made: Sequence[_Made]) -> tuple[list[RegionPath], dt.date | Non
         path, skip = one.forecast.path, (first - one.forecast.first).days
         errors = Errors(path.errors.origins + skip, path.errors.log_errors[:, skip:])
         paths.append(path._replace(expected=path.expected[skip:], errors=errors, now=path.now + skip))
-    # A region that fell silent long ago has no day in common with the others any more.
-    shortest = max(HORIZONS)
-    return [path for path in paths if len(path.expected) >= shortest], first
-
-
-def _spend(paths: list[RegionPath], first: dt.date | None, known: Prices, days: int) -> Spend:
-    assert first is not None
-    return spend(paths, {path.region: first for path in paths}, known.steps, days)
+    return paths, first
 
 
 def _sum_ahead(

@@ -16,7 +16,9 @@ from typing import NamedTuple
 import polars as pl
 
 from core.audits.token_forecast_days import MONEY_DAYS, Spent
-from core.stats.forecast_totals import Step
+from core.stats.forecast_totals import RegionPath, Spend, Step, price_on, spend
+
+HORIZONS = (28, 90)
 
 
 class PriceEvent(NamedTuple):
@@ -37,6 +39,18 @@ class Prices(NamedTuple):
     """First day of the average, by region."""
     events: tuple[PriceEvent, ...]
     problems: tuple[str, ...]
+
+
+class Money(NamedTuple):
+    """What the tokens cost."""
+
+    spends: tuple[Spend, ...]
+    """For 28 and 90 days."""
+    prices: Prices
+    ahead: tuple[float, ...]
+    """Of each day of the horizon, at the price of its day."""
+    by_day: tuple[tuple[dt.date, float], ...]
+    """Of each UTC day behind."""
 
 
 def price_events(dated: pl.DataFrame) -> tuple[tuple[PriceEvent, ...], tuple[str, ...]]:
@@ -82,3 +96,34 @@ def prices(spent: Sequence[Spent], dated: pl.DataFrame, last: dt.date) -> Prices
                 made.append(Step(event.day, price))
         steps[region], since[region] = tuple(made), start
     return Prices(steps, since, events, problems)
+
+
+def money_of(
+    rows: Sequence[Spent],
+    dated: pl.DataFrame,
+    last: dt.date,
+    paths: Sequence[RegionPath],
+    first: dt.date | None,
+    horizon: int,
+) -> Money | None:
+    """What the forecast costs at the prices of its days; None without money or without a forecast."""
+    known = prices(rows, dated, last)
+    if first is None or not known.steps:
+        return None
+    by_day: dict[dt.date, float] = {}
+    for row in rows:
+        by_day[row.day] = by_day.get(row.day, 0.0) + float(row.cost)
+    firsts = {path.region: first for path in paths}
+    spends = tuple(spend(paths, firsts, known.steps, days) for days in HORIZONS)
+    return Money(spends, known, _money_ahead(paths, first, known, horizon), tuple(sorted(by_day.items())))
+
+
+def _money_ahead(
+    paths: Sequence[RegionPath], first: dt.date, known: Prices, horizon: int
+) -> tuple[float, ...]:
+    found = []
+    for step in range(horizon):
+        day = first + dt.timedelta(days=step)
+        rates = ((path.expected[step], price_on(known.steps.get(path.region, ()), day)) for path in paths)
+        found.append(sum(float(tokens) * float(rate or 0) for tokens, rate in rates))
+    return tuple(found)
