@@ -14,7 +14,6 @@ from typing import Any
 from core import made
 from core.audit import Ask, Finding, Scope, TooLittle
 from core.audits import every_audit, retry_ledger
-from core.state import get_state
 
 Row = dict[str, Any]
 
@@ -134,7 +133,7 @@ def audit_name(audit: ModuleType) -> str:
 
 
 def _finding(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
-    scope = made.resolved(audit, scope, get_state())
+    scope = made.resolved(audit, scope)
     finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
     return finding
 

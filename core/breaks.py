@@ -27,6 +27,17 @@ _CONTROL = re.compile(r"\s+")
 COLUMNS = ("accept", "region", "start", "end", "name", "effect_share", "known_from", "found")
 """Of the table people edit. effect_share: a stated effect, empty to estimate it. found: what proposed the row."""
 
+LABELS = {
+    "region": "region (* = all)", "name": "name", "effect_share": "effect, share",
+    "found": "what the data say",
+}  # fmt: skip
+DATES = {"start": "first day", "end": "last day", "known_from": "known from"}
+HELP = (
+    "Tick what is true and save: the forecast takes ticked days out of the level. Rows that are not ticked are "
+    "forgotten. An effect of 0 says that the days were normal. Days ahead repeat past days of the same name, or the "
+    "effect you state (−0.4 = 40 % less). Known from: the day before which no forecast could know of it; empty = always."
+)
+
 
 class RegionBreak(NamedTuple):
     """A break of one region, or of every region."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from core import breaks
 from core.audit import Scope
-from core.state import NOTHING, Revision, State, StateProblem
+from core.state import NOTHING, Revision, State, StateProblem, get_state
 
 BREAKS = "breaks"
 
@@ -22,10 +22,13 @@ def needs_breaks(audit: ModuleType | None) -> bool:
     return BREAKS in getattr(audit, "MADE", ())
 
 
-def resolved(audit: ModuleType | None, scope: Scope, state: State, asked: str | None = None) -> Scope:
+def resolved(
+    audit: ModuleType | None, scope: Scope, asked: str | None = None, state: State | None = None
+) -> Scope:
     """The scope with the asked revision, else with the newest; `told` says when it is not the asked one."""
     if not needs_breaks(audit) or dict(scope.made).get(BREAKS) is not None:
         return scope
+    state = state or get_state()
     try:
         found = _asked(state, asked) or state.newest()
     except StateProblem:
@@ -39,11 +42,11 @@ def _asked(state: State, asked: str | None) -> Revision | None:
     return state.at(int(asked)) if number and asked else None
 
 
-def told(scope: Scope, state: State, asked: str | None = None) -> str:
+def told(scope: Scope, asked: str | None = None, state: State | None = None) -> str:
     """What a reader must know of the calendar shown: it is not the asked one, not the newest, or none can be had."""
     own = scope.choice(BREAKS, "0")
     try:
-        newest = str(state.newest().number)
+        newest = str((state or get_state()).newest().number)
     except StateProblem as problem:
         return f"{problem} No breaks are applied."
     if asked is not None and asked != own:
@@ -52,10 +55,12 @@ def told(scope: Scope, state: State, asked: str | None = None) -> str:
     return f"This link shows break calendar {own}; the newest is {newest}." if own != newest else ""
 
 
-def save(scope: Scope, state: State, rows: Iterable[Mapping[str, Any]]) -> tuple[Revision | None, str]:
+def save(
+    scope: Scope, rows: Iterable[Mapping[str, Any]], state: State | None = None
+) -> tuple[Revision | None, str]:
     """Keep an edited table as the next revision, or say why not."""
     try:
         text = breaks.read_rows(rows)
-        return state.save(text, int(scope.choice(BREAKS, "0"))), ""
+        return (state or get_state()).save(text, int(scope.choice(BREAKS, "0"))), ""
     except (breaks.BadBreak, StateProblem) as problem:
         return None, str(problem)

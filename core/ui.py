@@ -27,7 +27,6 @@ from core.ledger.current import get_store
 from core.made import BREAKS, resolved
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
-from core.state import get_state
 
 _PIN, _NOTES, _PICTURE = "pinned_as_of", "link_notes", "picture"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
@@ -47,7 +46,7 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
-    store, within = get_store(), resolved(audit, within, get_state())
+    store, within = get_store(), resolved(audit, within)
     return _answered(audit.__name__, within, store.version(), store.latest_import(), id(store))
 
 
@@ -102,7 +101,7 @@ def scope(audit: ModuleType | None = None) -> Scope:
     as_of = st.session_state.get(_PIN) or get_store().version()
     state = {str(key): value for key, value in st.session_state.items()}
     plain = view.scope_of(state, ask, as_of, audit)._replace(currency=get_store().currency)
-    return resolved(audit, plain, get_state(), st.query_params.get(f"{view.name_of(audit)}_{BREAKS}"))
+    return resolved(audit, plain, st.query_params.get(f"{view.name_of(audit)}_{BREAKS}"))
 
 
 def header(title: str, question: str) -> DeltaGenerator:
@@ -241,8 +240,8 @@ def download(made: downloads.Download, key: str) -> None:
 def draw(figure: go.Figure, key: str, alt: str) -> None:
     """The figure in the reader's theme; its menu saves the picture in the browser."""
     config = downloads.picture_config(key, st.session_state.get(_PICTURE) or "PNG")
-    dark = st.context.theme.type == "dark"
-    st.plotly_chart(themed(figure, dark), theme=None, config=config, key=key, alt=alt)
+    shown = themed(figure, st.context.theme.type == "dark")
+    st.plotly_chart(shown, theme=None, config=config, key=key, alt=alt)
 
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:
@@ -282,11 +281,9 @@ def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:
     """A table of the data page with its download, or a sentence that there is none."""
     with st.container(border=True, gap="small"):
         st.markdown(f"**{title}**")
+        table(rows, title) if rows.height else st.text(none)
         if rows.height:
-            table(rows, title)
             download(downloads.rows_download(f"trueup_{name}", rows), f"{name}_csv")
-        else:
-            st.text(none)
 
 
 def method(audit: ModuleType, measure: object, finding: Finding) -> None:

@@ -245,7 +245,7 @@ def _not_known(found: Forecast) -> str:
         )
     parts += [text for one in found.regions for text in one.unknown][:2]
     parts += [*found.told.notes, *found.problems[:2]]
-    return ". ".join(text[:1].upper() + text[1:] for text in parts)
+    return ". ".join((text[:1].upper() + text[1:]).rstrip(".") for text in parts)
 
 
 def figures(frames: dict[str, pl.DataFrame], found: Forecast) -> dict[str, go.Figure]:

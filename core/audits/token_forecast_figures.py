@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from core.audits.token_forecast_measure import HORIZONS, Forecast, Money, Quantiles, RegionView
 from core.audits.token_forecast_tables import facts, tables
-from core.charts import Bar, Line, Mark, bars, lines
+from core.charts import Bar, Line, Mark, bars, count, lines
 from core.charts.grid import GridCell, grid
-from core.charts.palette import band, light
+from core.charts.palette import band, light, plain
 
 __all__ = ["facts", "figures", "tables"]
 
@@ -27,7 +27,7 @@ def figures(found: Forecast) -> dict[str, go.Figure]:
     worst = max(found.regions, key=lambda one: (abs(_region_gap(one, found.horizon)), one.region))
     drawn = {"token_forecast_fan": _fan_of_all(found)}
     if len(found.regions) > 1:
-        drawn["token_forecast_region"] = _fan_of(worst, found)
+        drawn["token_forecast_region"] = _fan_of(worst, found).update_xaxes(title=plain(worst.region))
         drawn["token_forecast_gaps"] = _gaps(found)
     if scored := [score for score in worst.league if score.wape is not None]:
         drawn["token_forecast_backtest"] = bars(
@@ -42,13 +42,13 @@ def figures(found: Forecast) -> dict[str, go.Figure]:
                 for score in scored
             ],
             "share",
-        )
+        ).update_xaxes(title=plain(worst.region))
     if worst.weeks:
         drawn["token_forecast_weeks"] = _weeks(worst)
     if worst.terms:
         drawn["token_forecast_terms"] = bars(
             [Bar(term.term, term.effect_share, term.low, term.high) for term in worst.terms], "share"
-        )
+        ).update_xaxes(title=plain(worst.region))
     if heat := _headroom(found):
         drawn["token_forecast_headroom"] = heat
     if found.money and found.first:
@@ -192,7 +192,7 @@ def _weeks(one: RegionView) -> go.Figure:
             )
         )  # fmt: skip
     figure = lines(drawn, "share")
-    figure.update_xaxes(title="week ahead", tickvals=[1, 2, 3, 4])
+    figure.update_xaxes(title=plain(f"week ahead, {one.region}"), tickvals=[1, 2, 3, 4])
     return figure
 
 
@@ -209,7 +209,9 @@ def _headroom(found: Forecast) -> go.Figure | None:
         )
         for hour in sorted(tight.hours, key=lambda hour: (hour.weekday, hour.hour))
     ]  # fmt: skip
-    return grid(cells, "share", top=max(0.1, *(hour.chance for hour in tight.hours)))
+    named = " ".join((tight.target.region or "all regions", tight.target.model, tight.target.unit.upper()))
+    figure = grid(cells, "share", top=max(0.1, *(hour.chance for hour in tight.hours)))
+    return figure.update_xaxes(title=plain(f"hour of the day; {named}, {count(tight.per_minute)}"))
 
 
 def _budget(found: Forecast, money: Money, first: dt.date) -> go.Figure:

@@ -133,7 +133,7 @@ def measured(
     paths, first = common_paths(made)
     kind = scope.choice("kind", "all")
     money = money_of(spent(hours, scope.currency, kind), frames["dated"], scope.end, paths, first, horizon)
-    chances, problems = limits.views(frames, _ahead(made, scope, named)) if made else ((), ())
+    chances, problems = limits.views(frames, _ahead(made, frames, scope, named)) if made else ((), ())
     by_day = hours.group_by("region", "day").agg(pl.col("tokens").sum()).sort("region", "day")
     return Forecast(
         told, tuple(_view(one, horizon, seed) for one in made),
@@ -184,15 +184,20 @@ def _sum_ahead(
 
 
 def _ahead(
-    made: list[_Made], scope: Scope, named: tuple[calendar_text.RegionBreak, ...]
+    made: list[_Made],
+    frames: dict[str, pl.DataFrame],
+    scope: Scope,
+    named: tuple[calendar_text.RegionBreak, ...],
 ) -> dict[str, RegionAhead]:
+    """What limits need of each region's forecast, and of the sum where a limit is shared by all."""
     ahead = {one.days.place.region: _region_ahead(one, scope) for one in made}
-    if len(made) > 1:
+    shared = any(not target.region for target in limits.limits(frames["dated"])[0])
+    if len(made) > 1 and shared:
         whole = of_all([one.days for one in made])
         if int(whole.days["tokens"].is_not_null().sum()) >= MINIMUM_DAYS:
             own = calendar_text.of_region(named, calendar_text.EVERY_REGION)
             ahead[ALL] = _region_ahead(_forecast(whole, own, False), scope)
-    elif made:
+    elif len(made) == 1:
         ahead[ALL] = ahead[made[0].days.place.region]
     return ahead
 
@@ -219,10 +224,22 @@ def _view(one: _Made, horizon: int, seed: int) -> RegionView:
         proposals, _if_accepted(one, proposals, horizon),
         search.why or f"{search.runs} runs of {search.days} days tested, "
         f"day-to-day autocorrelation {search.autocorrelation:.2f}, false discovery rate 5 %",
-        tuple(unknown.reason() for unknown in found.calendar.unknown) if found.calendar else (),
+        _unknown(found, horizon),
         term_effects(found.fits, len(found.series.tokens), fourier, horizon),
         scores(found), week_errors(found),
     )  # fmt: skip
+
+
+def _unknown(found: RegionForecast, horizon: int) -> tuple[str, ...]:
+    """Terms ahead, inside the horizon, of which the history knows nothing."""
+    if found.calendar is None:
+        return ()
+    last = found.first + dt.timedelta(days=horizon - 1)
+    near = [
+        unknown._replace(days=tuple(day for day in unknown.days if day <= last))
+        for unknown in found.calendar.unknown
+    ]
+    return tuple(unknown.reason() for unknown in near if unknown.days)
 
 
 def _covers(named: Break, proposal: Proposal) -> bool:

@@ -7,7 +7,7 @@ import polars as pl
 from core.amounts import count, interval, money, number, share
 from core.audit import Fact
 from core.audits.token_forecast_limits import UNITS
-from core.audits.token_forecast_measure import HORIZONS, Forecast, RegionView
+from core.audits.token_forecast_measure import HORIZONS, Forecast, Money, RegionView
 from core.stats.forecast_totals import Total
 
 MOST_ROWS = 500
@@ -15,50 +15,43 @@ NONE = "(no region)"
 
 
 def facts(found: Forecast) -> list[Fact]:
-    """Totals at both horizons, what is carried forward, money, throttled calls, limits by week."""
-    rows = []
-    for days, total in zip(HORIZONS, found.totals, strict=False):
+    """Totals at both horizons, what is carried forward, money, throttled calls, what could not be used."""
+    rows = [
+        Fact("all regions", f"tokens of the next {days} days", count(round(total.value)), _both(total),
+             total.n_forecasts, f"{total.draws} draws, seed {total.seed}")
+        for days, total in zip(HORIZONS, found.totals, strict=False)
+    ]  # fmt: skip
+    rows += _money(found.money, found.currency) if found.money else []
+    calls = found.told.requests
+    rows.append(Fact(found.told.source, "hours read", count(found.told.n_hours), "", calls, "n: calls"))
+    if throttled := found.told.throttled:
         rows.append(
-            Fact(
-                "all regions", f"tokens of the next {days} days", count(round(total.value)), _both(total),
-                total.n_forecasts, f"{total.draws} draws, seed {total.seed}",
-            )
-        )  # fmt: skip
-    for days, spend in zip(HORIZONS, found.money.spends if found.money else (), strict=False):
+            Fact("all regions", "throttled calls (429)", count(throttled), "", calls, "in all history")
+        )
+    for one in found.regions:
+        note = f"{one.state}. {one.setting}"
+        rows.append(Fact(one.region or NONE, "model", one.model, "", len(one.history), note))
+        rows += [Fact(one.region or NONE, "not known ahead", "", "", None, text) for text in one.unknown]
+    rows += [Fact("change_events", "cannot be used", "", "", None, text) for text in found.problems]
+    return rows
+
+
+def _money(spent: Money, currency: str) -> list[Fact]:
+    rows = []
+    for days, spend in zip(HORIZONS, spent.spends, strict=True):
         known = [
-            f"{level:.0%} [{money(low, found.currency)}, {money(high, found.currency)}]"
+            f"{level:.0%} {interval(low, high, currency)}"
             for level, low, high, _ in spend.intervals
             if low is not None
         ]
         note = f"{len(spend.unpriced)} region-days without a price" if spend.unpriced else ""
-        rows.append(
-            Fact(
-                "all regions", f"money of the next {days} days", money(spend.value, found.currency),
-                ", ".join(known) or "no interval", None, note,
-            )
-        )  # fmt: skip
-    if found.money:
-        for region, since in sorted(found.money.prices.since.items()):
-            price = found.money.prices.steps[region][0].price
-            rows.append(
-                Fact(region or NONE, "price of a million tokens", money(price * 1_000_000, found.currency), "", None,
-                     f"average of calls since {since}")
-            )  # fmt: skip
-    rows.append(
-        Fact(found.told.source, "hours read", count(found.told.n_hours), "", found.told.requests, "n: calls")
-    )
-    if found.told.throttled:
-        rows.append(
-            Fact("all regions", "throttled calls (429)", count(found.told.throttled), "", found.told.requests,
-                 "over the whole history")
-        )  # fmt: skip
-    rows += [
-        Fact(one.region or NONE, "model", one.model, "", len(one.history), f"{one.state}. {one.setting}")
-        for one in found.regions
-    ]
-    for one in found.regions:
-        rows += [Fact(one.region or NONE, "not known ahead", "", "", None, text) for text in one.unknown]
-    rows += [Fact("change_events", "cannot be used", "", "", None, text) for text in found.problems]
+        bounds = ", ".join(known) or f"none: {spend.intervals[0][3]}"
+        name = f"money of the next {days} days"
+        rows.append(Fact("all regions", name, money(spend.value, currency), bounds, None, note))
+    for region, since in sorted(spent.prices.since.items()):
+        price = money(spent.prices.steps[region][0].price * 1_000_000, currency)
+        note = f"average of calls since {since}"
+        rows.append(Fact(region or NONE, "price of a million tokens", price, "", None, note))
     return rows
 
 
