@@ -1,12 +1,13 @@
 """Candidate breaks: runs of days that the calendar did not expect, low (a trough) or high (a launch).
 
-1. Expectation: log tokens on weekday, holidays and known breaks (yearly waves from two years on) by Tukey's biweight,
+1. Expectation: log tokens on weekday and holidays (yearly waves from two years on) by Tukey's biweight,
    from several starts. Around it a baseline, so that growth is not a break: below 242 days a line beside the one
    stretch of days whose own level helps it most (a trough at the end would bend any line through it), above a
    median over the 121 nearest days, carried on by its slope at both ends.
 2. Runs are excursions of a cumulative sum (Page 1954, Biometrika 41:100) of deviations in robust standard deviations
    less one half, each side by itself, from where it leaves zero to its peak, which is the run's mass. A day counts
-   2.5 at most: one wild day is an outage, not a break, and nothing shorter than 3 days is proposed.
+   2.5 at most: one wild day is an outage, not a break, and nothing shorter than 3 days is proposed. First and last day
+   are those of the stretch in and around the run that least squares would give a level of its own.
 3. Days resemble their neighbours, and then long runs come by chance. The p-value of a run is the share of
    runs at least as heavy among those of simulated quiet histories: an AR(1) process with the series' own
    autocorrelation and resampled innovations (sieve bootstrap, Bühlmann 1997, Bernoulli 3:123), clipped so that the
@@ -49,6 +50,7 @@ MINIMUM_DAYS = 56
 """Observed days below which nothing is proposed: four weeks to know a weekday by, four to deviate in."""
 LOOK_BACK_DAYS = 730
 SHORTEST_RUN_DAYS = 3
+EDGE_DAYS = 3
 SMALLEST_SHARE = 0.10
 """Deviations below a tenth are no question worth asking: a forecast's own error is as large."""
 FDR = 0.05
@@ -93,15 +95,15 @@ class Search(NamedTuple):
 def propose_breaks(
     series: Series, place: Place, accepted: Sequence[Break] = (), seed: int = SEED, fdr: float = FDR
 ) -> Search:
-    """Runs of the last two years that are hardly chance. Days of accepted breaks are fitted, not proposed again."""
+    """Runs of the last two years that are hardly chance. Days of accepted breaks are left out: they have been explained."""
     cut = max(0, len(series.tokens) - LOOK_BACK_DAYS)
-    recent = Series(series.day(cut), series.tokens[cut:])
+    recent = Series(series.day(cut), _unexplained(series, accepted)[cut:])
     seen = np.flatnonzero(recent.tokens > 0)
     if len(seen) < MINIMUM_DAYS:
         return Search(
             (), 0, len(seen), 0.0, 0.0, seed, f"{len(seen)} days with tokens, {MINIMUM_DAYS} are needed"
         )
-    residuals, design = _residuals(recent, calendar(place, recent.first, recent.last, accepted))
+    residuals, design = _residuals(recent, calendar(place, recent.first, recent.last))
     deviations = residuals - baseline(residuals[None])[0]
     spread = NORMAL_MAD * float(np.median(np.abs(deviations)))
     if spread < 1e-9:
@@ -120,6 +122,14 @@ def propose_breaks(
     kept = [proposal for proposal in kept if abs(proposal.size_share) >= SMALLEST_SHARE]
     kept.sort(key=lambda proposal: proposal.start)
     return Search(tuple(kept), len(runs), len(seen), persistence, spread, seed)
+
+
+def _unexplained(series: Series, accepted: Sequence[Break]) -> NDArray[np.float64]:
+    tokens = series.tokens.copy()
+    for named in accepted:
+        start, stop = ((day - series.first).days for day in (named.start, named.end + dt.timedelta(days=1)))
+        tokens[max(start, 0) : max(stop, 0)] = np.nan
+    return tokens
 
 
 def accept(proposal: Proposal, name: str, effect_share: float | None = None) -> Break:
@@ -182,18 +192,35 @@ def _proposal(
     p_value: float,
     q_value: float,
 ) -> Proposal:
-    length = run.stop - run.start
-    mean = float(deviations[run.start : run.stop].mean())
+    start, stop = edges(deviations, run)
+    length = stop - start
+    mean = float(deviations[start:stop].mean())
     sums = np.cumsum(np.pad(worlds, ((0, 0), (1, 0))), axis=1)
     noise = float(np.quantile(np.abs(sums[:, length:] - sums[:, :-length]) / length, 0.95))
     return Proposal(
-        series.day(int(seen[run.start])),
-        series.day(int(seen[run.stop - 1])),
+        series.day(int(seen[start])),
+        series.day(int(seen[stop - 1])),
         length,
         float(np.expm1(mean)),
         float(np.expm1(mean - noise)),
         float(np.expm1(mean + noise)),
         p_value,
         q_value,
-        bool(seen[run.stop - 1] == len(series.tokens) - 1),
+        bool(seen[stop - 1] == len(series.tokens) - 1),
     )
+
+
+def edges(deviations: NDArray[np.float64], run: Run) -> tuple[int, int]:
+    """First day and the day after the last: the stretch near the run whose own level explains the squares best.
+
+    A cumulative sum says that something happened more surely than when: by chance it runs on for days. A day counts
+    at most twice the run's median, so that one wild day is not all of the stretch.
+    """
+    most = 2 * float(np.median(np.abs(deviations[run.start : run.stop])))
+    low, high = max(run.start - EDGE_DAYS, 0), min(run.stop + EDGE_DAYS, len(deviations))
+    sums = np.concatenate([[0.0], np.cumsum(np.clip(deviations[low:high], -most, most))])
+    lengths = np.subtract.outer(np.arange(len(sums)), np.arange(len(sums)))
+    inside = lengths >= SHORTEST_RUN_DAYS
+    gains = np.where(inside, np.subtract.outer(sums, sums) ** 2 / np.maximum(lengths, 1), -1.0)
+    stop, start = np.unravel_index(int(np.argmax(gains)), gains.shape)
+    return low + int(start), low + int(stop)
