@@ -11,6 +11,7 @@ from decimal import Decimal
 from types import ModuleType
 from typing import Any
 
+from core import made
 from core.audit import Ask, Finding, Scope, TooLittle
 from core.audits import every_audit, retry_ledger
 
@@ -135,6 +136,7 @@ def audit_name(audit: ModuleType) -> str:
 
 
 def _finding(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
+    scope = made.resolved(audit, scope)
     finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
     return finding
 

@@ -29,6 +29,8 @@ class Scope(NamedTuple):
     choices: tuple[tuple[str, str], ...] = ()
     currency: str = "USD"
     """Of the bills that are compared; lines in others are listed apart and never converted."""
+    made: tuple[tuple[str, str], ...] = ()
+    """What people made, by name, as canonical text: the `breaks` of the revision that `choices` names."""
 
     def choice(self, name: str, default: str) -> str:
         """One audit-specific setting of the page (a limit, a switch), as text from the URL."""

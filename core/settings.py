@@ -133,6 +133,22 @@ def _token_hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+class Secret(str):
+    """A text that may hold a password: printing settings must not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'(hidden)'" if self else "''"
+
+
+def _database(value: object) -> Secret:
+    text = "" if value is None or value == "" else _text(value)
+    if text and not text.startswith(("postgresql+psycopg://", "sqlite:///")):
+        raise ValueError("write postgresql+psycopg://user:password@host/database or sqlite:///file")
+    return Secret(text)
+
+
 def _setting(default: Any, read: Callable[[object], object], doc: str) -> Any:
     return dataclasses.field(default=default, metadata={"read": read, "doc": doc})
 
@@ -162,6 +178,11 @@ class Settings:
     )
     sql_sources: Path | None = _setting(
         None, _file, "TOML file of databases whose bills are read; none = the feature is off."
+    )
+    state_url: str = _setting(
+        Secret(""),
+        _database,
+        "SQLAlchemy URL of the database of what people make; none = SQLite in data_dir.",
     )
     watch_folder: Path | None = _setting(None, _folder, "Folder whose files are read in as they appear.")
     watch_seconds: float = _setting(10.0, _seconds, "Seconds between looks at the watched folder.")
@@ -233,7 +254,7 @@ def _read(key: str, value: object, where: str) -> object:
     try:
         return field.metadata["read"](value)
     except ValueError as error:
-        shown = "(hidden)" if "token" in key else repr(value)
+        shown = "(hidden)" if "token" in key or "url" in key else repr(value)
         raise BadSetting(f"{where} is {shown}: {error}.") from error
 
 

@@ -24,6 +24,7 @@ from core.charts import span_waterfall, themed
 from core.coverage import MENUS, STATE, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
+from core.made import BREAKS, resolved
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
 
@@ -45,7 +46,7 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
-    store = get_store()
+    store, within = get_store(), resolved(audit, within)
     return _answered(audit.__name__, within, store.version(), store.latest_import(), id(store))
 
 
@@ -99,7 +100,8 @@ def scope(audit: ModuleType | None = None) -> Scope:
     """The scope in force; outside the frame (a page run alone) the defaults."""
     as_of = st.session_state.get(_PIN) or get_store().version()
     state = {str(key): value for key, value in st.session_state.items()}
-    return view.scope_of(state, ask, as_of, audit)._replace(currency=get_store().currency)
+    plain = view.scope_of(state, ask, as_of, audit)._replace(currency=get_store().currency)
+    return resolved(audit, plain, st.query_params.get(f"{view.name_of(audit)}_{BREAKS}"))
 
 
 def header(title: str, question: str) -> DeltaGenerator:
@@ -199,8 +201,8 @@ def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
     """A frame with its units; with a key, one row can be selected and is returned. Never Markdown."""
     shown = view.shown(rows, ZONE)
     forms: dict[str, Any] = {day: st.column_config.DateColumn() for day in view.days_in(shown)}
-    for column, form in view.number_formats(rows.columns).items():
-        forms[column] = st.column_config.NumberColumn(format=form)
+    numbers = view.number_formats(rows.columns)
+    forms |= {column: st.column_config.NumberColumn(format=form) for column, form in numbers.items()}
     look: dict[str, Any] = {"hide_index": True, "column_config": forms, "placeholder": "", "alt": name}
     if key is None:
         st.dataframe(shown, **look)
@@ -238,8 +240,8 @@ def download(made: downloads.Download, key: str) -> None:
 def draw(figure: go.Figure, key: str, alt: str) -> None:
     """The figure in the reader's theme; its menu saves the picture in the browser."""
     config = downloads.picture_config(key, st.session_state.get(_PICTURE) or "PNG")
-    dark = st.context.theme.type == "dark"
-    st.plotly_chart(themed(figure, dark), theme=None, config=config, key=key, alt=alt)
+    shown = themed(figure, st.context.theme.type == "dark")
+    st.plotly_chart(shown, theme=None, config=config, key=key, alt=alt)
 
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:
@@ -279,11 +281,9 @@ def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:
     """A table of the data page with its download, or a sentence that there is none."""
     with st.container(border=True, gap="small"):
         st.markdown(f"**{title}**")
+        table(rows, title) if rows.height else st.text(none)
         if rows.height:
-            table(rows, title)
             download(downloads.rows_download(f"trueup_{name}", rows), f"{name}_csv")
-        else:
-            st.text(none)
 
 
 def method(audit: ModuleType, measure: object, finding: Finding) -> None:

@@ -21,7 +21,8 @@ class GridCell(NamedTuple):
     """One cell. `value` None: nothing is known; `state` open: it may still change."""
 
     row: str
-    at: dt.date
+    at: dt.date | int
+    """A day, or an hour of the day."""
     value: float | None
     state: State = ""
     note: str = ""
@@ -63,7 +64,8 @@ def grid(
     _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit)
     _events(figure, marks)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": light("ink")})
-    figure.update_xaxes(showgrid=False, nticks=8)
+    by_hour = bool(days) and not isinstance(days[0], dt.date)
+    figure.update_xaxes(showgrid=False, **({"dtick": 3, "ticksuffix": ":00"} if by_hour else {"nticks": 8}))
     rows = [(cell.row, cell.at, cell.value, cell.state, cell.note) for cell in cells]
     return finish(
         figure,
@@ -100,4 +102,5 @@ def _told(cell: GridCell | None, unit: str) -> str:
         return ""
     value = "not known" if cell.value is None else number(cell.value, unit)
     state = {"open": ", still open", "unknown": ", too little to tell"}.get(cell.state, "")
-    return f"{cell.row}, {cell.at:%d %b}: {cell.note + ', ' if cell.note else ''}{value}{state}"
+    at = f"{cell.at:%d %b}" if isinstance(cell.at, dt.date) else f"{cell.at}:00"
+    return f"{cell.row}, {at}: {cell.note + ', ' if cell.note else ''}{value}{state}"

@@ -28,6 +28,7 @@ from core.ingest.sql_config import BadSource
 from core.ingest.templates import TEMPLATES
 from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.settings import BadSetting, Settings, read_settings
+from core.state import open_state, set_state
 from core.web import running
 
 SIZES = {"small": 300_000, "medium": 2_000_000}
@@ -210,6 +211,7 @@ def _ask(question: str, audit: str, settings: Settings) -> list[Row]:
     try:
         with _opened_to_read(settings) as store:
             store.derive()
+            set_state(open_state(settings))
             scope = answers.whole_ledger(store.ask, store.version(), store.currency)
             if question == "findings":
                 return answers.findings(store.ask, scope, audit)

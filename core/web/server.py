@@ -23,6 +23,7 @@ from starlette.routing import Route
 from core import board
 from core.ledger.current import open_default, set_store
 from core.ledger.store import StoreLocked
+from core.state import get_state, open_state, set_state
 from core.web.api import answer_attempts, answer_bridge, answer_findings, answer_imports
 from core.web.background import keep_board, keep_up, warm_up
 from core.web.guard import BearerTokens
@@ -127,6 +128,7 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
 def _open(process: Process) -> None:
     try:
         process.store = open_default(process.settings)
+        set_state(open_state(process.settings))
     except StoreLocked as locked:
         # The message alone: a traceback through the web server would bury the process id it names.
         sys.stderr.write(f"Trueup cannot start: {locked}\n")
@@ -160,5 +162,7 @@ def _close(process: Process, *beside: threading.Thread) -> None:
     withdraw(process.settings)
     store, process.store = process.store, None
     set_store(None)
+    get_state().close()
+    set_state(None)
     if store is not None:
         store.close()

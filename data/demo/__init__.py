@@ -73,7 +73,7 @@ def generate(
     plan = plan_for(days, quiet)
     spools = {PROTO: empty_spool(), SCRIPT: empty_spool()}
     desk = _Desk(out_dir, plan, spools, {}, [], Books({}, {}), empty_tally(), [], [], [], [])
-    for number, count in enumerate(run_counts(spans, days)):
+    for number, count in enumerate(run_counts(spans, plan)):
         _day(desk, number, count, seed)
         if progress is not None:
             progress((number + 1) / days * 0.98)

@@ -121,6 +121,11 @@ class Plan(NamedTuple):
     storm_days: range
     storm_first_failure: float
     storm_repeat_failure: float
+    trough_region: str
+    """whose customers were on holiday on trough_days"""
+    trough_days: range
+    trough_share: float
+    """part of the region's runs that stayed away on those days"""
     hidden_project: str
     hidden_from_day: int
     hidden_share: float
@@ -164,6 +169,9 @@ def _quiet(days: int) -> Plan:
         storm_days=range(0),
         storm_first_failure=0,
         storm_repeat_failure=0,
+        trough_region="",
+        trough_days=range(0),
+        trough_share=0,
         hidden_project="",
         hidden_from_day=days,
         hidden_share=0,
@@ -200,6 +208,9 @@ def plan_for(days: int, quiet: bool) -> Plan:
         storm_days=range(storm, min(days, storm + 3)),
         storm_first_failure=0.30,
         storm_repeat_failure=0.52,
+        trough_region="eu-central-1",
+        trough_days=range(max(0, days - 25), max(0, days - 4)),
+        trough_share=0.40,
         hidden_project="proj_checkout",
         hidden_from_day=int(days * 0.55),
         hidden_share=0.10,
@@ -217,6 +228,15 @@ def plan_for(days: int, quiet: bool) -> Plan:
         damaged_spans=12,
         damaged_bill_rows=3,
         missing_outcome=0.04,
+    )
+
+
+def region_shares(plan: Plan, number: int) -> tuple[float, ...]:
+    """Traffic of each region on day `number`, against a day of 1 without the planted trough."""
+    return tuple(
+        region.share
+        * (1 - plan.trough_share * (region.name == plan.trough_region and number in plan.trough_days))
+        for region in REGIONS
     )
 
 

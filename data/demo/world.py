@@ -122,7 +122,7 @@ class _Asked(NamedTuple):
 def day_runs(plan: Plan, number: int, count: int, seed: int) -> Iterator[Run]:
     """The runs of day `number`, in order of their start."""
     rng = Random(f"{seed}/runs/{number}")
-    for start_ns, region, service in arrivals(rng, plan.days, number, count):
+    for start_ns, region, service in arrivals(rng, plan, number, count):
         yield _run(_Scene(rng, plan, number, SERVICES[service]), region, start_ns)
 
 

@@ -1,0 +1,170 @@
+"""What the forecast asks the ledger: tokens by region and hour, limits and prices with their dates, busiest minutes.
+
+A forecast learns from all history up to the end of the scope, so `$start` bounds nothing here: questions of
+`attempts` leave it out and questions of bills are given the first of all days.
+"""
+
+from __future__ import annotations
+
+from core.audits.retry_bill_sql import BILL
+
+_LINES = """
+with lines as (
+    select
+        coalesce(cloud_region, '')                                      as region,
+        coalesce(model, '')                                             as model,
+        hour,
+        cast(floor(started_at_ns / 60000000000.0) as bigint)            as minute,
+        day,
+        input_tokens,
+        output_tokens,
+        coalesce(cache_read_tokens, 0) + coalesce(cache_write_tokens, 0) as cached_tokens,
+        coalesce(input_tokens, 0) + coalesce(output_tokens, 0)          as all_tokens,
+        expected_usd,
+        error_class
+    from attempts
+    where line_kind = 'inference'
+        and removed_rule is null
+        and day <= $end
+        and import_id <= $as_of
+        and superseded_by > $as_of
+        and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
+        and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+        and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
+)
+"""
+
+TRACED = (
+    _LINES
+    + """
+select
+    region,
+    hour,
+    cast(sum(case
+        when $kind = 'input' then coalesce(input_tokens, 0) - cached_tokens
+        when $kind = 'cached' then cached_tokens
+        when $kind = 'output' then coalesce(output_tokens, 0)
+        else all_tokens
+    end) as bigint)                                                     as tokens,
+    cast(count(*) as bigint)                                            as requests,
+    cast(sum(case when input_tokens is null and output_tokens is null then 1 else 0 end) as bigint)
+                                                                        as without_usage,
+    cast(sum(case when error_class = 'rate_limit' then 1 else 0 end) as bigint) as throttled,
+    cast(coalesce(sum(expected_usd), 0) as decimal(38, 12))             as cost,
+    cast(sum(case when expected_usd is null then 0 else all_tokens end) as bigint) as priced_tokens
+from lines
+group by region, hour
+"""
+)
+"""Tokens, requests and money of traced attempts by region and UTC hour; what was told twice is left out."""
+
+EXTENT = """
+select
+    min(hour) as first_hour,
+    max(hour) as last_hour
+from attempts
+where import_id <= $as_of
+    and superseded_by > $as_of
+"""
+"""The hours that traces cover, whatever the scope: a region that is silent inside them had no traffic."""
+
+BILLED = (
+    BILL
+    + """
+select
+    source_format,
+    measure,
+    coalesce(region_id, '')                                             as region,
+    day,
+    coalesce(hour, -1)                                                  as hour,
+    coalesce(upper(billing_currency), '')                               as currency,
+    cast(sum(tokens) as bigint)                                         as tokens,
+    cast(coalesce(sum(requests), 0) as bigint)                          as requests,
+    cast(coalesce(sum(usage_cost), 0) as decimal(38, 12))               as cost
+from bill
+where tokens is not null
+    and charge_category = 'Usage'
+    and coalesce(token_type, 'mixed') in ('input', 'cache_read', 'cache_write', 'output', 'reasoning', 'mixed')
+    and ($kind = 'all'
+        or ($kind = 'input' and token_type = 'input')
+        or ($kind = 'cached' and token_type in ('cache_read', 'cache_write'))
+        or ($kind = 'output' and token_type in ('output', 'reasoning')))
+    and ($models = '' or strpos($models, concat(chr(31), coalesce(model, ''), chr(31))) > 0)
+group by
+    source_format, measure, coalesce(region_id, ''), day, coalesce(hour, -1), coalesce(upper(billing_currency), '')
+"""
+)
+"""Billed tokens by source, region and day, and by hour where the bill has hours."""
+
+DATED = """
+with ranked as (
+    select
+        *,
+        row_number() over (partition by event_id order by import_id desc) as newest
+    from change_events
+    where kind in ('limit', 'price')
+        and import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
+)
+select
+    kind,
+    event_id,
+    title,
+    day,
+    coalesce(region, '')             as region,
+    coalesce(model, '')              as model,
+    coalesce(cast(attributes as varchar), '') as attributes
+from ranked
+where newest = 1
+    and ($regions = '' or region is null or strpos($regions, concat(chr(31), region, chr(31))) > 0)
+"""
+"""Limits and price changes from their day on, known at the data version; those ahead of the scope count too."""
+
+PEAKS = (
+    _LINES
+    + """
+,
+targets as (
+    select distinct
+        coalesce(region, '') as region,
+        coalesce(model, '')  as model
+    from change_events
+    where kind = 'limit'
+        and import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
+),
+minutes as (
+    select
+        targets.region,
+        targets.model,
+        lines.hour,
+        lines.minute,
+        sum(lines.all_tokens) as tokens,
+        count(*)              as requests
+    from lines
+    join targets
+        on (targets.region = '' or targets.region = lines.region)
+        and (
+            targets.model = ''
+            or targets.model = lines.model
+            or (
+                substr(lines.model, 1, length(targets.model) + 1) = concat(targets.model, '-')
+                and substr(lines.model, length(targets.model) + 2, 1) between '0' and '9'
+            )
+        )
+    where lines.day >= $peaks_from
+    group by targets.region, targets.model, lines.hour, lines.minute
+)
+select
+    region,
+    model,
+    hour,
+    cast(sum(tokens) as bigint)   as tokens,
+    cast(max(tokens) as bigint)   as peak_tokens,
+    cast(sum(requests) as bigint) as requests,
+    cast(max(requests) as bigint) as peak_requests
+from minutes
+group by region, model, hour
+"""
+)
+"""Each hour's sum and busiest minute for whatever a limit covers; a model's name covers its dated snapshots."""
