@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from core import links, view
+from core import links, made, view
 from core.audit import Ask, Finding, Scope
+from core.audits import every_audit
 from core.coverage import have
 
 _log = logging.getLogger("trueup")
@@ -78,7 +79,13 @@ class Past(NamedTuple):
 def standard_scope(ask: Ask, version: int, currency: str) -> Scope:
     """The board's own scope: the newest 28 days, everything, every choice at its default."""
     start, end = links.default_period(view.newest_day(ask, version))
-    return Scope(start, end, as_of=version, currency=currency)
+    return stamped(Scope(start, end, as_of=version, currency=currency))
+
+
+def stamped(scope: Scope) -> Scope:
+    """The scope with what people made that any audit reads: a newer break calendar is another scope."""
+    reading = next((audit for audit in every_audit() if made.needs_breaks(audit)), None)
+    return made.resolved(reading, scope)
 
 
 def scope_key(scope: Scope) -> str:

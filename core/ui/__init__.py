@@ -1,4 +1,4 @@
-"""What every page is made of; the only module of core that knows Streamlit.
+"""What every page is made of; the only package of core that knows Streamlit.
 
 Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and st.metric show it. Only
 answers are cached, by plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
