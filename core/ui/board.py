@@ -1,0 +1,101 @@
+"""The board: one row an audit from what is kept, never computed while a page opens; it looks again while work goes on."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from types import ModuleType
+
+import streamlit as st
+
+from core import board, findings, ui, view
+from core.audit import Scope
+from core.findings import Kept, Past
+from core.ledger.current import get_store
+
+LOOK_AGAIN_S = 1.0
+
+
+def board_rows(audits: Sequence[ModuleType], within: Scope, statuses: Sequence[str]) -> None:
+    """Every audit's row, filtered by status; rows fill in while the worker is at them."""
+    scope = findings.stamped(within)
+    worker = board.running()
+    if worker is None:  # outside the app: tests of pages, and nobody to wait for
+        board.Board(get_store()).compute(scope)
+    elif _incomplete(audits, scope):
+        worker.want(scope)
+        st.fragment(_rows, run_every=LOOK_AGAIN_S)(audits, scope, statuses)
+        return
+    _rows(audits, scope, statuses)
+
+
+def _incomplete(audits: Sequence[ModuleType], scope: Scope) -> bool:
+    known = findings.kept(get_store().ask, scope)
+    return any(
+        view.name_of(audit) not in known or known[view.name_of(audit)].version != scope.as_of
+        for audit in audits
+    )
+
+
+def _rows(audits: Sequence[ModuleType], scope: Scope, statuses: Sequence[str]) -> None:
+    store = get_store()
+    known, past = findings.kept(store.ask, scope), findings.past(store.ask, scope.as_of)
+    worker = board.running()
+    progress = worker.progress(scope) if worker else None
+    if progress is not None:
+        share = progress.done / progress.of if progress.of else 1.0
+        st.progress(
+            share, f"Asking the audits: {progress.done} of {progress.of}. Rows show what was found before."
+        )
+    elif worker is not None and worker.error:
+        ui.note("Not up to date", f"Findings could not be kept: {worker.error}. It is tried again.")
+    elif st.session_state.get("board_waited") and not _incomplete(audits, scope):
+        st.session_state.board_waited = False
+        st.rerun()
+    st.session_state.board_waited = progress is not None
+    told = {audit: known.get(view.name_of(audit)) for audit in audits}
+    st.caption(view.chance_text([one.finding for one in told.values() if one is not None]))
+    for audit, one in told.items():
+        if one is None and not statuses:
+            _waiting(audit)
+        elif one is not None and (not statuses or one.finding.status in statuses):
+            _row(audit, one, past.get(view.name_of(audit)), scope)
+
+
+def _waiting(audit: ModuleType) -> None:
+    with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge("not asked yet", color="gray")
+        st.page_link(view.page_of(audit), label=audit.TITLE)
+
+
+def _row(audit: ModuleType, one: Kept, past: Past | None, scope: Scope) -> None:
+    finding = one.finding
+    with st.container(border=True, gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.badge(finding.status, color=view.STATUS_COLOURS[finding.status])
+            st.page_link(view.page_of(audit), label=audit.TITLE)
+            st.caption(_age(one, past, scope))
+        st.text(finding.sentence)
+        if finding.status == "cannot tell" and finding.gap is None:
+            st.text(f"Missing: {finding.missing}")
+            return
+        gaps = list(past.gaps) if past and len(past.gaps) > 1 else None
+        with st.grid(4, min_column_width=150, gap="small"):
+            for label, value, more in view.cells(finding):
+                line = gaps if label == "Gap" else None
+                st.metric(label, value, more, delta_color="off", delta_arrow="off", chart_data=line)
+        st.text(f"Missing: {finding.missing}" if finding.missing else "Nothing is missing.")
+
+
+def _age(one: Kept, past: Past | None, scope: Scope) -> str:
+    """How old the rows and the finding are, and since when the status holds."""
+    told = [f"Newest data in scope: {one.newest_day}" if one.newest_day else "No data in scope"]
+    if past is not None:
+        told.append(f"{one.finding.status} since {_moment(past.since)}")
+    if one.version != scope.as_of:
+        told.append(f"as of import {one.version}, found {_moment(one.at)}")
+    return " · ".join(told)
+
+
+def _moment(at: dt.datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M} UTC"
