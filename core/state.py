@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,6 +120,23 @@ class State:
             return 0
         with Session(self._engine) as session:
             return int(session.scalar(select(func.count()).select_from(BreakCalendar)) or 0)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A transaction on the tables of `Base`, which are made when missing; for the modules that add tables.
+
+        Raises StateProblem when nothing can be kept here or the database does not answer.
+        """
+        if self._url is None:
+            raise StateProblem("Nothing can be saved here: no database of what people make is open.")
+        try:
+            if self._path is not None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            Base.metadata.create_all(self._engine)
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except SQLAlchemyError as error:
+            raise StateProblem(self._told(error)) from error
 
     def close(self) -> None:
         """Let go of connections."""
