@@ -7,6 +7,8 @@ the sample is the same for everybody and no prompt is torn apart.
 
 from __future__ import annotations
 
+from core.ledger.eval_rows import NEWEST_EVALS
+
 MOST_ROWS = 100_000
 
 _IN_FORCE = """import_id <= $as_of
@@ -35,42 +37,43 @@ order by at_ns, checkpoint
 """When each checkpoint or release came into force."""
 
 EVALS = f"""
-with runs_told as (
+with {NEWEST_EVALS},
+placed as (
     select
-        *,
-        row_number() over (partition by run_id order by import_id desc) as newest
-    from eval_runs
-    where {_IN_FORCE}
-        and started_at_ns < $until_ns
-        and ($regions = '' or region is null or strpos($regions, concat(chr(31), region, chr(31))) > 0)
-        and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
-),
-samples_told as (
-    select
-        *,
-        row_number() over (partition by run_id, sample_id, epoch, scorer order by import_id desc) as newest
-    from eval_samples
-    where {_IN_FORCE}
+        newest_eval_samples.model                                       as checkpoint,
+        concat(
+            coalesce(newest_eval_samples.task, ''), ' ', coalesce(newest_eval_samples.task_version, '')
+        )                                                               as task,
+        newest_eval_samples.scorer,
+        newest_eval_samples.sample_id                                   as item,
+        newest_eval_samples.verdict,
+        coalesce(newest_eval_samples.started_at_ns, imports.at_ns)      as at_ns
+    from newest_eval_samples
+    left join imports on imports.import_id = newest_eval_samples.import_id
+    where newest_eval_samples.model is not null
+        and ($regions = '' or newest_eval_samples.region is null
+            or strpos($regions, concat(chr(31), newest_eval_samples.region, chr(31))) > 0)
+        and ($models = '' or strpos($models, concat(chr(31), newest_eval_samples.model, chr(31))) > 0)
 )
 select
-    runs_told.model                                                as checkpoint,
-    concat(coalesce(runs_told.task, ''), ' ', coalesce(runs_told.task_version, '')) as task,
-    samples_told.scorer,
-    samples_told.sample_id                                         as item,
-    min(runs_told.started_at_ns)                                   as at_ns,
-    cast(sum(case when samples_told.verdict = 'pass' then 1 else 0 end) as bigint) as passed,
-    cast(sum(case when samples_told.verdict in ('pass', 'fail') then 1 else 0 end) as bigint) as completed,
-    cast(sum(case when samples_told.verdict = 'error' then 1 else 0 end) as bigint) as errored
-from samples_told
-inner join runs_told on runs_told.run_id = samples_told.run_id
-where samples_told.newest = 1
-    and runs_told.newest = 1
-    and runs_told.model is not null
-group by runs_told.model, concat(coalesce(runs_told.task, ''), ' ', coalesce(runs_told.task_version, '')),
-    samples_told.scorer, samples_told.sample_id
-order by task, samples_told.scorer, item, checkpoint
+    checkpoint,
+    task,
+    scorer,
+    item,
+    min(at_ns)                                                                      as at_ns,
+    cast(sum(case when verdict = 'pass' then 1 else 0 end) as bigint)               as passed,
+    cast(sum(case when verdict in ('pass', 'fail') then 1 else 0 end) as bigint)    as completed,
+    cast(sum(case when verdict = 'error' then 1 else 0 end) as bigint)              as errored
+from placed
+where at_ns < $until_ns
+group by checkpoint, task, scorer, item
+order by task, scorer, item, checkpoint
 """
-"""Of each checkpoint and test item: samples passed, completed and errored. An errored sample is not a failed one."""
+"""Of each checkpoint and test item: samples passed, completed and errored. An errored sample is not a failed one.
+
+Items are the same by task, its version and the sample's id; the hash of a run's data is left out, because it changes with
+every item added and the others would no longer be compared. A run that does not say when it ran is dated by its import.
+"""
 
 _SCORED = f"""
 with told as (
