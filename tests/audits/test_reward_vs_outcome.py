@@ -10,7 +10,9 @@ import pytest
 
 from core.audit import Finding, Scope, TooLittle
 from core.audits import reward_vs_outcome as audit
+from core.audits import reward_vs_outcome_measure as arms
 from core.audits.reward_vs_outcome import Divergence
+from core.audits.reward_vs_outcome_measure import Arm
 from core.ledger.store import Store
 from tests.audits.retry_world import DAY
 from tests.audits.reward_world import FIRST, WEEK, World, filled, frames_of, name_of, thumbs
@@ -229,36 +231,61 @@ def test_a_judge_is_never_averaged_with_people(empty: Store) -> None:
     assert [one.powered.judge_mean for one in measure.judged] == [1.0, 1.0, 1.0]
 
 
+def arms_of(world: World) -> tuple[Arm, Arm]:
+    """Proxy and outcome of a world without a ledger in between."""
+    frames = frames_of(world)
+    evals = frames["eval_samples"].join(
+        frames["eval_runs"].select("run_id", "model", "started_at_ns"), on="run_id"
+    )
+    told = evals.select(
+        pl.col("model").alias("checkpoint"), pl.lit("support 1").alias("task"), "scorer", pl.col("sample_id").alias("item"),
+        pl.col("started_at_ns").alias("at_ns"), (pl.col("verdict") == "pass").cast(pl.Int64).alias("passed"),
+        pl.lit(1).alias("completed"), pl.lit(0).alias("errored"),
+    )  # fmt: skip
+    responses = frames["responses"].rename({"prompt_id": "prompt"})
+    events = frames["change_events"].select("kind", pl.col("model").alias("checkpoint"), "at_ns")
+    checkpoints = arms.checkpoints_of({"checkpoints": events, "evals": told, "responses": responses}, None)
+    rows = arms.reward_rows(responses, checkpoints), arms.eval_rows(told, checkpoints)
+    assert rows[0] is not None
+    assert rows[1] is not None
+    proxy, outcome = (arms.arm(one, world.checkpoints) for one in rows)
+    assert proxy is not None
+    assert outcome is not None
+    return proxy, outcome
+
+
 @pytest.mark.slow
 def test_false_alarms_over_26_looks_stay_at_or_under_five_percent() -> None:
     """The reward rises by 30 points, success stays: decoupled at any look in at most 5 % of 400 worlds.
 
     2.2 points more are two standard deviations of 400.
     """
-    from core.audits import reward_vs_outcome_measure as arms
-
     fired = 0
     for seed in range(400):
-        frames = frames_of(World(seed=seed, checkpoints=27, items=120, prompts=20, reward_change=0.30))
-        evals = frames["eval_samples"].join(
-            frames["eval_runs"].select("run_id", "model", "started_at_ns"), on="run_id"
-        )
-        told = evals.select(
-            pl.col("model").alias("checkpoint"), pl.lit("support 1").alias("task"), "scorer", pl.col("sample_id").alias("item"),
-            pl.col("started_at_ns").alias("at_ns"), (pl.col("verdict") == "pass").cast(pl.Int64).alias("passed"),
-            pl.lit(1).alias("completed"), pl.lit(0).alias("errored"),
-        )  # fmt: skip
-        responses = frames["responses"].rename({"prompt_id": "prompt"})
-        events = frames["change_events"].select("kind", pl.col("model").alias("checkpoint"), "at_ns")
-        checkpoints = arms.checkpoints_of(
-            {"checkpoints": events, "evals": told, "responses": responses}, None
-        )
-        rows = arms.eval_rows(told, checkpoints), arms.reward_rows(responses, checkpoints)
-        assert rows[0] is not None
-        assert rows[1] is not None
-        outcome, proxy = (arms.arm(one, 27) for one in rows)
-        assert outcome is not None
-        assert proxy is not None
+        proxy, outcome = arms_of(World(seed=seed, checkpoints=27, items=120, prompts=20, reward_change=0.30))
         fired += any(up > 0 > down for up, down in zip(proxy.crossed, outcome.crossed, strict=True))
     print(f"decoupled at any of 26 looks without cause: {fired} of 400")
     assert fired / 400 <= 0.05 + 0.022
+
+
+@pytest.mark.slow
+def test_minus_four_plus_nine_over_thirteen_checkpoints_is_found_and_dated() -> None:
+    """2,133 items, as the page says for one unpaired look; the fall begins after the third checkpoint.
+
+    Found in at least 90 % of 100 worlds; the date's interval covers the third checkpoint in at least 90 %.
+    """
+    found = dated = 0
+    misses = []
+    for seed in range(100):
+        planted = World(seed=seed, items=2_133, prompts=60, success_change=-0.04, reward_change=0.09, began=2)
+        proxy, outcome = arms_of(planted)
+        found += proxy.low > 0 > outcome.high
+        assert outcome.began is not None
+        dated += outcome.began.low <= 2 <= outcome.began.high
+        misses.append(abs(outcome.began.at - 2))
+    near = sum(miss <= 2 for miss in misses)
+    print(
+        f"-4/+9 points over 13 checkpoints: found {found} of 100, date covered {dated}, within two checkpoints {near}"
+    )
+    assert found >= 90
+    assert dated >= 90
