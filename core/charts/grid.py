@@ -49,10 +49,11 @@ def grid(
     shown = [[at.get((name, day)) for day in days] for name in names]
     values = [[None if cell is None else cell.value for cell in row] for row in shown]
     known = [value for row in values for value in row if value is not None]
+    gap = 2 if len(days) <= GAPS_UP_TO_DAYS else 0
     figure = go.Figure(
         go.Heatmap(
             z=values, x=days, y=[plain(name) for name in names], zmin=0, zmax=top or max(known, default=1.0) or 1.0,
-            colorscale=[[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], xgap=2 if len(days) <= GAPS_UP_TO_DAYS else 0, ygap=2,
+            colorscale=[[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], xgap=gap, ygap=2,
             customdata=[[plain(_told(cell, unit), 120) for cell in row] for row in shown],
             hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
             colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".0%" if unit == "share" else "~s"},
