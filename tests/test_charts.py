@@ -33,6 +33,9 @@ from core.charts import (
     themed,
     waterfall,
 )  # fmt: skip
+from core.charts.compare import Effect, ecdf, forest
+from core.charts.grid import DayMark, GridCell, grid
+from core.export import alt_text
 
 HOSTILE = '<img src=x onerror="alert(1)"> & %{x}'
 DAYS = [dt.date(2026, 3, day) for day in (1, 2, 3)]
@@ -54,6 +57,13 @@ def every_form(name: str) -> dict[str, go.Figure]:
         "bars": bars([Bar(name, 0.5, 0.4, 0.6)], "share", limit=0.5),
         "stacked": stacked_share([Bar(name, 3), Bar(name, 1)], "count"),
         "run": span_waterfall([SpanRow(name, 0, 0, 5, True, name)]),
+        "forest": forest(
+            [Effect(name, name, 0.1, 0.0, 0.2, name), Effect(name, "b", 0, 0, 0)], "points", 0.1
+        ),
+        "ecdf": ecdf([(name, [1.0, 2.0]), ("b", [2.0])], "", name),
+        "grid": grid(
+            [GridCell(name, day, 0.5, "", name) for day in DAYS], "share", 1, [DayMark(DAYS[0], name, name)]
+        ),
         "sankey": sankey([Flow(name, f"{name}2", 3)], "count"),
     }
 
@@ -169,3 +179,20 @@ def test_money_that_is_there_is_never_printed_as_nothing(amount: Decimal) -> Non
 @given(some.floats(0, 1, exclude_min=True, exclude_max=True))
 def test_a_share_inside_is_never_printed_as_an_end(part: float) -> None:
     assert share(part) not in ("0%", "100%", "0.00%", "100.00%", "100.0%")
+
+
+def test_a_forest_draws_every_interval_and_names_a_series_by_mark_too() -> None:
+    figure = forest(
+        [Effect("success", "a", 0.1, 0.05, 0.2), Effect("success", "b", -0.1, -0.3, 0.0)], "points", 0.1
+    )
+    assert [trace.marker.symbol for trace in figure.data] == ["circle", "square"]
+    assert figure.data[0].error_x.array[0] == pytest.approx(0.1)
+    assert figure.data[1].error_x.arrayminus[0] == pytest.approx(0.2)
+    assert sorted(shape.x0 for shape in figure.layout.shapes) == [-0.1, 0, 0.1]
+
+
+def test_an_ecdf_ends_at_one_and_tells_sides_by_dash() -> None:
+    figure = ecdf([("a", [3.0, 1.0, 2.0]), ("b", [5.0])], "", "length")
+    assert list(figure.data[0].y) == pytest.approx([1 / 3, 2 / 3, 1])
+    assert [trace.line.dash for trace in figure.data] == ["solid", "dash"]
+    assert alt_text("Lengths", figure) == "Lengths: median of a 2; median of b 5"

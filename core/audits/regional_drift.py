@@ -75,13 +75,13 @@ CAPTIONS = {
 _RECIPE = "Run docs/recipes/regional_probes with your own keys and give its file on the data page."
 NEEDS = (
     Need("probes.prompt_id", "the same fixed prompts in every region", _RECIPE),
-    Need("probes.text", "answers to compare", "Let the runner write `text`, or at least `text_hash`."),
+    Need("probes.text", "answers to compare", "Let the runner write text, or at least text_hash."),
     Need("probes.score", "a difference in success, with an interval", "Give each prompt of the runner a check.", False),
     Need("probes.response_model", "certainty about the snapshot", "The runner writes what the answer says.", False),
     Need("probes.first_chunk_ms", "infrastructure told from behaviour", "Let the runner stream.", False),
     Need("calls.response_model", "ordinary traffic, and the reference", "Send traces with cloud.region.", False),
     Need("eval_runs.region", "evals of the same samples by region", "Name the region in the run's metadata.", False),
-    Need("change_events.title", "releases to lay beside a date", "Record deploys and releases.", False),
+    Need("change_events.title", "releases to lay beside a date", "Give a changes file: python -m core template changes.", False),
 )  # fmt: skip
 
 SQL = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
 import polars as pl
@@ -13,6 +14,7 @@ from core.audits.regional_drift_measure import Drift
 from core.audits.regional_drift_placebo import Placebo
 from core.audits.regional_drift_rows import APART
 from core.audits.regional_drift_signals import Signal
+from core.audits.regional_drift_time import Split
 from core.audits.regional_drift_verdict import CANARY_SHARE, SUSPECT_ALPHA, Region
 from core.charts import Bar, bars
 from core.charts.compare import Effect, ecdf, forest
@@ -93,11 +95,8 @@ def facts(found: Drift) -> list[Fact]:
     ]
     for one in found.regions:
         rows += _power_facts(one)
-        rows += [
-            Fact(one.region, f"{move.signal} against the other regions moved on {move.day}", share(math.expm1(move.change)),
-                 "", None, f"permuted days, Holm p {move.p:.2g}")
-            for move in one.shifts
-        ]  # fmt: skip
+        rows += _shift_facts(one.region, one.shifts)
+    rows += _shift_facts(found.reference, found.reference_shifts)
     rows += _reference_facts(found)
     if found.placebo:
         rows += _placebo_facts(found.placebo)
@@ -119,6 +118,14 @@ def facts(found: Drift) -> list[Fact]:
         for name, n in found.two_scorers
     ]
     return rows
+
+
+def _shift_facts(region: str, shifts: Sequence[Split]) -> list[Fact]:
+    return [
+        Fact(region, f"{move.signal} against the other regions moved on {move.day}", share(math.expm1(move.change)),
+             "", None, f"permuted days, Holm p {move.p:.2g}")
+        for move in shifts
+    ]  # fmt: skip
 
 
 def _reference_facts(found: Drift) -> list[Fact]:

@@ -38,6 +38,8 @@ class Drift(NamedTuple):
     """Region, day, largest log e-value of its signals."""
     changed: list[Split]
     """Moves of the reference itself."""
+    reference_shifts: list[Split]
+    """Moves of the reference's own latency against the other regions."""
     releases: list[tuple[dt.date, str, str]]
     """Day, title, region ("" = all)."""
     scorers: list[str]
@@ -104,7 +106,7 @@ def measured(frames: Mapping[str, pl.DataFrame], scope: Scope, limit: float, win
     worst = _worst(regions)
     recent = {name: side.recent for name, side in sides.items()}
     return Drift(
-        reference, regions, placebo(there, first, days), evidence, changed,
+        reference, regions, placebo(there, first, days), evidence, changed, shifts.get(reference, []),
         releases(frames["changes"]),
         sorted(answers["scorer"].drop_nulls().unique()),
         scorer_table(recent), distributions(worst.strongest, recent[worst.region], worst.region, reference) if worst else [],

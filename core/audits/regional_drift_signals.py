@@ -90,10 +90,13 @@ def certainties(region: str, pairs: pl.DataFrame, recent: dt.date) -> list[Certa
 def _days_apart(same: pl.DataFrame, what: str) -> list[dt.date]:
     """Days on which both sides name labels and share none. A probe of one day alone counts as a whole period."""
     known = same.drop_nulls([what, f"{what}_ref"])
-    apart = [
+    by_day = (
+        known.group_by("day").agg(pl.len(), pl.col(what).unique(), pl.col(f"{what}_ref").unique()).sort("day")
+    )
+    apart: list[dt.date] = [
         day
-        for (day,), rows in known.group_by("day")
-        if not _labels(rows[what]) & _labels(rows[f"{what}_ref"])
+        for day, pairs, here, there in by_day.iter_rows()
+        if pairs >= FEWEST_LABELS and not set(here) & set(there)
     ]
     only_day = len(apart) == 1 and known["day"].n_unique() == 1
     return apart * ROLLOUT_DAYS if only_day else apart

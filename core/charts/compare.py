@@ -61,9 +61,13 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
     figure.update_xaxes(zeroline=False, nticks=7, **(ticks(unit) | signed))
     figure.update_layout(showlegend=len(series) > 1)
     table = [(f"{one.series}, {one.group}", one.value, one.low, one.high, one.note) for one in effects]
-    legend = 18 * len(series) if len(series) > 2 else 0  # long names stand under each other
-    height = 90 + legend + len(groups) * max(34, 16 * len(series))
-    return finish(figure, "forest", unit, ("difference", "value", "low", "high", "note"), table, height)
+    columns = ("difference", "value", "low", "high", "note")
+    return finish(figure, "forest", unit, columns, table, _height(len(groups), len(series)))
+
+
+def _height(groups: int, series: int) -> int:
+    legend = 18 * series if series > 2 else 0  # long names stand under each other
+    return 90 + legend + groups * max(34, 16 * series)
 
 
 def _told(one: Effect, unit: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -71,13 +72,7 @@ def ngrams(texts: Sequence[str], longest: int = 3, buckets: int = BUCKETS) -> Ma
     """
     counts = np.zeros((len(texts), buckets))
     for row, text in enumerate(texts):
-        words = text.lower().split()
-        places = [
-            zlib.crc32(" ".join(words[at : at + size]).encode()) % buckets
-            for size in range(1, longest + 1)
-            for at in range(len(words) - size + 1)
-        ]
-        counts[row] = np.bincount(np.array(places, dtype=np.intp), minlength=buckets)
+        counts[row] = np.bincount(_grams(text, longest) % buckets, minlength=buckets)
     roots = np.sqrt(counts)
     norms = np.linalg.norm(roots, axis=1, keepdims=True)
     units = roots / np.where(norms > 0, norms, 1.0)
@@ -85,6 +80,18 @@ def ngrams(texts: Sequence[str], longest: int = 3, buckets: int = BUCKETS) -> Ma
     gram: Matrix = units @ units.T
     gram[np.ix_(empty, empty)] = 1.0
     return gram
+
+
+@lru_cache(maxsize=8_192)
+def _grams(text: str, longest: int) -> NDArray[np.int64]:
+    """Hashes of a text's word n-grams; remembered, because one reference is compared with every other region."""
+    words = text.lower().split()
+    found = [
+        zlib.crc32(" ".join(words[at : at + size]).encode())
+        for size in range(1, longest + 1)
+        for at in range(len(words) - size + 1)
+    ]
+    return np.array(found, dtype=np.int64)
 
 
 def mmd_test(

@@ -119,6 +119,14 @@ def test_latency_that_moves_alone_is_infrastructure(store: Store) -> None:
     assert finding(found).status == "holds"
 
 
+def test_a_reference_that_became_slow_leaves_the_others_alone(store: Store) -> None:
+    rows = world(40, change=lambda at, here: {"slow": 1.5} if here == REFERENCE and at >= 25 else {}, k=4)
+    found = measured(store, probes=rows)
+    assert set(verdicts(found).values()) == {"same"}
+    assert [abs((move.day - day(25)).days) <= 1 for move in found.reference_shifts] == [True]
+    assert any(fact.about == REFERENCE and "first chunk" in fact.name for fact in audit.facts(found))
+
+
 def test_distance_is_no_move(store: Store) -> None:
     found = measured(
         store, probes=world(40, change=lambda _, here: {"slow": 2.0} if here == OTHER else {}, k=4)
