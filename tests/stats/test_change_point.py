@@ -21,7 +21,7 @@ def world(
 
 @pytest.mark.parametrize(("shape", "at"), [("step", 3), ("step", 8), ("bend", 0), ("bend", 6)])
 def test_a_planted_movement_is_dated(shape: str, at: int) -> None:
-    """In 60 worlds the interval covers the planted place at least 54 times: 57 are expected; a step within two places 48 times."""
+    """In 60 worlds the interval covers the planted place 54 times (57 are expected), a step is within two places 48 times."""
     found = [began(*world(seed, shape, at)) for seed in range(60)]
     assert sum(one is not None and one.low <= at <= one.high for one in found) >= 54
     if shape == "step":
