@@ -152,10 +152,12 @@ def sarimax(history: History) -> NDArray[np.float64]:
         )
     columns = _independent(fits, start, origin)
     regressors = fits.calendar.matrix[start : origin + history.horizon_days, columns]
+    regressors = np.column_stack([np.ones(len(regressors)), regressors])
     now = origin - start
     with _quiet():
-        model = SARIMAX(logs, exog=regressors[:now], order=(1, 0, 1), trend="c", enforce_stationarity=True)
-        fitted = model.fit(disp=False, maxiter=100, method="lbfgs")
+        # Coefficients as states: only three parameters are searched for, where a search over all takes minutes.
+        model = SARIMAX(logs, exog=regressors[:now], order=(1, 0, 1), mle_regression=False)
+        fitted = model.fit(disp=False, maxiter=50, method="lbfgs")
         return _tokens(fitted.forecast(history.horizon_days, exog=regressors[now:]))
 
 

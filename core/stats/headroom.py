@@ -29,11 +29,12 @@ MINUTES, HOURS, WEEKDAYS = 60, 24, 7
 PROFILE_WEEKS = 8
 MINIMUM_HOURS = 72
 """Hours with minutes below which peaks are not known: three days."""
-MINIMUM_FORECASTS = 9
+MINIMUM_FORECASTS = 4
+"""Below four past forecasts not even an 80 % interval of the forecast itself is known."""
 BY_LOAD_HOURS = 270
 """Hours from which thirds by load have at least 90 each."""
 PAIRS = 4_000
-REPLICATES = 60
+REPLICATES = 120
 
 
 class PeakFactors(NamedTuple):
@@ -148,8 +149,13 @@ def headroom(
     random = np.random.default_rng(seed)
     worlds = [_hit(room, band, shape, peaks, random, resample=i > 0) for i in range(REPLICATES + 1)]
     floor = none_seen(int(min(np.sum(_bands_of(peaks) == i) for i in np.unique(band))))
+    wider = few_days(len(np.unique(peaks.day)))
     return Headroom(
-        _by_hour(worlds, weekday, floor), _by_week(worlds, floor), len(peaks.factor), len(log_errors), seed
+        _by_hour(worlds, weekday, floor, wider),
+        _by_week(worlds, floor, wider),
+        len(peaks.factor),
+        len(log_errors),
+        seed,
     )
 
 
@@ -215,32 +221,41 @@ def _hit(
 
 
 def _by_hour(
-    worlds: list[NDArray[np.float64]], weekday: NDArray[np.int64], floor: float
+    worlds: list[NDArray[np.float64]], weekday: NDArray[np.int64], floor: float, wider: float
 ) -> tuple[HourChance, ...]:
     found = []
     means = np.array([world.mean(axis=0) for world in worlds])
     for day in np.unique(weekday).tolist():
         for hour in range(HOURS):
             chances = means[:, weekday == day, hour].mean(axis=1)
-            low, high = _percentiles(chances, floor)
+            low, high = _percentiles(chances, floor, wider)
             found.append(HourChance(day, hour, float(chances[0]), low, high, int((weekday == day).sum())))
     return tuple(found)
 
 
-def _by_week(worlds: list[NDArray[np.float64]], floor: float) -> tuple[WeekChance, ...]:
+def _by_week(worlds: list[NDArray[np.float64]], floor: float, wider: float) -> tuple[WeekChance, ...]:
     """Given a forecast's error, hours hit independently; over errors they do not, so the product comes first."""
     found = []
     for start in range(0, worlds[0].shape[1] - WEEKDAYS + 1, WEEKDAYS):
         chances = np.array(
             [1 - np.prod(1 - world[:, start : start + WEEKDAYS], axis=(1, 2)).mean() for world in worlds]
         )
-        low, high = _percentiles(chances, floor)
+        low, high = _percentiles(chances, floor, wider)
         found.append(WeekChance(start // WEEKDAYS + 1, float(chances[0]), low, high))
     return tuple(found)
 
 
-def _percentiles(chances: NDArray[np.float64], floor: float) -> tuple[float, float]:
+def few_days(days: int) -> float:
+    """How much a bootstrap of so few days must be stretched: Student's quantile over the normal one, and n / (n − 1)."""
+    from scipy.stats import norm, t
+
+    if days < 2:
+        return 1.0
+    return float(t.ppf(0.975, days - 1) / norm.ppf(0.975) * np.sqrt(days / (days - 1)))
+
+
+def _percentiles(chances: NDArray[np.float64], floor: float, wider: float) -> tuple[float, float]:
     """2.5 % and 97.5 % of the resampled chances, widened to hold the estimate and what none seen can exclude."""
-    low, high = np.quantile(chances[1:], [0.025, 0.975])
     value = float(chances[0])
-    return min(float(low), value), max(float(high), value, floor if value == 0 else 0.0)
+    low, high = value + wider * (np.quantile(chances[1:], [0.025, 0.975]) - value)
+    return max(min(float(low), value), 0.0), min(max(float(high), value, floor if value == 0 else 0.0), 1.0)

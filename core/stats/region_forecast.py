@@ -94,7 +94,9 @@ def forecast_region(
     tested = backtest(series, known_on, QUICK, weekly, breaks, horizon_days, progress)
     league = judged(tested, series, breaks, weekly[-KEPT_ORIGINS:], CHOICE_HORIZON_DAYS)
     if slow:
-        sparse = rolling_origins(series, SLOW_EVERY_DAYS, SLOW_ORIGINS)
+        # A short history has too few origins to skip every other one.
+        every_days = SLOW_EVERY_DAYS if len(weekly) > SLOW_ORIGINS else WEEK
+        sparse = rolling_origins(series, every_days, SLOW_ORIGINS)
         tested = backtest(series, known_on, (*QUICK, *slow), sparse, breaks, horizon_days, progress)
         league = judged(tested, series, breaks, sparse, CHOICE_HORIZON_DAYS)
     state = forecastable(series, league)

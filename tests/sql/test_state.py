@@ -1,0 +1,62 @@
+"""What people make in PostgreSQL: the same promises as in SQLite, and no password in any error."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from core.settings import BadSetting, Settings, read_settings
+from core.state import EditedMeanwhile, State, StateProblem, open_state
+from tests.sql.conftest import PASSWORD, Postgres
+
+
+def test_revisions_in_postgres(postgres: Postgres) -> None:
+    state = open_state(read_settings({"TRUEUP_STATE_URL": postgres.url()}))
+    assert state.newest().number == 0
+    first = state.save("a\tß", 0)
+    second = state.save("b", 1)
+    assert (state.at(1), state.newest(), state.revisions()) == (first, second, 2)
+    with pytest.raises(EditedMeanwhile):
+        state.save("c", 1)
+    state.close()
+    other = State(postgres.url())
+    assert other.at(1) == first
+    outcomes: list[str] = []
+
+    def save(text: str) -> None:
+        mine = State(postgres.url())
+        try:
+            outcomes.append(f"saved {mine.save(text, 2).number}")
+        except EditedMeanwhile:
+            outcomes.append("told")
+        mine.close()
+
+    threads = [threading.Thread(target=save, args=(text,)) for text in "defgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["saved 3", *["told"] * 4]
+    assert other.newest().number == 3
+    other.close()
+
+
+def test_a_wrong_password_is_told_without_it(postgres: Postgres) -> None:
+    state = State(postgres.url("wrong-horse-9"))
+    with pytest.raises(StateProblem) as told:
+        state.newest()
+    assert "OperationalError" in str(told.value)
+    assert "wrong-horse-9" not in str(told.value)
+    assert "check state_url" in str(told.value).lower()
+
+
+def test_the_setting_hides_what_it_holds() -> None:
+    settings = read_settings({"TRUEUP_STATE_URL": f"postgresql+psycopg://me:{PASSWORD}@db/trueup"})
+    assert PASSWORD in settings.state_url
+    assert PASSWORD not in repr(settings)
+    with pytest.raises(BadSetting) as told:
+        read_settings({"TRUEUP_STATE_URL": f"mysql://me:{PASSWORD}@db/x"})
+    assert PASSWORD not in str(told.value)
+    assert "write postgresql+psycopg://" in str(told.value)
+    assert open_state(Settings()).newest().number == 0
