@@ -7,6 +7,7 @@ milliseconds of a fit. Needs ../shared; series that are absent are left out with
 from __future__ import annotations
 
 import time
+from functools import partial
 
 import _pytest.outcomes
 import polars as pl
@@ -58,8 +59,8 @@ def times() -> None:
         days = frame(first, tokens[:length])
         taken = []
         for run in (
-            lambda: forecast_region(days, place),
-            lambda: propose_breaks(series(first, tokens[:length]), place),
+            partial(forecast_region, days, place),
+            partial(propose_breaks, series(first, tokens[:length]), place),
         ):
             runs = []
             for _ in range(5):
