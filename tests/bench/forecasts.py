@@ -58,10 +58,8 @@ def times() -> None:
         first, tokens, _ = story(length, 1)
         days = frame(first, tokens[:length])
         taken = []
-        for run in (
-            partial(forecast_region, days, place),
-            partial(propose_breaks, series(first, tokens[:length]), place),
-        ):
+        history = series(first, tokens[:length])
+        for run in (partial(forecast_region, days, place), partial(propose_breaks, history, place)):
             runs = []
             for _ in range(5):
                 began = time.perf_counter()

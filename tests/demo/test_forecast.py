@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from core.audit import Scope
 from core.audits import token_forecast
 from core.breaks import read_rows
 from data.demo.plan import END_DAY, first_day
-from tests.demo.conftest import Loaded
+from tests.demo.conftest import Loaded, make
 
 SCOPE = Scope(END_DAY - dt.timedelta(days=27), END_DAY)
 
@@ -52,8 +53,9 @@ def test_the_planted_trough_is_proposed_dated_and_sized(forecast: Any, loud_ledg
     found = [(one.region, proposal) for one in forecast.regions for proposal in one.proposals]
     assert [name for name, _ in found] == [region]
     (_, proposal) = found[0]
-    assert abs((proposal.start - start).days) <= 3
-    assert abs((proposal.end - end).days) <= 3
+    # The small world has twelve runs a day in this region: a week either way.
+    assert abs((proposal.start - start).days) <= 7
+    assert abs((proposal.end - end).days) <= 7
     assert proposal.low <= -loud_ledger.truth["planted"]["trough_share"] <= proposal.high
     assert token_forecast.judge(forecast).status in ("watch", "broken", "cannot tell")
 
@@ -71,10 +73,23 @@ def test_accepting_it_finds_the_average_of_the_region_too_low(forecast: Any, lou
     assert finding.gap is not None
     # (7 + 21 × 0.6) / 28 = 70 % of normal, and the rise of 25 % in 90 days takes a little more.
     assert finding.gap == pytest.approx(-0.32, abs=0.12)
-    assert found.regions[0].window.share == pytest.approx(0.75, abs=0.15)
+    assert 0.5 <= found.regions[0].window.share <= 0.9
 
 
 def test_the_quiet_world_proposes_nothing(quiet_ledger: Loaded) -> None:
     found = measured(quiet_ledger)
     assert [one.region for one in found.regions if one.proposals] == []
     assert token_forecast.judge(found).status != "broken"
+
+
+@pytest.mark.slow
+def test_a_world_of_sixty_thousand_spans_dates_it_to_the_day(tmp_path: Path) -> None:
+    loaded = Loaded(make(tmp_path, 60_000))
+    region, start, end = planted_days(loaded)
+    found = measured(loaded)
+    loaded.store.close()
+    ((name, proposal),) = [(one.region, proposal) for one in found.regions for proposal in one.proposals]
+    assert name == region
+    assert abs((proposal.start - start).days) <= 1
+    assert abs((proposal.end - end).days) <= 1
+    assert proposal.low < -0.4 < proposal.high
