@@ -25,7 +25,7 @@ run: setup  ## the dashboard on demo data, or on what the ledger holds
 	exec $(BIN)/python -m core serve
 
 test: setup-dev browser postgres  ## everything but the simulations
-	$(BIN)/pytest -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 slow: setup-dev  ## the simulations: false alarms, power, large worlds
 	$(BIN)/pytest -m slow
