@@ -104,7 +104,11 @@ def test_check_is_one_finding_an_audit(inbox: Path, ledger: str, capsys: pytest.
     assert main(["check", "--format", "json", "--data", ledger]) == 0
     findings = json.loads(capsys.readouterr().out)
     assert all(tuple(finding) == FINDING_COLUMNS for finding in findings)
-    assert [finding["audit"] for finding in findings] == ["bill-reconciliation", "retry-ledger"]
+    assert [finding["audit"] for finding in findings] == [
+        "bill-reconciliation",
+        "token-forecast",
+        "retry-ledger",
+    ]
     with closing(Store.open(Path(ledger) / "trueup.duckdb")) as store:
         assert findings[0]["as_of"] == store.version()
     for name in ("retry-ledger", "retry_ledger"):
