@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from core.answers import findings
 from core.audit import Scope, TooLittle
 from core.audits import token_forecast as audit
 from core.audits.token_forecast_measure import Forecast
 from core.breaks import canonical, parse, read_rows
 from core.ledger.store import Store
+from core.state import State, set_state
 from tests.audits.forecast_world import END, attempts, change, filled, scope, usage
 from tests.audits.retry_world import charge, send
 from tests.stats.public_series import WEEK, burstgpt, story
@@ -357,3 +360,17 @@ def test_names_from_telemetry_stay_text(store: Store) -> None:
     found = measure(store, scope())
     written = str([figure.to_json() for figure in audit.figures({}, found).values()])
     assert "<b>x</b>" not in written.replace("\\u003c", "<").replace('"meta"', "")
+
+
+def test_the_command_line_and_the_api_see_accepted_breaks(troughed: Store, tmp_path: Path) -> None:
+    """Both pass through core.answers, which looks the newest revision up; an audit run alone knows of none."""
+    text = dict(told(scope(), measure(troughed, scope())).made)["breaks"]
+    state = State(path=tmp_path / "state.sqlite")
+    set_state(state)
+    try:
+        assert findings(troughed.ask, scope(), "token-forecast")[0]["status"] == "watch"
+        state.save(text, 0)
+        assert findings(troughed.ask, scope(), "token-forecast")[0]["status"] == "broken"
+    finally:
+        set_state(None)
+        state.close()
