@@ -137,7 +137,9 @@ def _kept(row: dict[str, object]) -> Kept:
 
 def standing(ask: Ask, version: int) -> dict[str, Standing]:
     """By audit: what was last found for the board's own scope at or before a version, and that scope."""
-    named = {view.name_of(audit) for audit in every_audit()}  # one that was renamed leaves its findings behind
+    named = {
+        view.name_of(audit) for audit in every_audit()
+    }  # one that was renamed leaves its findings behind
     rows = [row for row in ask(STANDING, version=version).iter_rows(named=True) if row["audit"] in named]
     return {row["audit"]: Standing(_kept(row), _scope_of(row["scope_key"], row["version"])) for row in rows}
 

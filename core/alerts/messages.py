@@ -108,7 +108,7 @@ def mail(changes: Sequence[Change], sender: str, recipients: Sequence[str], now:
     message["Message-ID"] = f"<{changes[0].id}.{len(changes)}@{sender.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"
     parts = [
-        "\n".join([f"{one.status} (was {one.before}): {one.title}", *lines_of(one), one.link])
+        "\n".join([harmless(f"{one.status} (was {one.before}): {one.title}"), *lines_of(one), one.link])
         for one in changes
     ]
     message.set_content("\n\n".join(parts) + "\n", charset="utf-8")

@@ -40,8 +40,8 @@ def add_check(commands: Any, shared: argparse.ArgumentParser, ask: Asked) -> Non
 def run_check(options: argparse.Namespace, settings: Settings, ask: Asked) -> int:
     """Print and write the findings; 0 fine, 2 a condition is met, 1 a question could not be asked or a file not written."""
     rows = ask(options.audit, settings)
-    written = {options.junit: junit_xml(rows, options.fail_on), options.json: json_text(rows)}
-    for path, text in written.items():
+    junit = junit_xml(rows, options.fail_on)
+    for path, text in ((options.junit, junit), (options.json, json_text(rows))):
         if path is not None:
             try:
                 path.write_text(text, encoding="utf-8")
@@ -51,7 +51,7 @@ def run_check(options: argparse.Namespace, settings: Settings, ask: Asked) -> in
     if options.format == "csv":
         write_csv(sys.stdout, FINDING_COLUMNS, [{k: safe_cell(v) for k, v in row.items()} for row in rows])
     elif options.format == "junit":
-        sys.stdout.write(written[options.junit])
+        sys.stdout.write(junit)
     elif options.format == "json":
         sys.stdout.write(json_text(rows))
     else:

@@ -72,7 +72,9 @@ async def answer_frame(process: Process, request: Request) -> Response:
             raise NotThere(
                 f"{view.name_of(audit)} has no frame {name[:40]!r}. Its frames: {', '.join(frames)}."
             )
-        return _frame(scope.as_of, frames[name], form, f"trueup_{view.name_of(audit)}_{name}_v{scope.as_of}")
+        return frame_answer(
+            scope.as_of, frames[name], form, f"trueup_{view.name_of(audit)}_{name}_v{scope.as_of}"
+        )
 
     return await _answer(process, request, (*query.SCOPE, "format", "choice"), found, True)
 
@@ -145,7 +147,8 @@ def _rows(as_of: int, rows: list[answers.Row], **more: Any) -> Response:
     return json_answer(200, {"as_of": as_of, "rows": answers.jsonable(rows), **more})
 
 
-def _frame(as_of: int, frame: pl.DataFrame, form: str, name: str) -> Response:
+def frame_answer(as_of: int, frame: pl.DataFrame, form: str, name: str) -> Response:
+    """A frame as JSON rows, as an Arrow IPC stream any reader knows, or as CSV that no spreadsheet runs."""
     if form == "json":
         return _rows(as_of, frame.rows(named=True), columns=frame.columns)
     if form == "csv":

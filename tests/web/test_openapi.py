@@ -26,7 +26,7 @@ from tests.web.over_http import over_http
 from tests.web.test_server import HASHED, TOKEN
 
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
-EXAMPLES = 12
+EXAMPLES = 8
 CHECKS = [
     checks.not_a_server_error,
     checks.status_code_conformance,
