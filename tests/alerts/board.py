@@ -11,6 +11,8 @@ from core.audit import Scope
 from core.ledger.store import Store
 
 DAYS = Scope(dt.date(2026, 10, 26), dt.date(2026, 11, 22))
+LATER_NS = 2_000_000_000 * 10**9
+"""Later than whatever the app's own worker finds meanwhile: 2033-05-18T03:33:20Z."""
 
 
 def keep(

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from core.alerts.changes import AlertMark
+from core.ingest.options import ReadOptions
+from core.ingest.otlp import decode_traces
 from core.ledger.store import Store
 from core.settings import Settings
 from core.state import State
 from core.web import alerting, metrics
 from core.web.alerting import Alerts
 from core.web.process import Process
-from tests.alerts.board import keep
+from tests import otlp_bodies
+from tests.alerts.board import LATER_NS, keep
 from tests.web.over_http import over_http, receiver, wait_for
 
 
@@ -101,10 +106,14 @@ def test_the_running_app_tells_of_a_change_and_goes_on_when_nobody_listens(
         }
         with over_http(tmp_path, **wanted) as process:
             store = process.ledger()
-            keep(store, 1, "holds")
+            store.submit(
+                decode_traces(otlp_bodies.protobuf(range(1, 2)), "application/x-protobuf", ReadOptions())
+            )
+            wait_for(lambda: store.version() == 1)
+            keep(store, 1, "holds", at_ns=LATER_NS)
             noted = State(path=tmp_path / "state.sqlite")
-            wait_for(lambda: (tmp_path / "state.sqlite").exists() and _marks(noted))
-            keep(store, 2, "broken")
+            wait_for(lambda: (tmp_path / "state.sqlite").exists() and "holds" in _noticed(noted))
+            keep(store, 1, "broken", at_ns=LATER_NS + 10**9)
             wait_for(lambda: at.requests)
             wait_for(lambda: "answered 500" in str(_ready(process)["alert_error"]))
             body = json.loads(at.requests[0].body)
@@ -117,13 +126,10 @@ def _ready(process: Process) -> Any:
         return json.load(answer)
 
 
-def _marks(state: State) -> bool:
-    from sqlalchemy import select
-
-    from core.alerts.changes import AlertMark
-
+def _noticed(state: State) -> list[str]:
+    """The status last noticed of the retry ledger."""
     with state.session() as session:
-        return session.scalars(select(AlertMark)).first() is not None
+        return list(session.scalars(select(AlertMark.status).where(AlertMark.audit == "retry_ledger")))
 
 
 def test_without_a_channel_the_thread_ends_at_once(tmp_path: Path) -> None:

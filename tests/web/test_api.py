@@ -12,6 +12,7 @@ import orjson
 import polars as pl
 import pyarrow.ipc
 import pytest
+from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from core.answers import FINDING_COLUMNS
@@ -19,9 +20,12 @@ from core.audits import every_audit
 from core.findings import standard_scope
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_traces
+from core.ledger.store import Store
+from core.settings import Settings
 from core.web.api import frame_answer
 from core.web.process import Process
-from tests.alerts.board import keep
+from core.web.server import routes
+from tests.alerts.board import LATER_NS, keep
 from tests.test_scenario import steps_as_spans
 from tests.web.test_server import HASHED, TOKEN, serving
 
@@ -37,23 +41,24 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClien
         yield client, process
 
 
-def test_kept_findings_are_answered_without_asking(tmp_path: Path) -> None:
-    with serving(tmp_path) as (client, process):
-        keep(process.ledger(), 2, "broken", "retry_ledger", at_ns=2_000_000_000_000_000_000)
-        answer = client.get("/api/findings?audit=retry-ledger").json()
-        assert answer["not_kept"] == []
-        (row,) = answer["rows"]
-        assert tuple(row) == FINDING_COLUMNS
-        assert (row["status"], row["as_of"], row["start"], row["end"]) == (
-            "broken",
-            2,
-            "2026-10-26",
-            "2026-11-22",
-        )
-        assert row["computed_at"].startswith("2033-05-18T03:33:20")
-        other = client.get("/api/findings?audit=retry-ledger&start=2026-11-01&end=2026-11-02").json()
-        assert (other["rows"], other["not_kept"]) == ([], ["retry-ledger"])
-        assert client.get("/api/findings?audit=retry-ledger&as_of=0").status_code == 200
+def test_kept_findings_are_answered_without_asking(store: Store) -> None:
+    keep(store, 2, "broken", "retry_ledger", at_ns=LATER_NS)
+    client = TestClient(Starlette(routes=routes(Process(Settings(), "127.0.0.1", 8501, store))))
+    answer = client.get("/api/findings?audit=retry-ledger").json()
+    assert answer["not_kept"] == []
+    (row,) = answer["rows"]
+    assert tuple(row) == FINDING_COLUMNS
+    assert (row["status"], row["as_of"], row["start"], row["end"]) == (
+        "broken",
+        2,
+        "2026-10-26",
+        "2026-11-22",
+    )
+    assert row["computed_at"].startswith("2033-05-18T03:33:20")
+    other = client.get("/api/findings?audit=retry-ledger&start=2026-11-01&end=2026-11-02").json()
+    assert (other["rows"], other["not_kept"]) == ([], ["retry-ledger"])
+    older = client.get("/api/findings?audit=retry-ledger&as_of=0").json()
+    assert (older["as_of"], older["rows"]) == (0, [])
 
 
 def test_fresh_findings_are_asked_now(served: tuple[TestClient, Process]) -> None:
@@ -164,13 +169,19 @@ def test_a_choice_changes_the_frame(served: tuple[TestClient, Process]) -> None:
         assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/findings", "/api/frames/retry-ledger/runs", "/api/imports", "/api/health", "/api/openapi.json",
-             "/api/attempts", "/api/bridge", "/metrics"],
-)  # fmt: skip
-def test_read_tokens_guard_all(tmp_path: Path, path: str) -> None:
+def test_read_tokens_guard_all(tmp_path: Path) -> None:
+    paths = [
+        "findings",
+        "frames/retry-ledger/runs",
+        "imports",
+        "health",
+        "openapi.json",
+        "attempts",
+        "bridge",
+    ]
     with serving(tmp_path, read_tokens=HASHED) as (client, _):
-        refused = client.get(path)
-        assert refused.status_code == 401
-        assert refused.json()["error"]
-        assert client.get(path, headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+        for path in (*(f"/api/{path}" for path in paths), "/metrics"):
+            refused = client.get(path)
+            assert refused.status_code == 401, path
+            assert refused.json()["error"]
+            assert client.get(path, headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200, path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import threading
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -12,13 +13,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from core.ingest.options import ReadOptions
-from core.ingest.otlp import decode_metrics
+from core.ingest.otlp import decode_metrics, decode_traces
 from core.ledger.store import Store
 from core.readings import Ingest, Readings, otlp_request, prometheus_text, readings
 from core.settings import Settings
 from core.web import metrics
 from core.web.process import Process
-from tests.alerts.board import keep
+from tests import otlp_bodies
+from tests.alerts.board import LATER_NS, keep
 from tests.web.over_http import over_http, receiver, wait_for
 from tests.web.test_server import HASHED, TOKEN
 
@@ -111,7 +113,11 @@ def test_otlp_carries_the_same_through_our_own_ingest(told: Readings, store: Sto
 
 def test_a_scrape_needs_a_read_token(tmp_path: Path) -> None:
     with over_http(tmp_path, read_tokens=HASHED) as process:
-        keep(process.ledger(), 1, "broken")
+        process.ledger().submit(
+            decode_traces(otlp_bodies.protobuf(range(1, 2)), "application/x-protobuf", ReadOptions())
+        )
+        wait_for(lambda: process.ledger().version() == 1)
+        keep(process.ledger(), 1, "broken", at_ns=LATER_NS)
         address = f"{process.address()}/metrics"
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(address, timeout=60)
@@ -120,6 +126,7 @@ def test_a_scrape_needs_a_read_token(tmp_path: Path) -> None:
             values = parsed(answer.read().decode())
     broken = (("audit", "retry_ledger"), ("status", "broken"))
     assert values["trueup_finding_status", broken] == 1
+    assert values["trueup_import_rows_total", (("outcome", "accepted"),)] == 1
     assert all(math.isfinite(value) for value in values.values())
 
 
