@@ -75,7 +75,7 @@ class Readings(NamedTuple):
 
 def readings(ask: Ask, ingest: Ingest, now: dt.datetime) -> Readings:
     """Read everything once."""
-    found = standing(ask, ingest.version)
+    found = {audit.replace("_", "-"): one for audit, one in standing(ask, ingest.version).items()}
     taken = ask(TAKEN).row(0, named=True)
     series = (*_findings(found, now), *_ingest(ingest, taken))
     return Readings(now, int(taken["first_at_ns"]), tuple(one for one in series if one.points))

@@ -67,21 +67,21 @@ def test_status_is_one_hot_and_what_is_unknown_is_absent(told: Readings) -> None
     status = {labels: value for (name, labels), value in values.items() if name == "trueup_finding_status"}
     assert len(status) == 3 * 4
     assert [dict(labels) for labels, value in status.items() if value == 1] == [
-        {"audit": "regional_drift", "status": "watch"},
-        {"audit": "retry_ledger", "status": "broken"},
-        {"audit": "token_forecast", "status": "cannot tell"},
+        {"audit": "regional-drift", "status": "watch"},
+        {"audit": "retry-ledger", "status": "broken"},
+        {"audit": "token-forecast", "status": "cannot tell"},
     ]
     gaps = {labels: value for (name, labels), value in values.items() if name == "trueup_finding_gap"}
     assert gaps == {
-        (("audit", "regional_drift"), ("unit", 'q"u\\o\nte')): -0.5,
-        (("audit", "retry_ledger"), ("unit", "share")): 0.25,
+        (("audit", "regional-drift"), ("unit", 'q"u\\o\nte')): -0.5,
+        (("audit", "retry-ledger"), ("unit", "share")): 0.25,
     }
-    retry = (("audit", "retry_ledger"),)
+    retry = (("audit", "retry-ledger"),)
     assert values["trueup_finding_n", retry] == 1000
     # The newest day, 22 November, ends 2.5 days before noon of the 25th.
     assert values["trueup_finding_data_age_seconds", retry] == 2.5 * 86_400
     assert values["trueup_finding_computed_timestamp_seconds", retry] == 1_795_000_002
-    assert ("trueup_finding_data_age_seconds", (("audit", "token_forecast"),)) not in values
+    assert ("trueup_finding_data_age_seconds", (("audit", "token-forecast"),)) not in values
 
 
 def test_ingest_is_counted(told: Readings) -> None:
@@ -124,7 +124,7 @@ def test_a_scrape_needs_a_read_token(tmp_path: Path) -> None:
         with urllib.request.urlopen(urllib.request.Request(address, headers=BEARER), timeout=60) as answer:
             assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
             values = parsed(answer.read().decode())
-    broken = (("audit", "retry_ledger"), ("status", "broken"))
+    broken = (("audit", "retry-ledger"), ("status", "broken"))
     assert values["trueup_finding_status", broken] == 1
     assert values["trueup_import_rows_total", (("outcome", "accepted"),)] == 1
     assert all(math.isfinite(value) for value in values.values())
