@@ -14,12 +14,16 @@ from typing import Any
 from core import made
 from core.audit import Ask, Finding, Scope, TooLittle
 from core.audits import every_audit, retry_ledger
+from core.coverage import have
+from core.findings import Kept, found_by, kept, stamped, standing
+from core.view import name_of
 
 Row = dict[str, Any]
 
 ATTEMPT_COLUMNS = ("trace_id", "span_id", "operation", "service", "attempts", "failed_attempts", "grade")
 FINDING_COLUMNS = (
-    "audit", "status", "reported", "supported", "gap", "low", "high", "n", "missing", "bounds", "as_of",
+    "audit", "status", "reported", "supported", "gap", "low", "high", "n", "missing", "bounds", "as_of", "unit",
+    "sentence", "start", "end", "newest_day", "computed_at",
 )  # fmt: skip
 BRIDGE_COLUMNS = ("bridge", "bucket", "count", "usd")
 
@@ -113,13 +117,33 @@ def imports(ask: Ask, scope: Scope, most: int) -> list[Row]:
 
 
 def findings(ask: Ask, scope: Scope, only: str = "") -> list[Row]:
-    """One finding an audit, or of the audit named `only`; raises UnknownAudit."""
+    """One finding an audit, or of the audit named `only`, asked now; raises UnknownAudit.
+
+    An audit that fails cannot tell, and says that it failed. `computed_at` is null: for this answer.
+    """
+    return [_asked(audit, ask, made.resolved(audit, scope)) for audit in chosen_audits(only)]
+
+
+def kept_findings(ask: Ask, scope: Scope, only: str = "", own: bool = False) -> list[Row]:
+    """What was last found and kept for a scope at or before its version, at most one row an audit; raises UnknownAudit.
+
+    With `own` it is the board's own scope, whichever days that was when each finding was kept.
+    """
+    wanted = [name_of(audit) for audit in chosen_audits(only)]
+    if own:
+        known = {name: (one.kept, one.scope) for name, one in standing(ask, scope.as_of).items()}
+    else:
+        known = {name: (one, scope) for name, one in kept(ask, stamped(scope)).items()}
+    return [_kept_row(*known[name]) for name in wanted if name in known]
+
+
+def chosen_audits(only: str) -> list[ModuleType]:
+    """Every audit, or the one with that name; raises UnknownAudit."""
     named = {audit_name(audit): audit for audit in every_audit()}
     wanted = only.replace("_", "-")
     if only and wanted not in named:
         raise UnknownAudit(f"There is no audit {only[:40]!r}. Known audits: {', '.join(named)}.")
-    chosen = [named[wanted]] if only else list(named.values())
-    return [_finding_row(_finding(audit, ask, scope), scope) for audit in chosen]
+    return [named[wanted]] if only else list(named.values())
 
 
 def bridge(ask: Ask, scope: Scope) -> list[Row]:
@@ -135,14 +159,25 @@ def audit_name(audit: ModuleType) -> str:
     return audit.__name__.rpartition(".")[2].replace("_", "-")
 
 
-def _finding(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
-    scope = made.resolved(audit, scope)
-    finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
-    return finding
+def _asked(audit: ModuleType, ask: Ask, scope: Scope) -> Row:
+    days = [one.newest for one in have(ask, audit.NEEDS, scope) if one.newest]
+    return _finding_row(found_by(audit, ask, scope), scope, max(days, default=None), None)
 
 
-def _finding_row(finding: Finding, scope: Scope) -> Row:
-    values = finding._asdict() | {"as_of": scope.as_of}
+def _kept_row(one: Kept, scope: Scope) -> Row:
+    return _finding_row(one.finding, scope._replace(as_of=one.version), one.newest_day, one.at)
+
+
+def _finding_row(finding: Finding, scope: Scope, newest_day: dt.date | None, at: dt.datetime | None) -> Row:
+    told = {
+        "audit": finding.audit.replace("_", "-"),
+        "as_of": scope.as_of,
+        "start": scope.start,
+        "end": scope.end,
+        "newest_day": newest_day,
+        "computed_at": at,
+    }
+    values = finding._asdict() | told
     return {column: values[column] for column in FINDING_COLUMNS}
 
 
@@ -150,6 +185,8 @@ def jsonable(value: object) -> object:
     """What JSON can carry: money as text to the last digit, a number that is not one as null."""
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, int) and abs(value) >= 2**63:  # more than most readers of JSON hold
+        return str(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dt.date):

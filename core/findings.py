@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from types import ModuleType
 from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 import polars as pl
 
@@ -54,6 +55,22 @@ order by audit, version, at_ns
 """
 """Every finding kept for the board's own scope: how the gap went, and since when a status holds."""
 
+STANDING = """
+with ranked as (
+    select
+        *,
+        row_number() over (partition by audit order by version desc, at_ns desc) as newest
+    from findings
+    where standard
+        and version <= $version
+)
+select *
+from ranked
+where newest = 1
+order by audit
+"""
+"""The newest finding of each audit for the board's own scope, whichever days that was by then."""
+
 NEVER = "the audit failed on these rows"
 
 
@@ -65,6 +82,13 @@ class Kept(NamedTuple):
     at: dt.datetime
     newest_day: dt.date | None
     took_ms: float
+
+
+class Standing(NamedTuple):
+    """What an audit last said of the board's own scope, and which days and break calendar that was."""
+
+    kept: Kept
+    scope: Scope
 
 
 class Past(NamedTuple):
@@ -109,6 +133,29 @@ def _kept(row: dict[str, object]) -> Kept:
     finding = Finding(**{name: row[name] for name in Finding._fields})  # type: ignore[arg-type]
     at = dt.datetime.fromtimestamp(int(str(row["at_ns"])) / 1e9, dt.UTC)
     return Kept(finding, row["version"], at, row["newest_day"], row["took_ms"])  # type: ignore[arg-type]
+
+
+def standing(ask: Ask, version: int) -> dict[str, Standing]:
+    """By audit: what was last found for the board's own scope at or before a version, and that scope."""
+    named = {
+        view.name_of(audit) for audit in every_audit()
+    }  # one that was renamed leaves its findings behind
+    rows = [row for row in ask(STANDING, version=version).iter_rows(named=True) if row["audit"] in named]
+    return {row["audit"]: Standing(_kept(row), _scope_of(row["scope_key"], row["version"])) for row in rows}
+
+
+def _scope_of(key: str, version: int) -> Scope:
+    """The board's own scope out of its key: days, currency, and the break calendar's revision."""
+    told = dict(parse_qsl(key, keep_blank_values=True))
+    choices = tuple((name[1:], text) for name, text in told.items() if name.startswith("_"))
+    start, end = (dt.date.fromisoformat(told[name]) for name in (links.FROM, links.TO))
+    return Scope(start, end, as_of=version, currency=told.get("currency", "USD"), choices=choices)
+
+
+def link_to(address: str, audit: ModuleType, scope: Scope) -> str:
+    """The share link of an audit's page with a finding's scope; only its own choices are in it."""
+    own = scope if made.needs_breaks(audit) else scope._replace(choices=())
+    return links.share_link(f"{address}/{view.name_of(audit)}", own, view.name_of(audit))
 
 
 def past(ask: Ask, version: int, most: int = 60) -> dict[str, Past]:

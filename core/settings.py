@@ -10,143 +10,26 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import hmac
-import ipaddress
 import os
 import tomllib
-import zoneinfo
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from core import addresses
+from core import setting_values as values
+from core.setting_values import Secret
 
 PREFIX = "TRUEUP_"
 CONFIG_VARIABLE = "TRUEUP_CONFIG"
 CONFIG_NAME = "trueup.toml"
 STORE_NAME = "trueup.duckdb"
-SHORTEST_TOKEN = 16
-"""Characters: with fewer a token can be tried out over the network."""
+_HIDDEN = ("token", "url", "headers", "password")
+"""Parts of names of settings whose values an error must not show."""
 
 
 class BadSetting(ValueError):
     """A setting that cannot be used; the message names it, where it came from and what to write instead."""
-
-
-def _folder(value: object) -> Path:
-    return Path(_text(value)).expanduser()
-
-
-def _file(value: object) -> Path | None:
-    if value is None or value == "":
-        return None
-    path = Path(_text(value)).expanduser()
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file; give the path of an existing one or leave the setting out")
-    return path
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("write a text that is not empty")
-    return value.strip()
-
-
-def _address(value: object) -> str:
-    text = _text(value)
-    if text == "localhost":
-        return "127.0.0.1"
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        raise ValueError("write an IP address such as 127.0.0.1 or 0.0.0.0") from None
-
-
-def _whole(low: int, high: int) -> Callable[[object], int]:
-    def read(value: object) -> int:
-        try:
-            number = int(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
-        except ValueError:
-            number = None
-        if number is None or not low <= number <= high:
-            raise ValueError(f"write a whole number from {low} to {high}")
-        return number
-
-    return read
-
-
-def _days_or_none(value: object) -> int | None:
-    return None if value is None or value == "" else _whole(1, 36_500)(value)
-
-
-def _seconds(value: object) -> float:
-    try:
-        number = float(value) if isinstance(value, int | float | str) else 0.0
-    except ValueError:
-        number = 0.0
-    if not 0.1 <= number <= 3600:
-        raise ValueError("write seconds from 0.1 to 3600")
-    return number
-
-
-def _switch(value: object) -> bool:
-    words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    switch = words.get(str(value).strip().lower())
-    if switch is None:
-        raise ValueError("write true or false")
-    return switch
-
-
-def _currency(value: object) -> str:
-    text = _text(value)
-    if len(text) != 3 or not text.isascii() or not text.isalpha() or text != text.upper():
-        raise ValueError("write three capital letters (ISO 4217), such as USD")
-    return text
-
-
-def _time_zone(value: object) -> str:
-    text = _text(value)
-    try:
-        zoneinfo.ZoneInfo(text)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("write an IANA name such as UTC or Europe/Berlin") from None
-    return text
-
-
-def _token(value: object) -> str:
-    return "" if value is None or value == "" else _text(value)
-
-
-def _token_hashes(value: object) -> tuple[str, ...]:
-    """SHA-256 of each token: the token itself is never kept. `sha256:<64 hex>` passes a hash instead."""
-    tokens = value.replace(",", " ").split() if isinstance(value, str) else value
-    if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
-        raise ValueError("write a list of texts (in the environment: separated by commas)")
-    return tuple(_token_hash(token) for token in tokens)
-
-
-def _token_hash(token: str) -> str:
-    if token.startswith("sha256:"):
-        digits = token.removeprefix("sha256:").lower()
-        if len(digits) != 64 or any(digit not in "0123456789abcdef" for digit in digits):
-            raise ValueError("after sha256: write the 64 hexadecimal digits of the token's SHA-256")
-        return digits
-    if len(token) < SHORTEST_TOKEN:
-        raise ValueError(f"a token has {len(token)} characters; use at least {SHORTEST_TOKEN}")
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-class Secret(str):
-    """A text that may hold a password: printing settings must not show it."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'(hidden)'" if self else "''"
-
-
-def _database(value: object) -> Secret:
-    text = "" if value is None or value == "" else _text(value)
-    if text and not text.startswith(("postgresql+psycopg://", "sqlite:///")):
-        raise ValueError("write postgresql+psycopg://user:password@host/database or sqlite:///file")
-    return Secret(text)
 
 
 def _setting(default: Any, read: Callable[[object], object], doc: str) -> Any:
@@ -157,45 +40,75 @@ def _setting(default: Any, read: Callable[[object], object], doc: str) -> Any:
 class Settings:
     """Every setting with its default. Tokens are SHA-256 hashes, so printing settings reveals none."""
 
-    data_dir: Path = _setting(Path("data"), _folder, "Folder of the ledger file.")
-    bind_address: str = _setting("127.0.0.1", _address, "Address the app listens on.")
-    port: int = _setting(8501, _whole(1, 65_535), "Port the app listens on.")
+    data_dir: Path = _setting(Path("data"), values.folder, "Folder of the ledger file.")
+    bind_address: str = _setting("127.0.0.1", values.ip_address, "Address the app listens on.")
+    port: int = _setting(8501, values.whole(1, 65_535), "Port the app listens on.")
     ingest_tokens: tuple[str, ...] = _setting(
-        (), _token_hashes, "Bearer tokens that may send data; none = open."
+        (), values.token_hashes, "Bearer tokens that may send data; none = open."
     )
     read_tokens: tuple[str, ...] = _setting(
-        (), _token_hashes, "Bearer tokens that may read /api/; none = open."
+        (), values.token_hashes, "Bearer tokens that may read /api/; none = open."
     )
-    client_token: str = _setting("", _token, "Bearer token the command line sends to a running app.")
-    retention_days: int | None = _setting(None, _days_or_none, "Days of telemetry to keep; none = for ever.")
-    body_limit_mib: int = _setting(64, _whole(1, 1024), "Largest OTLP body after decompression, MiB.")
-    file_limit_mib: int = _setting(4096, _whole(1, 1_048_576), "Largest file sent to /api/ingest, MiB.")
+    client_token: str = _setting("", values.token, "Bearer token the command line sends to a running app.")
+    retention_days: int | None = _setting(
+        None, values.days_or_none, "Days of telemetry to keep; none = for ever."
+    )
+    body_limit_mib: int = _setting(64, values.whole(1, 1024), "Largest OTLP body after decompression, MiB.")
+    file_limit_mib: int = _setting(4096, values.whole(1, 1_048_576), "Largest file sent to /api/ingest, MiB.")
     queue_limit: int = _setting(
-        256, _whole(1, 100_000), "Batches that may wait for the writer before senders get 429."
+        256, values.whole(1, 100_000), "Batches that may wait for the writer before senders get 429."
     )
     derive_seconds: float = _setting(
-        1.0, _seconds, "Seconds between looks for new imports to derive calls from."
+        1.0, values.seconds, "Seconds between looks for new imports to derive calls from."
     )
     sql_sources: Path | None = _setting(
-        None, _file, "TOML file of databases whose bills are read; none = the feature is off."
+        None, values.existing_file, "TOML file of databases whose bills are read; none = the feature is off."
     )
     state_url: str = _setting(
         Secret(""),
-        _database,
+        values.database,
         "SQLAlchemy URL of the database of what people make; none = SQLite in data_dir.",
     )
-    watch_folder: Path | None = _setting(None, _folder, "Folder whose files are read in as they appear.")
-    watch_seconds: float = _setting(10.0, _seconds, "Seconds between looks at the watched folder.")
-    capture_content: bool = _setting(False, _switch, "Keep prompts, completions and tool arguments.")
+    watch_folder: Path | None = _setting(
+        None, values.folder, "Folder whose files are read in as they appear."
+    )
+    watch_seconds: float = _setting(10.0, values.seconds, "Seconds between looks at the watched folder.")
+    capture_content: bool = _setting(False, values.switch, "Keep prompts, completions and tool arguments.")
     price_overrides: Path | None = _setting(
-        None, _file, "TOML file with dated prices that win over the catalogue."
+        None, values.existing_file, "TOML file with dated prices that win over the catalogue."
     )
     currency: str = _setting(
         "USD",
-        _currency,
+        values.currency,
         "Currency of the bills to compare, never converted; catalogue prices are used for USD only.",
     )
-    time_zone: str = _setting("UTC", _time_zone, "Time zone pages show instants in; days stay UTC.")
+    time_zone: str = _setting("UTC", values.time_zone, "Time zone pages show instants in; days stay UTC.")
+    public_url: str = _setting(
+        "", addresses.base_address, "Address people open the app at; none = where it listens."
+    )
+    alert_webhook_url: str = _setting(
+        Secret(""), values.secret(addresses.web_address), "Where changes of status are posted."
+    )
+    alert_webhook_format: str = _setting("slack", addresses.one_of("slack", "json"), "What is posted there.")
+    alert_email_to: tuple[str, ...] = _setting((), addresses.mailboxes, "Who is told of changes of status.")
+    alert_email_from: str = _setting(
+        "", addresses.mailbox, "Sender of those mails; none = their first recipient."
+    )
+    smtp_host: str = _setting("", addresses.host, "Server that takes the mails.")
+    smtp_port: int = _setting(587, values.whole(1, 65_535), "Its port.")
+    smtp_tls: str = _setting(
+        "starttls", addresses.one_of("starttls", "tls", "none"), "How its connection is kept private."
+    )
+    smtp_user: str = _setting("", values.token, "User at that server; none = no sign-in.")
+    smtp_password_env: str = _setting(
+        "", addresses.variable, "Environment variable that holds the user's password."
+    )
+    otlp_metrics_endpoint: str = _setting(
+        "", addresses.web_address, "Where findings are sent as OTLP metrics."
+    )
+    otlp_metrics_headers: str = _setting(
+        Secret(""), values.secret(addresses.headers), "Headers of what is sent there."
+    )
 
     @property
     def store_path(self) -> Path:
@@ -254,7 +167,7 @@ def _read(key: str, value: object, where: str) -> object:
     try:
         return field.metadata["read"](value)
     except ValueError as error:
-        shown = "(hidden)" if "token" in key or "url" in key else repr(value)
+        shown = "(hidden)" if any(part in key for part in _HIDDEN) else repr(value)
         raise BadSetting(f"{where} is {shown}: {error}.") from error
 
 

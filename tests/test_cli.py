@@ -111,7 +111,7 @@ def test_check_is_one_finding_an_audit(inbox: Path, ledger: str, capsys: pytest.
     with closing(Store.open(Path(ledger) / "trueup.duckdb")) as store:
         assert findings[0]["as_of"] == store.version()
     for name in ("retry-ledger", "retry_ledger"):
-        assert main(["check", "--audit", name, "--data", ledger]) == 0
+        assert main(["check", "--audit", name, "--format", "text", "--data", ledger]) == 0
         assert capsys.readouterr().out.startswith("retry-ledger: ")
     assert main(["check", "--audit", "nothing", "--data", ledger]) == 1
     assert "Known audits: " in capsys.readouterr().err

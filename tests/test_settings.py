@@ -94,3 +94,36 @@ def test_tokens_in_toml_are_a_list(tmp_path: Path) -> None:
 def test_every_default_can_be_written_down() -> None:
     for name, field in FIELDS.items():
         assert field.metadata["doc"], name
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("ALERT_WEBHOOK_URL", "ftp://hooks.example.org/secret", "(hidden): write an address that begins with https://"),
+        ("ALERT_WEBHOOK_URL", "https://h.example.org/a\r\nX: y", "(hidden): write one line"),
+        ("PUBLIC_URL", "https://t.example.org/?a=1", "without a query"),
+        ("ALERT_EMAIL_TO", "a@example.org\nBcc: b@example.org", "is not a bare e-mail address"),
+        ("ALERT_EMAIL_TO", "Team <a@example.org>", "is not a bare e-mail address"),
+        ("ALERT_EMAIL_FROM", "a@example.org,b@example.org", "write one e-mail address"),
+        ("ALERT_WEBHOOK_FORMAT", "teams", "write slack or json"),
+        ("SMTP_TLS", "ssl", "write starttls, tls or none"),
+        ("SMTP_HOST", "smtp.example.org/x", "write a host name"),
+        ("SMTP_PASSWORD_ENV", "hunter2!", "(hidden): write the name of an environment variable"),
+        ("OTLP_METRICS_HEADERS", "secret", "(hidden): write name=value"),
+    ],
+)  # fmt: skip
+def test_where_things_are_sent_is_read_strictly(tmp_path: Path, name: str, text: str, words: str) -> None:
+    with pytest.raises(BadSetting) as refused:
+        read_settings({f"TRUEUP_{name}": text}, tmp_path)
+    assert words in str(refused.value)
+
+
+def test_settings_print_no_secret_address() -> None:
+    settings = read_settings(
+        {
+            "TRUEUP_ALERT_WEBHOOK_URL": "https://h.example.org/s3cret",
+            "TRUEUP_OTLP_METRICS_HEADERS": "k=s3cret",
+        }
+    )
+    assert "s3cret" not in repr(settings)
+    assert settings.alert_webhook_url == "https://h.example.org/s3cret"

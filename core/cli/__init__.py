@@ -7,22 +7,22 @@ itself; when the running app owns it, the command asks the app instead and says 
 from __future__ import annotations
 
 import argparse
-import csv
 import dataclasses
-import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn
 
 from core import answers
-from core.answers import Row, jsonable
+from core.answers import Row
+from core.cli.check import add_check, json_text, write_csv
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
 from core.cli.pull import pull_sources
+from core.findings import standard_scope
 from core.imports import imports_of_file, undone_text
 from core.ingest.sql_config import BadSource
 from core.ingest.templates import TEMPLATES
@@ -35,13 +35,15 @@ SIZES = {"small": 300_000, "medium": 2_000_000}
 """Spans the demo makes: small loads in about a minute on two cores."""
 COLUMNS = {
     "attempts": answers.ATTEMPT_COLUMNS,
-    "findings": answers.FINDING_COLUMNS,
     "bridge": answers.BRIDGE_COLUMNS,
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the number is the exit status: 0 done, 1 something could not be read or answered."""
+    """Run one command; the number is the exit status: 0 done, 1 something could not be read or answered.
+
+    `check` also ends with 2: a status it was told to fail on.
+    """
     options = _parser().parse_args(argv)
     try:
         settings = read_settings()
@@ -65,10 +67,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     return status
 
 
+class _Parser(argparse.ArgumentParser):
+    """A mistyped command ends with 1: argparse's own 2 is what `check` says of a broken finding."""
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        self.exit(1, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m core", description="Trueup's command line.")
+    parser = _Parser(prog="python -m core", description="Trueup's command line.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--data", type=Path, metavar="DIR", help="folder of the ledger (default: data_dir)")
 
     ingest = commands.add_parser("ingest", parents=[shared], help="read files and folders into the ledger")
@@ -77,15 +87,13 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, formats, question, text in (
         ("attempts", ("csv", "json"), "attempts", "one row a logical call, with its attempts"),
-        ("check", ("text", "json"), "findings", "one finding an audit"),
         ("bridge", ("csv", "json"), "bridge", "the retry audit's bridges, one row a bucket"),
     ):
         command = commands.add_parser(name, parents=[shared], help=text)
         command.add_argument("--format", choices=formats, default=formats[0])
-        command.set_defaults(run=run_question, question=question, audit="")
-        if name == "check":
-            command.add_argument("--audit", default="", metavar="NAME", help="this audit only")
+        command.set_defaults(run=run_question, question=question)
 
+    add_check(commands, shared, ask_findings)
     _add_undo(commands, shared)
     pull = commands.add_parser("pull", parents=[shared], help="read the configured SQL sources")
     pull.add_argument("names", nargs="*", metavar="NAME", help="these only")
@@ -194,50 +202,41 @@ def run_undo(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def run_question(options: argparse.Namespace, settings: Settings) -> int:
-    """`attempts`, `check` and `bridge`: print the rows."""
-    rows = _ask(options.question, options.audit, settings)
+    """`attempts` and `bridge`: print the rows."""
+    rows = _ask(options.question, settings)
     columns = COLUMNS[options.question]
     if options.format == "json":
-        print(json.dumps(jsonable(rows), ensure_ascii=False, indent=1))
-    elif options.format == "csv":
-        write_csv(sys.stdout, columns, rows)
+        sys.stdout.write(json_text(rows))
     else:
-        for row in rows:
-            print(_sentence(row))
+        write_csv(sys.stdout, columns, rows)
     return 0
 
 
-def _ask(question: str, audit: str, settings: Settings) -> list[Row]:
+def _ask(question: str, settings: Settings) -> list[Row]:
+    try:
+        with _opened_to_read(settings) as store:
+            store.derive()
+            scope = answers.whole_ledger(store.ask, store.version(), store.currency)
+            return (answers.attempts if question == "attempts" else answers.bridge)(store.ask, scope)
+    except StoreLocked:
+        app = running.find(settings.data_dir, settings.client_token)
+        rows: list[Row] = running.get(app, f"/api/{question}")["rows"]
+        return rows
+
+
+def ask_findings(audit: str, settings: Settings) -> list[Row]:
+    """The board's own scope asked now: the newest 28 days of everything, as the board and alerts have it."""
     try:
         with _opened_to_read(settings) as store:
             store.derive()
             set_state(open_state(settings))
-            scope = answers.whole_ledger(store.ask, store.version(), store.currency)
-            if question == "findings":
-                return answers.findings(store.ask, scope, audit)
-            return (answers.attempts if question == "attempts" else answers.bridge)(store.ask, scope)
+            scope = standard_scope(store.ask, store.version(), store.currency)
+            return answers.findings(store.ask, scope, audit)
     except StoreLocked:
         app = running.find(settings.data_dir, settings.client_token)
-        query = {"audit": audit} if audit else {}
-        rows: list[Row] = running.get(app, f"/api/{question}", **query)["rows"]
+        query = {"fresh": "true"} | ({"audit": audit} if audit else {})
+        rows: list[Row] = running.get(app, "/api/findings", **query)["rows"]
         return rows
-
-
-def write_csv(out: TextIO, columns: Sequence[str], rows: Sequence[Row]) -> None:
-    """RFC 4180 with a header; an unknown value is an empty field, never a zero."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if row[column] is None else jsonable(row[column]) for column in columns])
-
-
-def _sentence(row: Row) -> str:
-    lines = (
-        f"{row['audit']}: {row['status']}\n  reported   {row['reported']}\n  supported  {row['supported']}"
-    )
-    if row["low"] is not None:
-        lines += f"\n  gap        {row['gap']:.3f} ({row['bounds']} {row['low']:.3f} to {row['high']:.3f}), n {row['n']:,}"
-    return f"{lines}\n  missing    {row['missing']}" if row["missing"] else lines
 
 
 def run_demo(options: argparse.Namespace, settings: Settings) -> int:

@@ -1,98 +1,166 @@
-"""The read-only JSON API: findings, attempts, bridges and imports, at a stated data version.
+"""The read-only JSON API: findings, frames, attempts, bridges, imports and health, at a stated data version.
 
-Every answer is {"as_of": N, "rows": [...]}. The scope is in the query: start and end (dates), region, service,
-model (each may repeat), as_of. Without one, all data at the newest derived version.
+docs/openapi.json describes every address; it is served at /api/openapi.json. Rows come as {"as_of": N, "rows": [...]},
+an error as {"error": reason}. A parameter that is not known is refused by name, never left out in silence.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
+import io
+import logging
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Any
 
 import anyio
 import orjson
-from starlette.datastructures import QueryParams
+import polars as pl
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core import answers
-from core.answers import Row
-from core.audit import Ask, Scope
-from core.coverage import VERSION_AT
+from core import answers, made, view
+from core.export import csv_bytes
+from core.web import query
 from core.web.process import NotReady, Process
 
 MOST_IMPORTS = 1000
+OPENAPI = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+FRAME_FORMATS = ("json", "arrow", "csv")
+MEDIA_TYPES = {"arrow": "application/vnd.apache.arrow.stream", "csv": "text/csv; charset=utf-8"}
+_JSON = "application/json"
+
+_log = logging.getLogger("trueup.api")
 
 
-class BadQuery(ValueError):
-    """A query parameter that cannot be read; the message names it."""
+class NotThere(LookupError):
+    """An address that names something unknown; the message lists what is known."""
 
 
 async def answer_findings(process: Process, request: Request) -> Response:
-    """GET /api/findings?audit=NAME: one finding an audit."""
-    only = request.query_params.get("audit", "")
-    return await _answer(process, request, lambda ask, scope: answers.findings(ask, scope, only))
+    """GET /api/findings: what was last found and kept, or with fresh=true what the audits say now."""
+
+    def found() -> Response:
+        asked, store = request.query_params, process.ledger()
+        only = asked.get("audit", "")
+        answers.chosen_audits(only)
+        scope = query.board_scope(asked, store)
+        if query.switch(asked, "fresh"):
+            return _rows(scope.as_of, answers.findings(store.ask, scope, only), not_kept=[])
+        rows = answers.kept_findings(store.ask, scope, only, own=not query.names_scope(asked))
+        known = {row["audit"] for row in rows}
+        missing = [answers.audit_name(audit) for audit in answers.chosen_audits(only)]
+        return _rows(scope.as_of, rows, not_kept=[name for name in missing if name not in known])
+
+    heavy = "fresh" in request.query_params
+    return await _answer(process, request, (*query.SCOPE, "audit", "fresh"), found, heavy)
+
+
+async def answer_frame(process: Process, request: Request) -> Response:
+    """GET /api/frames/<audit>/<frame>: the rows an audit loaded for a scope, as JSON, Arrow or CSV."""
+
+    def found() -> Response:
+        asked, store = request.query_params, process.ledger()
+        form = query.one_of(asked, "format", FRAME_FORMATS)
+        try:
+            (audit,) = answers.chosen_audits(request.path_params["audit"])
+        except answers.UnknownAudit as error:
+            raise NotThere(str(error)) from error
+        scope = query.chosen(asked, audit, query.board_scope(asked, store))
+        frames = audit.load(store.ask, made.resolved(audit, scope))
+        name = request.path_params["frame"]
+        if name not in frames:
+            raise NotThere(
+                f"{view.name_of(audit)} has no frame {name[:40]!r}. Its frames: {', '.join(frames)}."
+            )
+        return frame_answer(
+            scope.as_of, frames[name], form, f"trueup_{view.name_of(audit)}_{name}_v{scope.as_of}"
+        )
+
+    return await _answer(process, request, (*query.SCOPE, "format", "choice"), found, True)
 
 
 async def answer_attempts(process: Process, request: Request) -> Response:
     """GET /api/attempts: one row a logical call."""
-    return await _answer(process, request, answers.attempts)
+
+    def found() -> Response:
+        store = process.ledger()
+        scope = query.whole_scope(request.query_params, store)
+        return _rows(scope.as_of, answers.attempts(store.ask, scope))
+
+    return await _answer(process, request, query.SCOPE, found, True)
 
 
 async def answer_bridge(process: Process, request: Request) -> Response:
     """GET /api/bridge: one row a bucket of the retry audit's bridges."""
-    return await _answer(process, request, answers.bridge)
+
+    def found() -> Response:
+        store = process.ledger()
+        scope = query.whole_scope(request.query_params, store)
+        return _rows(scope.as_of, answers.bridge(store.ask, scope))
+
+    return await _answer(process, request, query.SCOPE, found, True)
 
 
 async def answer_imports(process: Process, request: Request) -> Response:
     """GET /api/imports: the newest imports, at most MOST_IMPORTS."""
-    return await _answer(process, request, lambda ask, scope: answers.imports(ask, scope, MOST_IMPORTS))
+
+    def found() -> Response:
+        store = process.ledger()
+        scope = query.whole_scope(request.query_params, store)
+        return _rows(scope.as_of, answers.imports(store.ask, scope, MOST_IMPORTS))
+
+    return await _answer(process, request, ("as_of",), found)
+
+
+async def answer_openapi(process: Process, request: Request) -> Response:
+    """GET /api/openapi.json: the description of this API."""
+
+    def found() -> Response:
+        return Response(OPENAPI.read_bytes(), media_type=_JSON)
+
+    return await _answer(process, request, (), found)
 
 
 async def _answer(
-    process: Process, request: Request, question: Callable[[Ask, Scope], list[Row]]
+    process: Process,
+    request: Request,
+    known: Collection[str],
+    found: Callable[[], Response],
+    heavy: bool = False,
 ) -> Response:
-    def rows() -> tuple[int, list[Row]]:
-        store = process.ledger()
-        scope = read_scope(request.query_params, store.ask, store.version(), store.currency)
-        return scope.as_of, question(store.ask, scope)
-
+    """Answer in a thread; one heavy question at a time, so that asking cannot crowd out pages and ingest."""
     try:
-        as_of, found = await anyio.to_thread.run_sync(rows)
-    except (BadQuery, answers.UnknownAudit) as error:
-        return _json(400, {"error": str(error)})
+        query.check_names(request.query_params, known)
+        return await anyio.to_thread.run_sync(found, limiter=process.one_at_a_time() if heavy else None)
+    except (query.BadQuery, answers.UnknownAudit) as error:
+        return json_answer(400, {"error": str(error)})
+    except NotThere as error:
+        return json_answer(404, {"error": str(error)})
     except NotReady as error:
-        return _json(503, {"error": str(error)})
-    return _json(200, {"as_of": as_of, "rows": answers.jsonable(found)})
+        return json_answer(503, {"error": str(error)})
+    except Exception as error:  # ours: told, logged, and the process goes on
+        _log.exception("%s could not be answered", request.url.path[:200])
+        return json_answer(500, {"error": f"The question failed: {type(error).__name__}. The log has more."})
 
 
-def read_scope(query: QueryParams, ask: Ask, newest: int, currency: str = "USD") -> Scope:
-    """The scope a query string asks for; raises BadQuery. A version from the future is cut to the newest."""
-    asked = min(_version(query.get("as_of", str(newest))), newest)
-    as_of = ask(VERSION_AT, as_of=asked).item() or asked
-    whole = answers.whole_ledger(ask, as_of, currency)
-    return whole._replace(
-        start=_day(query, "start", whole.start),
-        end=_day(query, "end", whole.end),
-        regions=tuple(query.getlist("region")),
-        services=tuple(query.getlist("service")),
-        models=tuple(query.getlist("model")),
-    )
+def _rows(as_of: int, rows: list[answers.Row], **more: Any) -> Response:
+    return json_answer(200, {"as_of": as_of, "rows": answers.jsonable(rows), **more})
 
 
-def _version(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise BadQuery(f"as_of is {text[:40]!r}; write an import number such as 12.")
-    return int(text)
+def frame_answer(as_of: int, frame: pl.DataFrame, form: str, name: str) -> Response:
+    """A frame as JSON rows, as an Arrow IPC stream any reader knows, or as CSV that no spreadsheet runs."""
+    if form == "json":
+        return _rows(as_of, frame.rows(named=True), columns=frame.columns)
+    if form == "csv":
+        content = csv_bytes(frame.columns, frame.rows())
+    else:
+        out = io.BytesIO()
+        frame.write_ipc_stream(out, compat_level=pl.CompatLevel.oldest())
+        content = out.getvalue()
+    headers = {"content-disposition": f'attachment; filename="{name}.{form}"', "x-trueup-as-of": str(as_of)}
+    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def _day(query: QueryParams, name: str, otherwise: dt.date) -> dt.date:
-    text = query.get(name)
-    try:
-        return dt.date.fromisoformat(text) if text else otherwise
-    except ValueError:
-        raise BadQuery(f"{name} is {(text or '')[:40]!r}; write a date such as 2026-03-31.") from None
-
-
-def _json(status: int, body: object) -> Response:
-    return Response(orjson.dumps(body), status_code=status, media_type="application/json")
+def json_answer(status: int, body: object, headers: dict[str, str] | None = None) -> Response:
+    """A body as JSON."""
+    return Response(orjson.dumps(body), status_code=status, media_type=_JSON, headers=headers)

@@ -13,7 +13,7 @@ from core.settings import Settings, token_matches
 from core.web.otlp_answer import PROTOBUF, failure
 
 INGEST_PREFIXES = ("/v1/", "/api/ingest", "/api/undo")
-READ_PREFIXES = ("/api/",)
+READ_PREFIXES = ("/api/", "/metrics")
 
 
 class BearerTokens:

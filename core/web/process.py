@@ -6,6 +6,8 @@ import dataclasses
 import ipaddress
 import time
 
+import anyio
+
 from core.ledger.store import Store
 from core.settings import Settings
 
@@ -29,6 +31,9 @@ class Process:
     retention_error: str | None = None
     watch_error: str | None = None
     pull_error: str | None = None
+    alert_error: str | None = None
+    metrics_error: str | None = None
+    _limiter: anyio.CapacityLimiter | None = None
 
     def ledger(self) -> Store:
         """The open store; raises NotReady during start and shutdown."""
@@ -44,6 +49,16 @@ class Process:
         """http://host:port for this machine; an app that listens everywhere answers on loopback."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    def public_url(self) -> str:
+        """Where people open the app: the setting, else where it listens."""
+        return self.settings.public_url or self.address()
+
+    def one_at_a_time(self) -> anyio.CapacityLimiter:
+        """For questions that cost seconds: one thread in all. Made on first use, inside the running event loop."""
+        if self._limiter is None:
+            self._limiter = anyio.CapacityLimiter(1)
+        return self._limiter
 
     def reachable_from_outside(self) -> bool:
         """Whether other machines can connect."""

@@ -18,43 +18,67 @@ import anyio
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
 
-from core import board
 from core.ledger.current import open_default, set_store
 from core.ledger.store import StoreLocked
 from core.state import get_state, open_state, set_state
-from core.web.api import answer_attempts, answer_bridge, answer_findings, answer_imports
+from core.web.alerting import keep_alerting
+from core.web.api import (
+    answer_attempts,
+    answer_bridge,
+    answer_findings,
+    answer_frame,
+    answer_imports,
+    answer_openapi,
+)
 from core.web.background import keep_board, keep_up, warm_up
 from core.web.guard import BearerTokens
+from core.web.health import answer_api_health, answer_health, answer_ready
 from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp, receive_undo
-from core.web.process import VERSION, NotReady, Process
+from core.web.metrics import answer_metrics, keep_sending_metrics
+from core.web.process import VERSION, Process
 from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
 from core.web.watch import keep_watching
 
 _log = logging.getLogger("trueup")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+_KEPT_UP = (keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics)
+"""What goes on beside the requests, each in a thread of its own."""
 
 
 def routes(process: Process) -> list[Route]:
     """Every address that is not a page. None may begin with a prefix Streamlit reserves."""
+    api = api_routes(process)
     return [
         Route("/healthz", partial(answer_health, process)),
         Route("/readyz", partial(answer_ready, process)),
+        Route("/metrics", partial(answer_metrics, process)),
         *(
             Route(f"/v1/{signal.name}", partial(receive_otlp, process, signal), methods=["POST"])
             for signal in (TRACES, LOGS, METRICS)
         ),
+        *api,
+        # Without these two a wrong address or method would fall through to Streamlit's page with status 200.
+        Route("/v1/{rest:path}", refuse_unknown, methods=_METHODS),
+        Route("/api/{rest:path}", Refuse(api)),
+    ]
+
+
+def api_routes(process: Process) -> list[Route]:
+    """Every address under /api/; docs/openapi.json describes each."""
+    return [
         Route("/api/ingest", partial(receive_file, process), methods=["POST"]),
         Route("/api/undo", partial(receive_undo, process), methods=["POST"]),
         Route("/api/findings", partial(answer_findings, process)),
+        Route("/api/frames/{audit}/{frame}", partial(answer_frame, process)),
         Route("/api/attempts", partial(answer_attempts, process)),
         Route("/api/bridge", partial(answer_bridge, process)),
         Route("/api/imports", partial(answer_imports, process)),
-        # Without these two a wrong address or method would fall through to Streamlit's page with status 200.
-        Route("/v1/{rest:path}", refuse_unknown, methods=_METHODS),
-        Route("/api/{rest:path}", refuse_unknown, methods=_METHODS),
+        Route("/api/health", partial(answer_api_health, process)),
+        Route("/api/openapi.json", partial(answer_openapi, process)),
     ]
 
 
@@ -63,41 +87,33 @@ def middleware(process: Process) -> list[Middleware]:
     return [Middleware(BearerTokens, settings=process.settings)]
 
 
-async def answer_health(process: Process, request: Request) -> Response:
-    """GET /healthz: the process runs."""
-    uptime = round(process.uptime_s(), 3)
-    return JSONResponse({"status": "ok", "version": VERSION, "uptime_s": uptime})
-
-
-async def answer_ready(process: Process, request: Request) -> Response:
-    """GET /readyz: 200 when the ledger takes writes, else 503 with the reason."""
-    try:
-        store = process.ledger()
-    except NotReady as error:
-        return JSONResponse({"ready": False, "reason": str(error)}, status_code=503)
-    writable = store.writable()
-    body = {
-        "ready": writable,
-        "ledger_writable": writable,
-        "queue_depth": store.queue_depth(),
-        "queue_limit": process.settings.queue_limit,
-        "latest_import": store.latest_import(),
-        "derived_version": store.version(),
-        "derive_error": process.derive_error,
-        "retention_error": process.retention_error,
-        "watch_error": process.watch_error,
-        "pull_error": process.pull_error,
-        "board_error": board.error_now(),
-    }
-    return JSONResponse(body, status_code=200 if writable else 503)
-
-
 async def refuse_unknown(request: Request) -> Response:
     """404 for an address or method that is not served, where Streamlit would answer with its page."""
-    message = (
-        f"{request.method} {request.url.path[:200]} is not served. See docs/settings.md for the addresses."
-    )
-    return JSONResponse({"code": 5, "message": message}, status_code=404)
+    return JSONResponse({"code": 5, "message": _not_served(request)}, status_code=404)
+
+
+class Refuse:
+    """The same under /api/, whatever the method: 405 with Allow where another method is served."""
+
+    def __init__(self, served: list[Route]) -> None:
+        self.served = served
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer in JSON."""
+        methods = {
+            method
+            for route in self.served
+            if route.matches(scope)[0] is Match.PARTIAL
+            for method in route.methods or ()
+        }
+        body = {"error": _not_served(Request(scope))}
+        headers = {"allow": ", ".join(sorted(methods))} if methods else {}
+        answer = JSONResponse(body, status_code=405 if methods else 404, headers=headers)
+        await answer(scope, receive, send)
+
+
+def _not_served(request: Request) -> str:
+    return f"{request.method} {request.url.path[:200]} is not served. See docs/settings.md for the addresses."
 
 
 def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager[None]]:
@@ -112,7 +128,7 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
             threading.Thread(
                 target=keep, args=(process, stopping), name=f"trueup-{keep.__name__}", daemon=True
             )
-            for keep in (keep_up, keep_watching, keep_pulling, keep_board)
+            for keep in _KEPT_UP
         ]
         for thread in beside:
             thread.start()

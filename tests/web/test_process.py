@@ -112,7 +112,7 @@ def test_one_process_serves_everything_and_the_command_line_asks_it(tmp_path: Pa
         listed = command_line("attempts", "--format", "csv", "--data", str(ledger))
         assert len(listed.stdout.splitlines()) == 1 + 5, listed.stderr
         checked = command_line("check", "--format", "json", "--data", str(ledger))
-        assert json.loads(checked.stdout) == fetch_json(f"{running.address}/api/findings")["rows"]
+        assert json.loads(checked.stdout) == fetch_json(f"{running.address}/api/findings?fresh=true")["rows"]
         bridged = command_line("bridge", "--data", str(ledger))
         assert bridged.stdout.startswith("bridge,bucket,count,usd\n"), bridged.stderr
 

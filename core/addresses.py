@@ -1,0 +1,133 @@
+"""Web and e-mail addresses an operator writes, read strictly: what is sent out must go where it was meant to go.
+
+Nothing here may carry a line end into a header, or another protocol than HTTP into a request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+_MAILBOX = re.compile(
+    r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*"
+)
+_HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
+def web_address(value: object) -> str:
+    """An http or https address without a fragment, or nothing.
+
+    >>> web_address("https://hooks.example.org/services/T0/B0"), web_address("")
+    ('https://hooks.example.org/services/T0/B0', '')
+    """
+    text = _one_line(value)
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or "#" in text or " " in text or not text.isascii():
+        raise ValueError("write an address that begins with https:// or http://")
+    return text
+
+
+def base_address(value: object) -> str:
+    """The address people open the app at, without the slash at its end.
+
+    >>> base_address("https://trueup.example.org/team/")
+    'https://trueup.example.org/team'
+    """
+    text = web_address(value)
+    if "?" in text:
+        raise ValueError("write the app's address without a query")
+    return text.rstrip("/")
+
+
+def mailboxes(value: object) -> tuple[str, ...]:
+    """Bare e-mail addresses; in the environment separated by commas.
+
+    >>> mailboxes("oncall@example.org, eval@example.org")
+    ('oncall@example.org', 'eval@example.org')
+    """
+    if value is None:
+        return ()
+    texts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ValueError("write a list of e-mail addresses (in the environment: separated by commas)")
+    found = tuple(text.strip() for text in texts if text.strip())
+    wrong = [text for text in found if not _MAILBOX.fullmatch(text)]
+    if wrong:
+        raise ValueError(f"{wrong[0][:80]!r} is not a bare e-mail address such as oncall@example.org")
+    return found
+
+
+def mailbox(value: object) -> str:
+    """One bare e-mail address, or nothing."""
+    found = mailboxes(value)
+    if len(found) > 1:
+        raise ValueError("write one e-mail address")
+    return found[0] if found else ""
+
+
+def host(value: object) -> str:
+    """A host name or IP address, or nothing."""
+    text = _one_line(value)
+    if text and not _HOST.fullmatch(text):
+        raise ValueError("write a host name such as smtp.example.org")
+    return text
+
+
+def variable(value: object) -> str:
+    """The name of an environment variable, or nothing."""
+    text = _one_line(value)
+    if text and not _VARIABLE.fullmatch(text):
+        raise ValueError("write the name of an environment variable such as SMTP_PASSWORD, not the password")
+    return text
+
+
+def headers(value: object) -> str:
+    """Headers as OpenTelemetry writes them: `name=value`, separated by commas; or nothing."""
+    text = _one_line(value)
+    header_pairs(text)
+    return text
+
+
+def header_pairs(text: str) -> dict[str, str]:
+    """The headers in such a text; raises ValueError.
+
+    >>> header_pairs("authorization=Bearer abc,x-team=ml")
+    {'authorization': 'Bearer abc', 'x-team': 'ml'}
+    """
+    pairs = [one.partition("=") for one in text.split(",") if one.strip()]
+    for name, equals, content in pairs:
+        if not equals or not _HEADER.fullmatch(name.strip()) or not content.isascii():
+            raise ValueError("write name=value, several separated by commas")
+    return {name.strip(): content.strip() for name, _, content in pairs}
+
+
+def one_of(*words: str) -> Callable[[object], str]:
+    """A reader of one of several words."""
+
+    def read(value: object) -> str:
+        text = str(value).strip().lower()
+        if text not in words:
+            raise ValueError(f"write {', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return read
+
+
+def _one_line(value: object) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError("write a text")
+    text = value.strip()
+    if not text.isprintable():
+        raise ValueError("write one line without control characters")
+    return text

@@ -1,0 +1,95 @@
+"""The app's routes, middleware and lifespan behind a real HTTP server in this process, and servers it sends to."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import uvicorn
+from starlette.applications import Starlette
+
+from core.settings import Settings
+from core.web.process import Process
+from core.web.server import lifespan, middleware, routes
+from tests.web.test_process import free_port
+
+
+@contextmanager
+def over_http(folder: Path, **settings: Any) -> Iterator[Process]:
+    """The process of an app that answers at process.address()."""
+    port = free_port()
+    process = Process(
+        Settings(**{"data_dir": folder, "port": port, "derive_seconds": 0.1} | settings), "127.0.0.1", port
+    )
+    application = Starlette(
+        routes=routes(process), middleware=middleware(process), lifespan=lifespan(process)
+    )
+    server = uvicorn.Server(uvicorn.Config(application, port=port, log_level="error", lifespan="on"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_for(lambda: server.started)
+        yield process
+    finally:
+        server.should_exit = True
+        thread.join(timeout=60)
+
+
+def wait_for(true: Any, seconds: float = 60) -> None:
+    """Until it is true; the limit only ends a test that would never end."""
+    ends = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < ends, "did not happen"
+        time.sleep(0.02)
+
+
+class Received(NamedTuple):
+    """One request as it came."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Receiver(NamedTuple):
+    """A server that keeps what it gets; `answers` are the next statuses (then 200) and their headers."""
+
+    address: str
+    requests: list[Received]
+    answers: list[tuple[int, dict[str, str]]]
+
+
+@contextmanager
+def receiver() -> Iterator[Receiver]:
+    """An HTTP server on a free port."""
+    kept: list[Received] = []
+    answers: list[tuple[int, dict[str, str]]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            kept.append(Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
+            status, headers = answers.pop(0) if answers else (200, {})
+            self.send_response(status)
+            for name, text in headers.items():
+                self.send_header(name, text)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield Receiver(f"http://127.0.0.1:{server.server_port}", kept, answers)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
