@@ -10,6 +10,7 @@ Lines are sorted, so that the same calendar is the same text however it was type
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ import polars as pl
 from core.stats.calendar_terms import Break
 
 EVERY_REGION = "*"
+NO_REGION = "(no region)"
+"""What calls without a region are called: an empty name would be read as every region."""
 LONGEST_DAYS = 400
 MOST_BREAKS = 500
 NAME_LENGTH = 80
@@ -91,7 +94,7 @@ def _parsed(line: str, number: int) -> RegionBreak:
 
 def of_region(breaks: Iterable[RegionBreak], region: str) -> tuple[Break, ...]:
     """The breaks that a region lives by: its own and those of every region."""
-    return tuple(one.named for one in breaks if one.region in (region, EVERY_REGION))
+    return tuple(one.named for one in breaks if one.region in (region or NO_REGION, EVERY_REGION))
 
 
 class Proposed(NamedTuple):
@@ -153,14 +156,15 @@ def _checked(row: Mapping[str, Any], number: int) -> RegionBreak:
         raise BadBreak(f"{where} needs a name of 1 to {NAME_LENGTH} characters")
     region = _CONTROL.sub(" ", str(row.get("region") or "")).strip() or EVERY_REGION
     share = row.get("effect_share")
-    if share is not None and not -1 < float(share) <= 100:
+    share = None if share is None or math.isnan(share) else float(share)
+    if share is not None and not -1 < share <= 100:
         raise BadBreak(
             f"{where}: the effect is {share}; write a share above −1, such as −0.4 for 40 % below normal"
         )
     known = row.get("known_from")
     return RegionBreak(
         region,
-        Break(name, start, end, None if share is None else float(share), known_from=known and _day(known)),
+        Break(name, start, end, share, known_from=known and _day(known)),
     )
 
 

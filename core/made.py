@@ -52,7 +52,9 @@ def told(scope: Scope, asked: str | None = None, state: State | None = None) -> 
     if asked is not None and asked != own:
         shown = "".join(character for character in asked[:20] if character.isprintable())
         return f'There is no break calendar "{shown}". Showing revision {own}.'
-    return f"This link shows break calendar {own}; the newest is {newest}." if own != newest else ""
+    if own == newest:
+        return ""
+    return f"This link shows break calendar {own}; the newest is {newest}. Open the page from the menu to see it."
 
 
 def save(

@@ -98,6 +98,9 @@ def test_a_break_of_every_region_is_everyones() -> None:
     found = [FREEZE, everywhere]
     assert of_region(found, "eu-central-1") == (FREEZE.named, everywhere.named)
     assert of_region(found, "us-east-1") == (everywhere.named,)
+    nowhere = parse(read_rows([row(region=breaks.NO_REGION)]))
+    assert of_region(nowhere, "") == (nowhere[0].named,)
+    assert of_region(nowhere, "us-east-1") == ()
 
 
 def test_a_proposal_is_offered_and_not_accepted() -> None:
@@ -160,7 +163,9 @@ def test_a_scope_carries_the_revision_and_its_text(tmp_path: Path) -> None:
     state.save("", 1)
     pinned = made.resolved(token_forecast, SCOPE, "1", state)
     assert pinned == newest  # the link shows what it showed
-    assert made.told(pinned, "1", state) == "This link shows break calendar 1; the newest is 2."
+    assert made.told(pinned, "1", state) == (
+        "This link shows break calendar 1; the newest is 2. Open the page from the menu to see it."
+    )
     assert made.resolved(token_forecast, pinned, state=state) == pinned
     assert made.resolved(token_forecast, SCOPE, "0", state).made == (("breaks", ""),)
 

@@ -32,7 +32,7 @@ from core.audits import token_forecast_figures as pictures
 from core.audits.token_forecast_days import EPOCH, chosen_hours, region_days, told
 from core.audits.token_forecast_measure import HORIZONS, Forecast, measured
 from core.audits.token_forecast_sql import BILLED, DATED, EXTENT, PEAKS, TRACED
-from core.breaks import Proposed
+from core.breaks import NO_REGION, Proposed
 from core.stats.forecast_totals import Total
 from core.stats.resampling import SEED
 
@@ -269,7 +269,7 @@ def proposed(found: Forecast | TooLittle) -> list[Proposed]:
         return []
     return [
         Proposed(
-            one.region,
+            one.region or NO_REGION,
             proposal.start,
             proposal.end,
             f"{share(proposal.size_share)} {interval(proposal.low, proposal.high, 'share')}, {proposal.days} days, "

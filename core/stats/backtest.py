@@ -18,33 +18,13 @@ from numpy.typing import NDArray
 from core.stats.calendar_fit import MINIMUM_DAYS, CalendarFits
 from core.stats.calendar_terms import Break, Place, calendar
 from core.stats.challengers import REPORTED, History, Model
-from core.stats.conformal import KEPT_ORIGINS, LEVELS, Errors, band, per_day
+from core.stats.conformal import KEPT_ORIGINS, LEVELS, Errors, bands, per_day
 from core.stats.daily_series import Series
 
 WEEK = 7
 WORTH_CHANGING = 0.95
 Progress = Callable[[int, int, str], None]
 """progress(done, total, what): called after each fit."""
-
-
-class Row(NamedTuple):
-    """One model, from one past day, in one week ahead."""
-
-    model: str
-    origin: dt.date
-    week: int
-    """1 = the first seven days from the origin on."""
-    days: int
-    wape: float | None
-    bias: float | None
-    """(forecast − actual) / actual of the week's sums."""
-    coverage_80: float | None
-    """Share of days inside the interval made of errors known at the origin; None where there were too few."""
-    coverage_90: float | None
-    coverage_95: float | None
-    fit_seconds: float
-    reason: str
-    """Why there is no number; empty where there is one."""
 
 
 class Score(NamedTuple):
@@ -77,7 +57,6 @@ class Backtest(NamedTuple):
     """The league over `origins`; `paths` keeps each model's forecasts, one row an origin."""
 
     origins: NDArray[np.int64]
-    rows: tuple[Row, ...]
     scores: tuple[Score, ...]
     paths: dict[str, NDArray[np.float64]]
     judged: NDArray[np.bool_]
@@ -186,16 +165,15 @@ def judged(
     """The league of some of the origins (a part of `made.origins`) and the first days ahead."""
     at = np.flatnonzero(np.isin(made.origins, origins))
     actual = _judgeable(series, breaks, made.origins[at], horizon_days)
-    rows, scores, paths = [], [], {}
+    scores, paths = [], {}
     for name, whole in made.paths.items():
         path = paths[name] = whole[at, :horizon_days]
         errors = Errors(made.origins, made.errors[name].log_errors[:, :horizon_days])
         inside = covered(errors)[:, at]
         seconds, reasons = made.seconds[name][at], [made.reasons[name][i] for i in at.tolist()]
-        rows += _rows(name, series, made.origins[at], path, actual, inside, seconds, reasons)
         scores.append(_score(name, path, actual, inside, seconds, reasons))
     chosen = _chosen(scores)
-    return Backtest(made.origins[at], tuple(rows), tuple(scores), paths, ~np.isnan(actual), chosen)
+    return Backtest(made.origins[at], tuple(scores), paths, ~np.isnan(actual), chosen)
 
 
 def _chosen(scores: Sequence[Score]) -> str | None:
@@ -232,35 +210,11 @@ def covered(errors: Errors) -> NDArray[np.float64]:
     inside = np.full((len(LEVELS), *errors.log_errors.shape), np.nan)
     size = np.abs(errors.log_errors)
     for i, origin in enumerate(errors.origins.tolist()):
-        for j, level in enumerate(LEVELS):
-            factor = per_day(band(errors, origin, level), size.shape[1])
+        for j, found in enumerate(bands(errors, origin)):
+            factor = per_day(found, size.shape[1])
             known = ~np.isnan(factor) & ~np.isnan(size[i])
             inside[j, i, known] = size[i, known] <= np.log(factor[known])
     return inside
-
-
-def _rows(
-    name: str,
-    series: Series,
-    origins: NDArray[np.int64],
-    path: NDArray[np.float64],
-    actual: NDArray[np.float64],
-    inside: NDArray[np.float64],
-    seconds: NDArray[np.float64],
-    reasons: list[str],
-) -> list[Row]:
-    rows = []
-    for i, origin in enumerate(origins.tolist()):
-        for start in range(0, path.shape[1], WEEK):
-            if origin + start + WEEK > len(series.tokens):
-                continue
-            week = slice(start, start + WEEK)
-            wape, bias, days = wape_and_bias(actual[i, week], path[i, week])
-            why = reasons[i] or ("no day of the week carried traffic" if wape is None else "")
-            low, middle, high = (_mean(inside[j, i, week]) for j in range(len(LEVELS)))
-            at = (series.day(origin), start // WEEK + 1, days)
-            rows.append(Row(name, *at, wape, bias, low, middle, high, float(seconds[i]), why))
-    return rows
 
 
 def wape_and_bias(

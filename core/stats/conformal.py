@@ -10,6 +10,7 @@ exchangeability is an assumption: the backtest shows the coverage that came of i
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,21 +73,35 @@ def known(errors: Errors, before: int) -> Errors:
 
 def band(errors: Errors, before: int, level: float, kept: int = KEPT_ORIGINS) -> Band:
     """The interval of a forecast made at row `before`, for each week ahead that the errors have."""
+    return bands(errors, before, (level,), kept)[0]
+
+
+def bands(
+    errors: Errors, before: int, levels: Sequence[float] = LEVELS, kept: int = KEPT_ORIGINS
+) -> list[Band]:
+    """One `band` a level, from errors that are sorted once for all of them."""
     seen = known(errors, before)
-    factors: list[float | None] = []
-    counts, reasons = [], []
-    for start in range(0, seen.log_errors.shape[1], WEEK):
-        week = seen.log_errors[:, start : start + WEEK]
-        # At least half a week of outcomes, or the newest origin would count as a whole forecast on its first day.
-        whole = np.flatnonzero((~np.isnan(week)).sum(axis=1) > WEEK // 2)[-kept:]
-        scores = np.abs(week[whole])
-        scores = scores[~np.isnan(scores)]
-        n = len(whole)
-        found = conformal_quantile(scores, level) if n >= forecasts_needed(level) else None
-        factors.append(None if found is None else float(np.exp(found)))
-        counts.append(n)
-        reasons.append(_missing(found, level, n, start // WEEK + 1))
-    return Band(level, tuple(factors), tuple(counts), tuple(reasons))
+    weeks = [_scores(seen, start, kept) for start in range(0, seen.log_errors.shape[1], WEEK)]
+    found = []
+    for level in levels:
+        quantiles = [conformal_quantile(scores, level) if n >= forecasts_needed(level) else None
+                     for scores, n in weeks]  # fmt: skip
+        factors = tuple(None if q is None else float(np.exp(q)) for q in quantiles)
+        counts = tuple(n for _, n in weeks)
+        why = tuple(
+            _missing(q, level, n, week) for week, (q, n) in enumerate(zip(quantiles, counts, strict=True), 1)
+        )
+        found.append(Band(level, factors, counts, why))
+    return found
+
+
+def _scores(seen: Errors, start: int, kept: int) -> tuple[NDArray[np.float64], int]:
+    """Sorted |log errors| of one week ahead and how many forecasts they are of."""
+    week = np.abs(seen.log_errors[:, start : start + WEEK])
+    missing = np.isnan(week)
+    # At least half a week of outcomes, or the newest origin would count as a whole forecast on its first day.
+    whole = np.flatnonzero((~missing).sum(axis=1) > WEEK // 2)[-kept:]
+    return np.sort(week[whole][~missing[whole]]), len(whole)
 
 
 def _missing(found: float | None, level: float, n: int, week: int) -> str:

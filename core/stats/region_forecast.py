@@ -21,7 +21,7 @@ from core.stats.backtest import (
 from core.stats.calendar_fit import CalendarFits
 from core.stats.calendar_terms import BRIDGE, HOLIDAY, SATURDAY_HOLIDAY, YEAR_END, Break, Place, calendar
 from core.stats.challengers import CALENDAR, QUICK, REPORTED, TRAILING_FLAT, History, Model
-from core.stats.conformal import KEPT_ORIGINS, LEVELS, WEEK, Band, Errors, band, per_day
+from core.stats.conformal import KEPT_ORIGINS, WEEK, Band, Errors, bands, per_day
 from core.stats.daily_series import Series, daily_series
 from core.stats.demand_breaks import Proposal
 from core.stats.forecast import CalendarForecast, forecast_at
@@ -112,13 +112,13 @@ def _region(
 ) -> RegionForecast:
     series, now, days = history.series, history.origin, history.horizon_days
     expected = model.path(history)
-    bands = tuple(band(errors, now, level) for level in LEVELS)
-    factors = np.array([per_day(found, days) for found in bands])
+    made = tuple(bands(errors, now))
+    factors = np.array([per_day(found, days) for found in made])
     own = forecast_at(history.fits, series, now, days)
     origin_days = tuple(series.day(int(origin)) for origin in errors.origins)
     path = RegionPath(place.region, expected, errors, origin_days, now)
     return RegionForecast(
-        place, series, state, model.name, series.day(now), expected, expected / factors, expected * factors, bands,
+        place, series, state, model.name, series.day(now), expected, expected / factors, expected * factors, made,
         REPORTED.path(history), own, history.fits, league, path,
     )  # fmt: skip
 

@@ -24,8 +24,8 @@ with st.container(border=True, gap="small"):
     forms = {name: date(label) for name, label in breaks.DATES.items()} | breaks.LABELS
     forms |= {"accept": st.column_config.CheckboxColumn("true", default=True)}
     look = {"num_rows": "dynamic", "hide_index": True, "disabled": ["found"], "column_config": forms}
-    edited = st.data_editor(rows, key=f"breaks_of_{hash(within)}", **look)
-    if st.button("Save as a new revision", type="primary"):
+    edited = st.data_editor(rows, key=f"breaks_{hash(str(rows.rows()))}", **look)
+    if st.button(f"Save with {edited['accept'].sum()} breaks", key="save_breaks", type="primary"):
         saved, complaint = made.save(within, edited.rows(named=True))
         if saved is not None:
             st.query_params[revision] = str(saved.number)

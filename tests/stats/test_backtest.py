@@ -114,7 +114,6 @@ def test_a_model_that_fails_leaves_its_reason_and_is_not_chosen() -> None:
     score = next(score for score in found.scores if score.model == "broken")
     assert (score.failed, score.wape) == (len(origins), None)
     assert score.reason == f"{len(origins)} of {len(origins)} forecasts failed, first: ValueError: no luck"
-    assert {row.reason for row in found.rows if row.model == "broken"} == {"ValueError: no luck"}
     assert found.chosen not in (None, "broken")
 
 
