@@ -63,7 +63,8 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
     table = [(f"{one.series}, {one.group}", one.value, one.low, one.high, one.note) for one in effects]
     legend = 18 * len(series) if len(series) > 2 else 0  # long names stand under each other
     height = 90 + legend + len(groups) * max(34, 16 * len(series))
-    return finish(figure, "forest", unit, ("difference", "value", "low", "high", "note"), table, height)
+    columns = ("difference", "value", "low", "high", "note")
+    return finish(figure, "forest", unit, columns, table, height, limit=limit)
 
 
 def _told(one: Effect, unit: str) -> str:
@@ -97,4 +98,4 @@ def ecdf(sides: Sequence[tuple[str, Sequence[float]]], unit: str, of: str) -> go
     )
     figure.update_xaxes(title={"text": plain(of), "font": {"size": 11.5}}, **ticks(unit))
     figure.update_layout(showlegend=True)
-    return finish(figure, "ecdf", unit, ("side", "value", "share"), rows)
+    return finish(figure, "ecdf", unit, ("side", "value", "share"), rows, of=of)

@@ -106,8 +106,12 @@ def finish(
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],
     height: int = 310,
+    **also: object,
 ) -> go.Figure:
-    """House layout, and the drawn table in `layout.meta` as {form, unit, columns, rows}."""
+    """House layout, and the drawn table in `layout.meta` as {form, unit, columns, rows}.
+
+    `also` goes with it: what a native chart draws beside the rows (limit, marks, roles by name, top of a scale).
+    """
     axis = {
         "gridcolor": light("grid"),
         "linecolor": light("grid"),
@@ -134,7 +138,8 @@ def finish(
         hoverlabel={"bgcolor": light("paper"), "font": {"color": light("ink")}, "bordercolor": light("grid")},
         dragmode=False,
         barmode="stack" if form == "stacked_share" else "overlay",
-        meta={"form": form, "unit": unit, "columns": list(columns), "rows": [_jsonable(row) for row in rows]},
+        meta={"form": form, "unit": unit, "columns": list(columns), "rows": [_jsonable(row) for row in rows]}
+        | also,
     )
     if figure.layout.showlegend is None:
         figure.update_layout(showlegend=False)

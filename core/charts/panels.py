@@ -64,7 +64,8 @@ def panels(
     )  # fmt: skip
     columns = ("line", "at", "value", "low", "high", "unit")
     unit = drawn[0].unit if drawn else ""
-    return finish(figure, "panels", unit, columns, rows, 70 + PANEL_HEIGHT * len(drawn))
+    roles = {panel.name: panel.colour_role for panel in drawn}
+    return finish(figure, "panels", unit, columns, rows, 70 + PANEL_HEIGHT * len(drawn), roles=roles)
 
 
 def _draw(figure: go.Figure, panel: Panel, places: Sequence[int], axis: str) -> None:
