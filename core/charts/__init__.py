@@ -175,7 +175,7 @@ def lines(
     figure.update_layout(hovermode="x unified", showlegend=len(drawn) > 1)
     figure.update_yaxes(rangemode="tozero", nticks=5, **ticks(unit))
     figure.update_xaxes(showgrid=False, **_days_axis([x for line in drawn for x in line.x]))
-    told = {"limit": limit, "marks": [[str(mark.at), mark.title] for mark in marks]}
+    told: dict[str, Any] = {"limit": limit, "marks": [[str(mark.at), mark.title] for mark in marks]}
     told["roles"] = {line.name: line.colour_role for line in drawn}
     return finish(figure, "lines", unit, ("line", "at", "value", "low", "high"), rows, **told)
 
@@ -266,7 +266,7 @@ def bars(drawn: Sequence[Bar], unit: str, limit: float | None = None) -> go.Figu
         dash = {"color": light("warn"), "width": 1.2, "dash": "dash"}
         figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=limit, x1=limit, line=dash)
     rows = [(bar.label, float(bar.value), *floats([bar.low, bar.high])) for bar in drawn]
-    told = {"limit": limit, "roles": {bar.label: bar.colour_role for bar in drawn}}
+    told: dict[str, Any] = {"limit": limit, "roles": {bar.label: bar.colour_role for bar in drawn}}
     return finish(figure, "bars", unit, ("bar", "value", "low", "high"), rows, 70 + 34 * len(drawn), **told)
 
 

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
 import xlsxwriter
-from lxml.etree import _Element
 from pptx.chart.data import CategoryChartData, XyChartData
 from pptx.chart.xlsx import CategoryWorkbookWriter, XyWorkbookWriter
 from pptx.oxml import parse_xml
@@ -76,7 +75,10 @@ class CategoryNumbers(CategoryChartData):
         first = self.categories.depth + len(self) + 2 * list(self.errors).index(place) + 1
         bottom = len(self.errors[place].minus) + 1
         letters = [CategoryWorkbookWriter._column_reference(column) for column in (first, first + 1)]
-        return f"Sheet1!${letters[0]}$2:${letters[0]}${bottom}", f"Sheet1!${letters[1]}$2:${letters[1]}${bottom}"
+        return (
+            f"Sheet1!${letters[0]}$2:${letters[0]}${bottom}",
+            f"Sheet1!${letters[1]}$2:${letters[1]}${bottom}",
+        )
 
 
 class XyNumbers(XyChartData):
@@ -126,13 +128,20 @@ class _XyBook(XyWorkbookWriter):
         super()._populate_worksheet(workbook, worksheet)
         for place, errors in self._chart_data.errors.items():
             row = self.series_table_row_offset(self._chart_data[place])
-            for column, (name, distances) in enumerate((("below", errors.minus), ("above", errors.plus)), start=2):
+            for column, (name, distances) in enumerate(
+                (("below", errors.minus), ("above", errors.plus)), start=2
+            ):
                 worksheet.write(row, column, f"interval {name}")
                 worksheet.write_column(row + 1, column, distances)
 
 
 def draw_errors(
-    series: Any, numbers: CategoryNumbers | XyNumbers, place: int, colour: str, along: str = "", width: float = 0.0
+    series: Any,
+    numbers: CategoryNumbers | XyNumbers,
+    place: int,
+    colour: str,
+    along: str = "",
+    width: float = 0.0,
 ) -> None:
     """Error bars on a drawn series. `along` x or y where both could be meant; `width` in points draws a see-through
     strip without caps, which reads as a band where many stand beside each other.
@@ -149,10 +158,12 @@ def draw_errors(
         f'<c:errBars {nsdecls("c", "a")}>{way}<c:errBarType val="both"/><c:errValType val="cust"/>'
         f'<c:noEndCap val="{1 if width else 0}"/>{parts}'
         f'<c:spPr><a:ln w="{line_width}" cap="flat"><a:solidFill><a:srgbClr val="{colour}">{strip}</a:srgbClr>'
-        f"</a:solidFill><a:round/></a:ln></c:spPr></c:errBars>"
+        f'</a:solidFill><a:miter lim="800000"/></a:ln></c:spPr></c:errBars>'
     )
     element = series._element
-    before = next(element.find(qn(name)) for name in ("c:cat", "c:xVal", "c:val") if element.find(qn(name)) is not None)
+    before = next(
+        element.find(qn(name)) for name in ("c:cat", "c:xVal", "c:val") if element.find(qn(name)) is not None
+    )
     before.addprevious(bars)
 
 
@@ -197,9 +208,22 @@ def hide_from_legend(chart: Any, *places: int) -> None:
         position.addnext(parse_xml(entry))
 
 
+def name_every(chart: Any, every: int, days: bool) -> None:
+    """Name every so manieth category, so that names stand level; `days`: of a date axis, every so many days."""
+    plot_area = chart._chartSpace.chart.plotArea
+    axis = plot_area.find(qn("c:dateAx" if days else "c:catAx"))
+    after = [axis.find(qn(name)) for name in ("c:baseTimeUnit", "c:lblOffset")]
+    last = next(found for found in after if found is not None)
+    if days:
+        last.addnext(parse_xml(f'<c:majorTimeUnit {nsdecls("c")} val="days"/>'))
+        last.addnext(parse_xml(f'<c:majorUnit {nsdecls("c")} val="{every}"/>'))
+    else:
+        last.addnext(parse_xml(f'<c:tickLblSkip {nsdecls("c")} val="{every}"/>'))
+
+
 def place_plot(chart: Any, left: float, top: float, width: float, height: float) -> None:
     """Where the axes stand within the chart, as shares of it: names of rows need room that no axis leaves."""
-    plot_area: _Element = chart._chartSpace.chart.plotArea
+    plot_area = chart._chartSpace.chart.plotArea
     for found in plot_area.findall(qn("c:layout")):
         plot_area.remove(found)
     sides = "".join(

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
-from pptx.util import Emu, Inches
+from pptx.util import Emu
 
-from core.amounts import count, interval, number
+from core.amounts import count, interval, is_currency, number
 from core.audit import Finding
 from core.export import Source, alt_text, drawn_table
 from core.export.content import Board, BoardRow, Content, Method, Shown
 from core.export.native import draw
 from core.export.native_tables import add_table, write
 from core.export.slide import Page, rgb
-from core.export.template import Box
 
 STATUS_ROLES = {"holds": "good", "watch": "warn", "broken": "loss", "cannot tell": "label"}
 _BOARD_COLUMNS = ("Audit", "Status", "Reported", "Supported", "Gap, with its interval", "n")
@@ -52,12 +50,18 @@ def deck_pptx(content: Content, template: bytes | None = None) -> bytes:
 def _figure_slide(page: Page, shown: Shown) -> None:
     table = drawn_table(shown.figure) if shown.figure is not None else None
     marks = (table.also.get("marks") or []) if table else []
-    caption = shown.source.figure + marks_text(marks)
+    caption = shown.source.figure + unit_text(table.unit if table else "") + marks_text(marks)
     slide, place = page.slide(shown.source.title, caption, shown.source, shown.notes)
     if shown.figure is None or table is None:
         page.text(slide, f"This figure cannot be drawn. {shown.missing}", place, 16, "ink")
         return
     draw(page, slide, table, place, alt_text(shown.source.figure, shown.figure))
+
+
+def unit_text(unit: str) -> str:
+    """What the axis counts, where its numbers do not say so themselves."""
+    plain = not unit or unit in ("count", "share", "points") or is_currency(unit)
+    return "" if plain else f" In {unit}."
 
 
 def marks_text(marks: Sequence[Sequence[str]]) -> str:
@@ -105,34 +109,38 @@ def gap_text(finding: Finding) -> str:
     if finding.gap is None:
         return f"missing: {finding.missing[:90]}" if finding.missing else "unknown"
     known = finding.low is not None and finding.high is not None
-    bounds = f"{finding.bounds} {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
+    bounds = (
+        f"{finding.bounds} {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
+    )
     return f"{number(finding.gap, finding.unit)}, {bounds}"
 
 
 def _method_slides(page: Page, method: Method) -> None:
     """As many slides as the text needs at a size that can be read."""
-    lines = _wrapped(method.text, page)
-    per_slide = _lines_a_slide(page)
-    pages = [lines[at : at + per_slide] for at in range(0, len(lines), per_slide)] or [[]]
+    room = page.place()
+    in_line = int(Emu(room.width).pt / (0.57 * _METHOD_SIZE))
+    pages = paged(method.text, in_line, int(Emu(room.height).pt / (1.22 * _METHOD_SIZE)))
     for at, told in enumerate(pages):
         of = f" ({at + 1} of {len(pages)})" if len(pages) > 1 else ""
         slide, place = page.slide(method.source.title + of, method.source.figure, method.source)
-        page.text(slide, "\n".join(told), place, _METHOD_SIZE, "ink")
+        page.text(slide, told, place, _METHOD_SIZE, "ink")
 
 
-def _room(page: Page) -> Any:
-    return page.template.place if page.template else Box(0, 0, int(Inches(12.1)), int(Inches(5.45)))
+def paged(text: str, in_line: int, lines: int) -> list[str]:
+    """A text as pages of so many lines; a paragraph's own line ends are of the editor, so they go.
 
-
-def _wrapped(text: str, page: Page) -> list[str]:
-    """Paragraphs as lines of the slide's width. A docstring's own line ends are of the editor, so they go."""
-    width = int(Emu(_room(page).width).pt / (0.5 * _METHOD_SIZE))
-    lines: list[str] = []
+    >>> paged("one two\\nthree\\n\\nfour", 9, 2)
+    ['one two three', 'four']
+    """
+    pages: list[str] = [""]
+    used = 0
     for paragraph in text.split("\n\n"):
-        lines += [*textwrap.wrap(" ".join(paragraph.split()), width), ""]
-    return lines[:-1]
-
-
-def _lines_a_slide(page: Page) -> int:
-    caption = Inches(0.5)
-    return max(8, int(Emu(_room(page).height - caption).pt / (1.25 * _METHOD_SIZE)))
+        wrapped = textwrap.wrap(" ".join(paragraph.split()), in_line) or [""]
+        while wrapped:
+            if used >= lines:
+                pages.append("")
+                used = 0
+            taken, wrapped = wrapped[: lines - used], wrapped[lines - used :]
+            pages[-1] += ("\n\n" if pages[-1] else "") + " ".join(taken)
+            used += len(taken) + 1
+    return pages

@@ -6,11 +6,18 @@ seen. Forms without any native chart (a flow diagram, a run) become a table of t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION, XL_TICK_LABEL_POSITION
+from pptx.enum.chart import (
+    XL_CHART_TYPE,
+    XL_LABEL_POSITION,
+    XL_LEGEND_POSITION,
+    XL_TICK_LABEL_POSITION,
+)
+from pptx.oxml.ns import qn
 from pptx.util import Pt
 
 from core.amounts import interval, is_currency, money_sign, number
@@ -59,6 +66,26 @@ def _axis_format(unit: str) -> str:
     return f'"{money_sign(unit)}"#,##0.##' if is_currency(unit) else number_format(unit)
 
 
+def scale(axis: Any, lowest: float, highest: float, unit: str = "") -> None:
+    """Ends and ticks at round numbers. Left alone, programs leave intervals out of account and cut them off."""
+    step = round_step((highest - lowest) or abs(highest) or 1.0)
+    top = step * math.ceil(highest / step - 1e-9)
+    axis.minimum_scale = step * math.floor(lowest / step + 1e-9)
+    axis.maximum_scale = min(top, 1.0) if unit == "share" and highest <= 1 else top
+    axis.major_unit = step
+
+
+def round_step(size: float, ticks: int = 6) -> float:
+    """A step of 1, 2 or 5 times a power of ten that cuts `size` in about `ticks`.
+
+    >>> round_step(0.7), round_step(13), round_step(1_000_000)
+    (0.2, 2.0, 200000.0)
+    """
+    rough = size / ticks
+    power = 10.0 ** math.floor(math.log10(rough))
+    return float(f"{power * next((one for one in (1, 2, 5) if one * power >= 0.8 * rough), 10):.6g}")
+
+
 def legend(page: Page, drawn: Any) -> None:
     """Names of the series above the chart."""
     drawn.has_legend = True
@@ -100,7 +127,8 @@ def bridge(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     drawn = chart(page, slide, kind_of, numbers, table.unit, box, alt)
     if min(bases, default=0) >= 0 and not any(name.endswith("below zero") for name in order):
         drawn.value_axis.minimum_scale = 0
-    drawn.category_axis.reverse_order = lying
+    if lying:
+        _from_top(drawn)
     drawn.plots[0].gap_width, drawn.plots[0].overlap = 45, 100
     base, *shown = drawn.plots[0].series
     base.format.fill.background()
@@ -126,7 +154,7 @@ def bars(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     if any(low is not None for low in lows):
         numbers.errors[0] = errors_of(values, lows, highs)
     drawn = chart(page, slide, XL_CHART_TYPE.BAR_CLUSTERED, numbers, table.unit, box, alt)
-    drawn.category_axis.reverse_order = True
+    _from_top(drawn)
     drawn.plots[0].gap_width = 45
     series = drawn.plots[0].series[0]
     paint(series.format, "accent")
@@ -136,24 +164,42 @@ def bars(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
             paint(series.points[at].format, roles[row[0]])
     if numbers.errors:
         draw_errors(series, numbers, 0, light("ink")[1:])
+        ends = [end for end in (0.0, *values, *lows, *highs) if end is not None]
+        scale(drawn.value_axis, min(ends), max(ends), table.unit)
+
+
+def _from_top(drawn: Any) -> None:
+    """The first name at the top, the values' axis at the bottom all the same."""
+    drawn.category_axis.reverse_order = True
+    drawn.value_axis._element.find(qn("c:crosses")).set("val", "max")
 
 
 def parts(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     """One bar cut into shares of a whole."""
     numbers = _categories([""], "share")
-    for label, _, part_share in table.rows:
-        numbers.add_series(safe_name(label), [part_share])
+    for label, value, part_share in table.rows:
+        numbers.add_series(safe_name(f"{label}  {number(value, table.unit)}"), [part_share])
     drawn = chart(
-        page, slide, XL_CHART_TYPE.BAR_STACKED_100, numbers, "share", box._replace(height=box.height // 2), alt
+        page,
+        slide,
+        XL_CHART_TYPE.BAR_STACKED_100,
+        numbers,
+        "share",
+        box._replace(height=box.height // 2),
+        alt,
     )
+    drawn.category_axis.visible = False
+    drawn.plots[0].gap_width = 40
     roles = table.also.get("roles") or {}
     spare = ("good", "accent", "useful", "muted", "warn", "loss")
     for at, (series, row) in enumerate(zip(drawn.plots[0].series, table.rows, strict=True)):
-        paint(series.format, roles.get(row[0], spare[at % len(spare)]))
+        role = roles.get(row[0], spare[at % len(spare)])
+        paint(series.format, role)
         if row[2] >= 0.04:  # a narrower part has no room for its label
             labels = series.data_labels
             labels.show_value, labels.position = True, XL_LABEL_POSITION.CENTER
-            labels.font.size, labels.font.bold = Pt(13), True
+            labels.font.size, labels.font.bold = Pt(14), True
+            labels.font.color.rgb = rgb("ink" if role in ("useful", "muted") else "paper")
             labels.number_format, labels.number_format_is_linked = "0%", False
     legend(page, drawn)
 
@@ -164,7 +210,7 @@ def _categories(names: Sequence[str], unit: str) -> Any:
     return numbers
 
 
-Draw = Callable[[Page, Any, Table, Box, str], None]
+Draw = Callable[[Page, Any, Table, Box, str], object]
 
 
 def draw(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:

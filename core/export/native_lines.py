@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pptx.enum.chart import XL_CHART_TYPE, XL_MARKER_STYLE
+from pptx.enum.chart import XL_CHART_TYPE, XL_MARKER_STYLE, XL_TICK_LABEL_POSITION
 from pptx.enum.dml import MSO_LINE_DASH_STYLE
 from pptx.util import Emu, Pt
 
@@ -21,17 +21,20 @@ from core.export.chart_data import (
     errors_of,
     hide_from_legend,
     make_band,
+    name_every,
     safe_name,
 )
-from core.export.native import chart, in_order, legend, number_format
+from core.export.native import chart, in_order, legend, number_format, scale
 from core.export.slide import Page, rgb
 from core.export.template import Box
 
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ROLES = ("accent", "loss", "good", "other", "muted", "warn")
-_WIDEST_STRIP = 12.0
+_WIDEST_STRIP = 9.0
 """Points: a wider strip of an interval no longer reads as one of a band."""
 _MARKERS_UP_TO = 20
+_LAST_PANEL = 0.35
+"""How much higher the last panel is: it has the names of all."""
 _DASHES = (None, MSO_LINE_DASH_STYLE.DASH, MSO_LINE_DASH_STYLE.ROUND_DOT, MSO_LINE_DASH_STYLE.DASH_DOT)
 
 Cell = float | None
@@ -48,18 +51,18 @@ class _Line(NamedTuple):
         return any(low is not None for low in self.lows)
 
 
-def lines(page: Page, slide: Any, table: Table, box: Box, alt: str, from_zero: bool = True) -> None:
+def lines(page: Page, slide: Any, table: Table, box: Box, alt: str, from_zero: bool = True) -> Any:
     """Lines over days or names. One band is a stacked area over a base that is not seen; several would stack on each
     other, so they are see-through strips around each point. Over numbers the lines are XY scatter.
     """
     places = in_order(dict.fromkeys(row[1] for row in table.rows))
     drawn_lines = _lines_of(table, places)
     if all(isinstance(place, int | float) for place in places):
-        _over_numbers(page, slide, table, drawn_lines, places, box, alt)
-        return
+        return _over_numbers(page, slide, table, drawn_lines, places, box, alt)
     numbers = CategoryNumbers(number_format(table.unit))
     days = _days(places)
-    for place in days or [safe_name(place) for place in places]:
+    names: list[Any] = [*days] or [safe_name(place) for place in places]
+    for place in names:
         numbers.add_category(place)
     banded = [line for line in drawn_lines if line.has_band()]
     one_band = len(banded) == 1
@@ -86,20 +89,34 @@ def lines(page: Page, slide: Any, table: Table, box: Box, alt: str, from_zero: b
         draw_errors(series[at - first], numbers, at, light(drawn_lines[at - first].role)[1:], "y", strip)
     if one_band:
         make_band(drawn, light(banded[0].role)[1:])
-    _axes(drawn, days, table, from_zero)
+    _axes(drawn, table, from_zero)
+    _names(drawn, places, days, box)
     if len(numbers) > 1:
         legend(page, drawn)
         hide_from_legend(drawn, *([0] if one_band else []))
+    return drawn
 
 
-def _axes(drawn: Any, days: Sequence[dt.date], table: Table, from_zero: bool) -> None:
+def _axes(drawn: Any, table: Table, from_zero: bool) -> None:
+    limit = table.also.get("limit")
     ends = [cell for row in table.rows for cell in row[2:5] if isinstance(cell, int | float)]
-    if from_zero and min(ends, default=0.0) >= 0:
-        drawn.value_axis.minimum_scale = 0
-    if days:
-        labels = drawn.category_axis.tick_labels
-        labels.number_format = "mmm yyyy" if (days[-1] - days[0]).days > 200 else "d mmm"
-        labels.number_format_is_linked = False
+    ends += [] if limit is None else [float(limit)]
+    if ends:
+        lowest, highest = min(ends), max(ends)
+        scale(drawn.value_axis, min(0.0, lowest) if from_zero else lowest, highest, table.unit)
+
+
+def _names(drawn: Any, places: Sequence[Any], days: Sequence[dt.date], box: Box) -> None:
+    """As many names as stand level beside each other."""
+    if not days:
+        longest = max(len(str(place)) for place in places)
+        room = max(1, int(0.92 * Emu(box.width).pt / (7.0 * longest)))
+        name_every(drawn, -(-len(places) // room), False)
+        return
+    labels, span = drawn.category_axis.tick_labels, (days[-1] - days[0]).days
+    labels.number_format = "mmm yyyy" if span > 200 else "d mmm"
+    labels.number_format_is_linked = False
+    name_every(drawn, next(step for step in (1, 2, 7, 14, 28, 91, 365, 3650) if span <= 16 * step), True)
 
 
 def _lines_of(table: Table, places: Sequence[Any]) -> list[_Line]:
@@ -129,7 +146,11 @@ def band_of(
     >>> band_of([1.0, 2.0], [None, 1.5], [None, 3.0])
     ([2.25, 1.5], [0.0, 1.5])
     """
-    known = [at for at, (low, high) in enumerate(zip(lows, highs, strict=True)) if low is not None and high is not None]
+    known = [
+        at
+        for at, (low, high) in enumerate(zip(lows, highs, strict=True))
+        if low is not None and high is not None
+    ]
     base, widths = [], []
     for at, (low, high) in enumerate(zip(lows, highs, strict=True)):
         if low is not None and high is not None:
@@ -167,7 +188,7 @@ def _dashed(series: Any, role: str = "warn") -> None:
 
 def _over_numbers(
     page: Page, slide: Any, table: Table, drawn_lines: list[_Line], places: list[Any], box: Box, alt: str
-) -> None:
+) -> Any:
     numbers = XyNumbers(number_format(table.unit))
     for at, line in enumerate(drawn_lines):
         known = [place for place, value in enumerate(line.values) if value is not None]
@@ -190,17 +211,26 @@ def _over_numbers(
             draw_errors(one, numbers, at, light(line.role)[1:], "y")
     if limit is not None:
         _dashed(shown[-1])
-    _axes(drawn, [], table, True)
+    _axes(drawn, table, True)
+    scale(drawn.category_axis, float(places[0]), float(places[-1]))
+    if all(float(place).is_integer() for place in places):
+        drawn.category_axis.major_unit = max(1.0, drawn.category_axis.major_unit)
     if len(shown) > 1:
         legend(page, drawn)
+    return drawn
 
 
 def panels(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     """One chart a line, one above the other, because their scales differ; their axes need not begin at zero."""
     names = list(dict.fromkeys(str(row[0]) for row in table.rows))
+    unit_height = box.height / (len(names) + _LAST_PANEL)
     for place, name in enumerate(names):
         rows = tuple(row[:5] for row in table.rows if row[0] == name)
         unit = next(row[5] for row in table.rows if row[0] == name)
-        row_box = box.row(place, len(names))
         one = Table("lines", unit, table.columns[:5], rows, {"roles": table.also.get("roles")})
-        lines(page, slide, one, row_box, alt if place == 0 else f"{name}, as above", from_zero=False)
+        told = alt if place == 0 else f"{name}, as above"
+        last = place == len(names) - 1
+        top, height = box.top + int(place * unit_height), int(unit_height * (1 + _LAST_PANEL * last))
+        drawn = lines(page, slide, one, box._replace(top=top, height=height), told, from_zero=False)
+        if not last:
+            drawn.category_axis.tick_label_position = XL_TICK_LABEL_POSITION.NONE

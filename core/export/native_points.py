@@ -1,10 +1,12 @@
 """Points with intervals (forest, dumbbell) and distributions as XY scatter charts, with names as labels of points.
 
-An XY chart has no names on its axes, so a series without markers stands at the left edge and carries them.
+An XY chart has no names on its axes, so series without markers stand at its edges and carry them. Intervals are lines
+with gaps, not error bars: LibreOffice draws none along x whose ends differ.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,10 +15,9 @@ from pptx.enum.dml import MSO_LINE_DASH_STYLE
 from pptx.util import Pt
 
 from core.amounts import interval, number
-from core.charts.palette import light
 from core.export import Table
-from core.export.chart_data import XyNumbers, draw_errors, errors_of, hide_from_legend, place_plot, safe_name
-from core.export.native import chart, legend, number_format
+from core.export.chart_data import XyNumbers, hide_from_legend, place_plot, safe_name
+from core.export.native import chart, legend, number_format, round_step, scale
 from core.export.slide import Page, rgb
 from core.export.template import Box
 
@@ -24,7 +25,8 @@ MOST_ROWS = 22
 MOST_POINTS = 400
 """Of one side of a distribution on a slide: finer steps than that cannot be seen."""
 _ROLES = ("loss", "accent", "good", "other", "muted", "warn")
-_NAMES = "rows"
+_BESIDE = ("names", "numbers")
+"""Series that are not seen: their points carry the texts at the left and the right edge."""
 
 Estimate = tuple[float, float, float]
 
@@ -39,11 +41,10 @@ class _Side(NamedTuple):
 def forest(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     """A row a difference, its value and interval in its name, lines at zero and at the limits."""
     rows = table.rows[:MOST_ROWS]
-    names = [f"{_cut(row[0])}  {number(row[1], table.unit)} {interval(row[2], row[3], table.unit)}" for row in rows]
     side = _Side("difference", "accent", 0.0, [_estimate(row[1:4]) for row in rows])
     limit = table.also.get("limit")
     ends = () if limit is None else (-float(limit), float(limit))
-    _rows(page, slide, names, [side], table.unit, ends, box, alt)
+    _rows(page, slide, [_cut(row[0]) for row in rows], [side], table.unit, ends, box, alt)
 
 
 def dumbbell(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
@@ -54,7 +55,7 @@ def dumbbell(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
         sides.append(_Side(table.columns[4], "accent", -0.16, [_estimate(row[4:7]) for row in rows]))
     else:
         sides = [sides[0]._replace(shift=0.0, role="accent")]
-    _rows(page, slide, [_cut(row[0], 44) for row in rows], sides, table.unit, (), box, alt)
+    _rows(page, slide, [_cut(row[0]) for row in rows], sides, table.unit, (), box, alt)
 
 
 def _cut(name: object, length: int = 34) -> str:
@@ -70,47 +71,72 @@ def _rows(
     page: Page, slide: Any, names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float],
     box: Box, alt: str,
 ) -> None:  # fmt: skip
-    ends = [end for side in sides for one in side.estimates if one for end in one[1:]]
-    lowest, highest = min([0.0, *ends, *limits]), max([0.0, *ends, *limits])
-    room = 0.05 * ((highest - lowest) or 1.0)
-    edge, top = lowest - room, len(names) + 0.5
-    numbers = _row_numbers(names, sides, unit, limits, edge, top)
+    ends = [0.0, *limits, *(end for side in sides for one in side.estimates if one for end in one[1:])]
+    step = round_step((max(ends) - min(ends)) or 1.0)
+    edges = step * math.floor(min(ends) / step - 0.02), step * math.ceil(max(ends) / step + 0.02)
+    top = len(names) + 0.5
+    numbers = _row_numbers(names, sides, unit, limits, edges, top)
     drawn = chart(page, slide, XL_CHART_TYPE.XY_SCATTER, numbers, unit, box, alt)
     shown = list(drawn.plots[0].series)
     for at, side in enumerate(sides):
-        _marker(shown[at], side.role, hollow=len(sides) > 1 and at == 0)
-        draw_errors(shown[at], numbers, at, light(side.role)[1:], "x")
-    _name_rows(page, shown[len(sides)], names)
-    for series in shown[len(sides) + 1 :]:
-        _upright(series)
+        _plain_line(shown[at], side.role)
+        _marker(shown[len(sides) + at], side.role)
+    beside = shown[2 * len(sides) :]
+    _write_beside(page, beside[0], names, XL_LABEL_POSITION.LEFT)
+    told = [values_text([side.estimates[place] for side in sides], unit) for place in range(len(names))]
+    _write_beside(page, beside[1], told, XL_LABEL_POSITION.RIGHT)
+    for series in beside[2:]:
+        _plain_line(series, "label" if series.name == "zero" else "warn", series.name != "zero")
     # python-pptx calls the x axis of an XY chart its category axis
     across, up = drawn.category_axis, drawn.value_axis
-    across.minimum_scale, across.maximum_scale = edge, highest + room
+    scale(across, *edges)
     across.tick_labels.number_format, across.tick_labels.number_format_is_linked = number_format(unit), False
     across.has_major_gridlines = True
     across.major_gridlines.format.line.color.rgb = rgb("useful")
     up.minimum_scale, up.maximum_scale, up.visible = 0.5, top, False
     up.has_major_gridlines = False
-    place_plot(drawn, 0.4, 0.1 if len(sides) > 1 else 0.02, 0.57, 0.78 if len(sides) > 1 else 0.86)
-    if len(sides) > 1:
+    paired = len(sides) > 1
+    place_plot(drawn, 0.25, 0.1 if paired else 0.02, 0.45, 0.8 if paired else 0.88)
+    if paired:
         legend(page, drawn)
-        hide_from_legend(drawn, *range(len(sides), len(shown)))
+        hide_from_legend(drawn, *range(len(sides)), *range(2 * len(sides), len(shown)))
+
+
+def values_text(estimates: Sequence[Estimate | None], unit: str) -> str:
+    """The numbers of a row, each with its interval, an arrow from before to after."""
+    told = [
+        "unknown"
+        if one is None
+        else f"{number(one[0], unit)} {interval(one[1], one[2], unit)}".replace(f" {unit}", "")
+        for one in estimates
+    ]
+    return told[0] if len(told) == 1 else " → ".join(text.partition(" [")[0] for text in told)
 
 
 def _row_numbers(
-    names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float], edge: float, top: float
-) -> XyNumbers:
+    names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float],
+    edges: tuple[float, float], top: float,
+) -> XyNumbers:  # fmt: skip
     numbers = XyNumbers(number_format(unit))
-    for at, side in enumerate(sides):
+    rows = [
+        [(len(names) - place + side.shift, one) for place, one in enumerate(side.estimates)] for side in sides
+    ]
+    for side, placed in zip(sides, rows, strict=True):
+        series = numbers.add_series(safe_name(f"{side.name}: interval"))
+        for height, one in placed:
+            if one is not None:
+                series.add_data_point(one[1], height)
+                series.add_data_point(one[2], height)
+                series.add_data_point(one[2], None)  # the line ends here
+    for side, placed in zip(sides, rows, strict=True):
         series = numbers.add_series(safe_name(side.name))
-        known = [(place, one) for place, one in enumerate(side.estimates) if one is not None]
-        for place, one in known:
-            series.add_data_point(one[0], len(names) - place + side.shift)
-        columns = [[one[column] for _, one in known] for column in range(3)]
-        numbers.errors[at] = errors_of(*columns)
-    series = numbers.add_series(_NAMES)
-    for place in range(len(names)):
-        series.add_data_point(edge, len(names) - place)
+        for height, one in placed:
+            if one is not None:
+                series.add_data_point(one[0], height)
+    for name, edge in zip(_BESIDE, edges, strict=True):
+        series = numbers.add_series(name)
+        for place in range(len(names)):
+            series.add_data_point(edge, len(names) - place)
     for name, at_x in (("zero", 0.0), *((f"limit {number(limit, unit)}", limit) for limit in limits)):
         series = numbers.add_series(safe_name(name))
         for height in (0.5, top):
@@ -118,32 +144,34 @@ def _row_numbers(
     return numbers
 
 
-def _marker(series: Any, role: str, hollow: bool) -> None:
+def _marker(series: Any, role: str) -> None:
     series.format.line.fill.background()
-    series.marker.style, series.marker.size = XL_MARKER_STYLE.CIRCLE, 9
+    series.marker.style = XL_MARKER_STYLE.DIAMOND if role == "muted" else XL_MARKER_STYLE.CIRCLE
+    series.marker.size = 9
     series.marker.format.fill.solid()
-    series.marker.format.fill.fore_color.rgb = rgb("paper" if hollow else role)
+    series.marker.format.fill.fore_color.rgb = rgb(role)
     series.marker.format.line.color.rgb = rgb(role)
 
 
-def _name_rows(page: Page, series: Any, names: Sequence[str]) -> None:
+def _write_beside(page: Page, series: Any, texts: Sequence[str], side: Any) -> None:
     series.format.line.fill.background()
     series.marker.style = XL_MARKER_STYLE.NONE
-    size = 12 if len(names) <= 14 else 10
-    for place, name in enumerate(names):
+    size = 12 if len(texts) <= 14 else 10
+    for place, text in enumerate(texts):
         label = series.points[place].data_label
-        label.text_frame.text = safe_name(name, 90)
-        label.position = XL_LABEL_POSITION.LEFT
+        label.text_frame.text = safe_name(text, 60)
+        label.text_frame.word_wrap = False
+        label.position = side
         run = label.text_frame.paragraphs[0].runs[0]
         run.font.size = Pt(size)
         page.look(run, "ink")
 
 
-def _upright(series: Any) -> None:
-    limit = series.name != "zero"
+def _plain_line(series: Any, role: str, dashed: bool = False) -> None:
+    series.smooth = False
     series.marker.style = XL_MARKER_STYLE.NONE
-    series.format.line.color.rgb, series.format.line.width = rgb("warn" if limit else "label"), Pt(1.25)
-    if limit:
+    series.format.line.color.rgb, series.format.line.width = rgb(role), Pt(1.75)
+    if dashed:
         series.format.line.dash_style = MSO_LINE_DASH_STYLE.DASH
 
 
@@ -168,8 +196,13 @@ def ecdf(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
             series.format.line.dash_style = dashes[at % len(dashes)]
     drawn.value_axis.minimum_scale, drawn.value_axis.maximum_scale = 0, 1
     drawn.value_axis.tick_labels.number_format = "0%"
+    values = [float(row[1]) for row in table.rows]
+    scale(drawn.category_axis, min(values), max(values))
     across = drawn.category_axis
-    across.tick_labels.number_format, across.tick_labels.number_format_is_linked = number_format(table.unit), False
+    across.tick_labels.number_format, across.tick_labels.number_format_is_linked = (
+        number_format(table.unit),
+        False,
+    )
     if table.also.get("of"):
         across.has_title = True
         across.axis_title.text_frame.text = safe_name(table.also["of"])

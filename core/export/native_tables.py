@@ -62,7 +62,10 @@ def write(page: Page, cell: Any, text: str, size: float, role: str, bold: bool =
 def rows(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     """The rows of a form that has no native chart; a last line counts what the slide has no room for."""
     shown = table.rows[:MOST_ROWS]
-    body = [[_cell_text(cell, table.unit, name) for cell, name in zip(row, table.columns, strict=True)] for row in shown]
+    body = [
+        [_cell_text(cell, table.unit, name) for cell, name in zip(row, table.columns, strict=True)]
+        for row in shown
+    ]
     drawn = add_table(page, slide, [name.replace("_", " ") for name in table.columns], body, box)
     drawn._graphic_frame._element.nvGraphicFramePr.cNvPr.set("descr", safe_name(alt, 900))
     more_rows(page, slide, len(table.rows) - len(shown), box)
@@ -96,8 +99,10 @@ def grid(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     shown = names[:MOST_ROWS]
     name_width = min(int(0.2 * box.width), Inches(0.1) + Emu(int(Pt(6.2))) * max(len(name) for name in shown))
     width = (box.width - name_width) // len(days)
-    height = min(Inches(0.45), (box.height - Inches(0.9)) // (len(shown) + 1))
-    frame = slide.shapes.add_table(len(shown) + 1, len(days) + 1, *box._replace(height=height * (len(shown) + 1)))
+    height = min(Inches(0.7), (box.height - Inches(0.9)) // (len(shown) + 1))
+    frame = slide.shapes.add_table(
+        len(shown) + 1, len(days) + 1, *box._replace(height=height * (len(shown) + 1))
+    )
     frame._element.nvGraphicFramePr.cNvPr.set("descr", safe_name(alt, 900))
     drawn = frame.table
     drawn._tbl.tblPr.find(qn("a:tableStyleId")).text = _NO_STYLE
@@ -131,7 +136,7 @@ def _shade(page: Page, cell: Any, row: Any, top: float, unit: str, width: int) -
     text = {"open": "×", "unknown": "○"}.get(state, "")
     if value is not None and width >= _TEXT_FROM:
         text = _short(value, unit) + text
-    write(page, cell, text, 8, "ink")
+    write(page, cell, text, 9, "ink")
     cell.margin_left = cell.margin_right = 0
     cell.text_frame.word_wrap = False
     if value is None or not math.isfinite(value):
@@ -145,7 +150,10 @@ def _shade(page: Page, cell: Any, row: Any, top: float, unit: str, width: int) -
 
 
 def _short(value: float, unit: str) -> str:
-    return f"{100 * value:.0f}%" if unit in ("share", "points") else f"{value:.2g}" if abs(value) < 1000 else f"{value:.1e}"
+    if unit in ("share", "points"):
+        return f"{100 * value:.0f}%"
+    size = abs(value)
+    return f"{value:.1f}" if size < 10 else f"{value:.0f}" if size < 1000 else f"{value / 1000:.0f}k"
 
 
 def colour_at(place: float) -> tuple[int, int, int]:

@@ -20,7 +20,7 @@ from core.export.template import Box, Template, open_template
 DEMO = "DEMO DATA"
 _FONT = "Inter"
 _WIDE, _HIGH = Inches(13.333), Inches(7.5)
-_CHARACTER = 0.53
+_CHARACTER = 0.56
 """Width of an average character in font sizes, a little more than Inter's, so that text rather fits than not."""
 _LINE = 1.22
 _WRITTEN_ON = (2000, 1, 1, 0, 0, 0)
@@ -31,11 +31,12 @@ class Page:
 
     def __init__(self, template: bytes | None = None, demo: bool = False) -> None:
         self.template: Template | None = open_template(template) if template else None
-        self.deck: Any = self.template.deck if self.template else Presentation()
+        deck: Any = self.template.deck if self.template else Presentation()
+        self.deck = deck
         self.demo = demo
         if self.template is None:
             self.deck.slide_width, self.deck.slide_height = _WIDE, _HIGH
-        self.width, self.height = int(self.deck.slide_width), int(self.deck.slide_height)
+        self.width, self.height = self.deck.slide_width, self.deck.slide_height
 
     def slide(self, title: str, caption: str, foot: Source, notes: str = "") -> tuple[Any, Box]:
         """A new slide, and the place that is left for what it shows."""
@@ -53,20 +54,27 @@ class Page:
             slide.notes_slide.notes_text_frame.text = printable(notes, lines=True)
         return slide, place
 
+    def place(self) -> Box:
+        """What is free under the title and above the foot."""
+        return (
+            self.template.place
+            if self.template
+            else Box(Inches(0.6), Inches(1.45), Inches(12.1), Inches(5.45))
+        )
+
     def _title(self, slide: Any, text: str) -> Box:
         shape = slide.shapes.title
+        place = self.place()
         if self.template is None:
             shape.left, shape.top = Inches(0.6), Inches(0.38)
             shape.width, shape.height = Inches(12.1), Inches(1.0)
             shape.text_frame.vertical_anchor = MSO_ANCHOR.TOP
-            place = Box(int(shape.left), Inches(1.45), int(shape.width), Inches(5.45))
-        else:
-            place = self.template.place
+            shape.text_frame.margin_left = 0
         frame = shape.text_frame
         frame.word_wrap, frame.auto_size = True, MSO_AUTO_SIZE.NONE
         frame.text = printable(text)
         paragraph = frame.paragraphs[0]
-        size = fitting_size(text, int(shape.width), int(shape.height), 24)
+        size = fitting_size(text, int(0.93 * shape.width), int(shape.height), 24)  # bold is wider
         for run in paragraph.runs:
             run.font.size = Pt(size)
             if self.template is None:
@@ -148,7 +156,9 @@ class Page:
         self.deck.save(out)
         with zipfile.ZipFile(out) as parts, zipfile.ZipFile(fixed, "w", zipfile.ZIP_DEFLATED) as written:
             for part in parts.infolist():
-                written.writestr(zipfile.ZipInfo(part.filename, _WRITTEN_ON), parts.read(part), zipfile.ZIP_DEFLATED)
+                written.writestr(
+                    zipfile.ZipInfo(part.filename, _WRITTEN_ON), parts.read(part), zipfile.ZIP_DEFLATED
+                )
         return fixed.getvalue()
 
 
@@ -174,7 +184,9 @@ def paint(format_: Any, role: str) -> None:
 
 def printable(text: str, lines: bool = False) -> str:
     """What a slide can hold: no control characters, which XML refuses; with `lines` line ends stay."""
-    return "".join(character for character in text if character.isprintable() or (lines and character == "\n"))
+    return "".join(
+        character for character in text if character.isprintable() or (lines and character == "\n")
+    )
 
 
 def fitting_size(text: str, width: int, height: int, largest: int, least: int = 11) -> int:

@@ -55,7 +55,7 @@ def open_template(content: bytes) -> Template:
     """Open a template without its slides; raises BadTemplate."""
     _check_zip(content)
     try:
-        deck = Presentation(io.BytesIO(content))
+        deck: Any = Presentation(io.BytesIO(content))
         layouts = [layout for master in deck.slide_masters for layout in master.slide_layouts]
     except Exception as error:  # python-pptx raises whatever the damaged part made it stumble over
         raise BadTemplate(
@@ -86,16 +86,22 @@ def told(content: bytes) -> str:
 
 def _check_zip(content: bytes) -> None:
     if len(content) > MOST_MIB * 1024 * 1024:
-        raise BadTemplate(f"The file has more than {MOST_MIB} MiB. Remove sample slides and pictures from it.")
+        raise BadTemplate(
+            f"The file has more than {MOST_MIB} MiB. Remove sample slides and pictures from it."
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as parts:
             listed = parts.infolist()
             names = {part.filename for part in listed}
             if len(listed) > _MOST_PARTS or sum(part.file_size for part in listed) > _MOST_UNPACKED:
-                raise BadTemplate("The file unpacks to more than 400 MiB or 5,000 parts. Remove pictures and videos.")
+                raise BadTemplate(
+                    "The file unpacks to more than 400 MiB or 5,000 parts. Remove pictures and videos."
+                )
             broken = parts.testzip()
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BadTemplate("The file is damaged or is no .pptx file. Save it again as .pptx in PowerPoint.") from error
+        raise BadTemplate(
+            "The file is damaged or is no .pptx file. Save it again as .pptx in PowerPoint."
+        ) from error
     if broken:
         raise BadTemplate(f"The file is damaged: its part {broken[:60]!r} cannot be read. Save it again.")
     if any(name.lower().endswith("vbaproject.bin") for name in names):
@@ -118,7 +124,9 @@ def _room(layout: Any, deck: Any) -> tuple[Box, int]:
     """What is free under the title, and where the foot must end. Placeholders inherit places from the master."""
     title = _title(layout)
     feet = [int(one.top) for one in layout.placeholders if one.placeholder_format.type in _SMALL and one.top]
-    bottom = min([top for top in feet if top > 0.7 * deck.slide_height], default=int(0.94 * deck.slide_height))
+    bottom = min(
+        [top for top in feet if top > 0.7 * deck.slide_height], default=int(0.94 * deck.slide_height)
+    )
     left, width = int(title.left or 0), int(title.width or 0)
     if width < deck.slide_width // 2:
         left, width = int(0.05 * deck.slide_width), int(0.9 * deck.slide_width)

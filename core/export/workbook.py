@@ -49,17 +49,34 @@ def sheet_name(at: int, figure: str) -> str:
     >>> sheet_name(3, "Cost: a/b [x]")
     '3 Cost a b x'
     """
-    words = " ".join(re.sub(r"[\\[\\]:*?/\\\\']", " ", figure.partition(":")[0] + figure.partition(":")[2]).split())
+    words = " ".join(
+        re.sub(r"[\\[\\]:*?/\\\\']", " ", figure.partition(":")[0] + figure.partition(":")[2]).split()
+    )
     printable = "".join(character for character in words if character.isprintable())
     return f"{at} {printable}"[:31].strip()
 
 
 def _table_of(shown: Shown) -> Table:
-    return drawn_table(shown.figure) if shown.figure is not None else Table("", "", ("missing",), ((shown.missing,),))
+    return (
+        drawn_table(shown.figure)
+        if shown.figure is not None
+        else Table("", "", ("missing",), ((shown.missing,),))
+    )
 
 
 def _listed(name: str, source: Any, audit: str, unit: str, rows: int, notes: str) -> tuple[Any, ...]:
-    return (name, source.title, source.figure, audit, unit, rows, source.scope, source.as_of, source.link, notes)
+    return (
+        name,
+        source.title,
+        source.figure,
+        audit,
+        unit,
+        rows,
+        source.scope,
+        source.as_of,
+        source.link,
+        notes,
+    )
 
 
 def _list_sheet(sheet: Any, content: Content, rows: list[tuple[Any, ...]], bold: Any) -> None:
@@ -104,13 +121,17 @@ def _figure_sheet(sheet: Any, shown: Shown, table: Table, bold: Any, form: Any) 
     more = len(table.rows) - MOST_ROWS
     sheet.write_string(0, len(table.columns) + 1, str(safe_cell(shown.source.title)))
     if more > 0:
-        sheet.write_string(1, len(table.columns) + 1, f"{more:,} more rows have no room on a sheet; see the CSV.")
+        sheet.write_string(
+            1, len(table.columns) + 1, f"{more:,} more rows have no room on a sheet; see the CSV."
+        )
     sheet.freeze_panes(1, 0)
     sheet.set_column(0, 0, 32)
 
 
 def _headed(name: str, table: Table) -> str:
     """A column's name with its unit; panels carry a unit a row."""
-    measured = table.form == "dumbbell" and name != "row" or name in _NUMBERS and "unit" not in table.columns
+    measured = (table.form == "dumbbell" and name != "row") or (
+        name in _NUMBERS and "unit" not in table.columns
+    )
     unit = "share" if name == "share" else table.unit
     return f"{name} ({unit})" if measured and unit else name
