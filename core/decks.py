@@ -111,7 +111,7 @@ def named(state: State | None = None) -> dict[str, int]:
         return {}
     with _session(state) as session:
         rows = session.execute(select(DeckRow.name, DeckRow.deck_id).order_by(func.lower(DeckRow.name)))
-        return {name: number for name, number in rows}
+        return dict(rows.tuples().all())
 
 
 def read(number: int, state: State | None = None) -> Deck:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -10,10 +11,12 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import polars as pl
 
-from core import links, view
-from core.audit import Finding, Scope
+from core import decks, links, slides, view
+from core.audit import Ask, Finding, Scope
+from core.decks import Deck
 from core.export import Source, csv_bytes, figure_csv, figure_xlsx
-from core.export.deck import figure_pptx
+from core.export.deck import deck_pptx, figure_pptx
+from core.export.workbook import deck_xlsx
 from core.ingest.templates import TEMPLATES
 
 
@@ -43,6 +46,23 @@ def downloads(
         Download("XLSX", file_name(audit, name, scope, "xlsx"), partial(figure_xlsx, figure, source)),
         Download("PPTX", file_name(audit, name, scope, "pptx"), partial(figure_pptx, figure, source, demo)),
     ]
+
+
+def deck_downloads(ask: Ask, deck: Deck, origin: str) -> list[Download]:
+    """A deck's slides and workbook, asked anew on the click."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", deck.name).strip("_").lower() or "deck"
+    return [
+        Download("Slides (PPTX)", f"trueup_{name}.pptx", partial(_deck_pptx, ask, deck, origin)),
+        Download("Workbook (XLSX)", f"trueup_{name}.xlsx", partial(_deck_xlsx, ask, deck, origin)),
+    ]
+
+
+def _deck_pptx(ask: Ask, deck: Deck, origin: str) -> bytes:
+    return deck_pptx(slides.content(ask, deck, origin), decks.template_of(deck.number))
+
+
+def _deck_xlsx(ask: Ask, deck: Deck, origin: str) -> bytes:
+    return deck_xlsx(slides.content(ask, deck, origin))
 
 
 def rows_download(name: str, rows: pl.DataFrame) -> Download:

@@ -26,7 +26,7 @@ def content(ask: Ask, deck: Deck, origin: str, state: State | None = None) -> Co
     audits = {view.name_of(audit): audit for audit in every_audit()}
     answers: dict[tuple[str, Scope], view.Answer | str] = {}
     shown = [_shown(ask, slide, audits, answers, origin, state) for slide in deck.slides]
-    scopes = dict.fromkeys(_board_scope(slide.scope, state) for slide in deck.slides)
+    scopes = dict.fromkeys(board_scope(slide.scope, state) for slide in deck.slides)
     methods = [
         _method(audits[name], scope, answer, origin)
         for (name, scope), answer in answers.items()
@@ -79,7 +79,7 @@ def _source(title: str, figure: str, scope: Scope, audit: str, origin: str) -> S
     return Source(title, figure, links.scope_text(scope), f"as of import {scope.as_of}", link)
 
 
-def _board_scope(scope: Scope, state: State | None) -> Scope:
+def board_scope(scope: Scope, state: State | None = None) -> Scope:
     """The scope of the board that has this slide's audit: every choice at its default."""
     kept = tuple(pair for pair in scope.choices if pair[0] == made.BREAKS)
     plain = scope._replace(choices=kept)

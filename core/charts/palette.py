@@ -99,6 +99,11 @@ def ticks(unit: str) -> dict[str, Any]:
     return {"tickformat": "~s" if unit in ("count", "", "tokens") else "", "ticksuffix": suffix}
 
 
+_LEGEND = {
+    "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "traceorder": "normal", "font": {"color": light("ink")},
+}  # fmt: skip
+
+
 def finish(
     figure: go.Figure,
     form: str,
@@ -127,14 +132,7 @@ def finish(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "Inter, sans-serif", "size": 12, "color": light("label")},
-        legend={
-            "orientation": "h",
-            "yanchor": "bottom",
-            "y": 1.0,
-            "x": 0,
-            "traceorder": "normal",
-            "font": {"color": light("ink")},
-        },
+        legend=_LEGEND,
         hoverlabel={"bgcolor": light("paper"), "font": {"color": light("ink")}, "bordercolor": light("grid")},
         dragmode=False,
         barmode="stack" if form == "stacked_share" else "overlay",

@@ -59,42 +59,49 @@ def lines(page: Page, slide: Any, table: Table, box: Box, alt: str, from_zero: b
     drawn_lines = _lines_of(table, places)
     if all(isinstance(place, int | float) for place in places):
         return _over_numbers(page, slide, table, drawn_lines, places, box, alt)
-    numbers = CategoryNumbers(number_format(table.unit))
     days = _days(places)
-    names: list[Any] = [*days] or [safe_name(place) for place in places]
-    for place in names:
-        numbers.add_category(place)
     banded = [line for line in drawn_lines if line.has_band()]
-    one_band = len(banded) == 1
-    if one_band:
-        base, widths = band_of(banded[0].values, banded[0].lows, banded[0].highs)
-        numbers.add_series(safe_name(f"{banded[0].name}: low"), base)
-        numbers.add_series(safe_name(f"{banded[0].name}: interval"), widths)
-    first = len(numbers)
-    for line in drawn_lines:
-        if line.has_band() and not one_band:
-            numbers.errors[len(numbers)] = errors_of(line.values, line.lows, line.highs)
-        numbers.add_series(safe_name(line.name), line.values)
-    limit = table.also.get("limit")
-    if limit is not None:
-        numbers.add_series(f"limit {number(limit, table.unit)}", [float(limit)] * len(places))
+    band = banded[0] if len(banded) == 1 else None
+    numbers = _numbers(table, drawn_lines, [*days] or [safe_name(place) for place in places], band)
+    first = 0 if band is None else 2
     drawn = chart(page, slide, XL_CHART_TYPE.LINE, numbers, table.unit, box, alt)
     series = list(drawn.plots[0].series)[first:]
     for at, (one, line) in enumerate(zip(series, drawn_lines, strict=False)):
         _style(one, line.role, at, len(places))
-    if limit is not None:
+    if len(series) > len(drawn_lines):
         _dashed(series[-1])
     strip = min(_WIDEST_STRIP, max(1.0, 0.8 * Emu(box.width).pt * 0.92 / max(1, len(places))))
     for at in numbers.errors:
         draw_errors(series[at - first], numbers, at, light(drawn_lines[at - first].role)[1:], "y", strip)
-    if one_band:
-        make_band(drawn, light(banded[0].role)[1:])
+    if band is not None:
+        make_band(drawn, light(band.role)[1:])
     _axes(drawn, table, from_zero)
     _names(drawn, places, days, box)
     if len(numbers) > 1:
         legend(page, drawn)
-        hide_from_legend(drawn, *([0] if one_band else []))
+        hide_from_legend(drawn, *([] if band is None else [0]))
     return drawn
+
+
+def _numbers(
+    table: Table, drawn_lines: Sequence[_Line], names: Sequence[Any], band: _Line | None
+) -> CategoryNumbers:
+    """The band first, so that it lies behind; then the lines; then the limit."""
+    numbers = CategoryNumbers(number_format(table.unit))
+    for name in names:
+        numbers.add_category(name)
+    if band is not None:
+        base, widths = band_of(band.values, band.lows, band.highs)
+        numbers.add_series(safe_name(f"{band.name}: low"), base)
+        numbers.add_series(safe_name(f"{band.name}: interval"), widths)
+    for line in drawn_lines:
+        if line.has_band() and band is None:
+            numbers.errors[len(numbers)] = errors_of(line.values, line.lows, line.highs)
+        numbers.add_series(safe_name(line.name), line.values)
+    limit = table.also.get("limit")
+    if limit is not None:
+        numbers.add_series(f"limit {number(limit, table.unit)}", [float(limit)] * len(names))
+    return numbers
 
 
 def _axes(drawn: Any, table: Table, from_zero: bool) -> None:
