@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
-from pptx.util import Emu
+from pptx.util import Emu, Inches
 
 from core.amounts import count, interval, is_currency, number
 from core.audit import Finding
@@ -83,13 +83,14 @@ def _board_slides(page: Page, board: Board) -> None:
         of = f" ({at + 1} of {len(pages)})" if len(pages) > 1 else ""
         slide, place = page.slide(board.source.title + of, board.source.figure, board.source)
         body = [board_cells(row) for row in rows]
-        height = min(0.5, Emu(place.height).inches / (len(body) + 1))
-        table = add_table(page, slide, _BOARD_COLUMNS, body, place, 11, _BOARD_SHARES, height)
+        height = min(0.6, Emu(place.height).inches / (len(body) + 1))
+        size = 13 if len(body) <= 6 and place.width > Inches(11) else 11 if place.width > Inches(11) else 9
+        table = add_table(page, slide, _BOARD_COLUMNS, body, place, size, _BOARD_SHARES, height)
         for line, row in enumerate(rows, start=1):
             status = row.finding.status if row.finding else "cannot tell"
             cell = table.cell(line, 1)
             cell.text_frame.clear()
-            write(page, cell, body[line - 1][1], 11, "ink", bold=True)
+            write(page, cell, body[line - 1][1], size, "ink", bold=True)
             cell.text_frame.paragraphs[0].runs[0].font.color.rgb = rgb(STATUS_ROLES[status])
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pptx.dml.color import RGBColor
+from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
@@ -111,23 +112,25 @@ def grid(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     for row in drawn.rows:
         row.height = height
     write(page, drawn.cell(0, 0), "", 9, "label")
-    for at, day in enumerate(days, start=1):
-        _head(page, drawn.cell(0, at), day, at, len(days))
+    _heads(page, drawn, days)
     for line, name in enumerate(shown, start=1):
         write(page, drawn.cell(line, 0), safe_name(name, 30), 11, "ink")
+        drawn.cell(line, 0).vertical_anchor = MSO_ANCHOR.MIDDLE
         for at, day in enumerate(days, start=1):
             _shade(page, drawn.cell(line, at), cells.get((name, day)), top, table.unit, width)
     _explain(page, slide, table, box, frame, (len(every_day) - len(days), len(names) - len(shown)))
 
 
-def _head(page: Page, cell: Any, day: Any, at: int, count: int) -> None:
-    """Every so manieth day is named: its number, and the month where it changes."""
-    every = 1 if count <= 16 else 7
-    text = str(day)
-    shown = f"{text[8:10]}.{text[5:7]}." if len(text) == 10 else text
-    write(page, cell, shown if (at - 1) % every == 0 else "", 8, "label")
-    cell.text_frame.word_wrap = False
-    cell.margin_left = cell.margin_right = 0
+def _heads(page: Page, drawn: Any, days: Sequence[Any]) -> None:
+    """Days by number and month; where they are many, one name a week over its cells."""
+    every = 1 if len(days) <= 16 else 7
+    for at in range(1, len(days) + 1, every):
+        text = str(days[at - 1])
+        cell = drawn.cell(0, at)
+        if every > 1 and at < len(days):
+            cell.merge(drawn.cell(0, min(at + every - 1, len(days))))
+        write(page, cell, f"{text[8:10]}.{text[5:7]}." if len(text) == 10 else text, 9, "label")
+        cell.margin_left = cell.margin_right = 0
 
 
 def _shade(page: Page, cell: Any, row: Any, top: float, unit: str, width: int) -> None:
@@ -139,6 +142,7 @@ def _shade(page: Page, cell: Any, row: Any, top: float, unit: str, width: int) -
     write(page, cell, text, 9, "ink")
     cell.margin_left = cell.margin_right = 0
     cell.text_frame.word_wrap = False
+    cell.vertical_anchor, cell.text_frame.paragraphs[0].alignment = MSO_ANCHOR.MIDDLE, PP_ALIGN.CENTER
     if value is None or not math.isfinite(value):
         return
     red, green, blue = colour_at(max(0.0, min(1.0, value / top)))

@@ -10,7 +10,7 @@ from pptx import Presentation
 from pptx.dml.color import RGBColor
 from pptx.enum.dml import MSO_PATTERN, MSO_THEME_COLOR
 from pptx.enum.shapes import MSO_SHAPE
-from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE
+from pptx.enum.text import MSO_ANCHOR, MSO_AUTO_SIZE, PP_ALIGN
 from pptx.util import Emu, Inches, Pt
 
 from core.charts.palette import PATTERNS, light
@@ -74,14 +74,15 @@ class Page:
         frame.word_wrap, frame.auto_size = True, MSO_AUTO_SIZE.NONE
         frame.text = printable(text)
         paragraph = frame.paragraphs[0]
-        size = fitting_size(text, int(0.93 * shape.width), int(shape.height), 24)  # bold is wider
+        room = int(0.93 * shape.width), int(0.85 * shape.height)  # bold is wider, and frames have margins
+        size = fitting_size(text, *room, 24)
         for run in paragraph.runs:
             run.font.size = Pt(size)
             if self.template is None:
                 run.font.bold, run.font.name = True, _FONT
                 run.font.color.rgb = rgb("ink")
         if self.template is None:
-            paragraph.alignment = 1  # left
+            paragraph.alignment = PP_ALIGN.LEFT
         return place
 
     def _caption(self, slide: Any, text: str, place: Box) -> Box:
@@ -118,7 +119,7 @@ class Page:
         frame.text = DEMO
         run = frame.paragraphs[0].runs[0]
         run.font.size, run.font.bold, run.font.color.rgb = Pt(13), True, rgb("paper")
-        frame.paragraphs[0].alignment = 2  # centre
+        frame.paragraphs[0].alignment = PP_ALIGN.CENTER
 
     def text(self, slide: Any, text: str, box: Box, size: float, role: str, bold: bool = False) -> Any:
         """A text box, one paragraph a line; returns its frame."""

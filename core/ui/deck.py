@@ -106,9 +106,10 @@ def _rows(deck: Deck) -> pl.DataFrame:
     origin = view.origin_of(st.context.url)
     rows = [
         {
-            "order": float(at), "title": one.title, "notes": one.notes, "figure": view.titled(one.figure),
+            "order": float(at), "title": one.title, "notes": one.notes, "remove": False,
+            "figure": view.titled(one.figure),
             "scope": f"{links.scope_text(one.scope)}, as of import {one.scope.as_of}",
-            "page": links.share_link(f"{origin}/{one.audit}", one.scope, one.audit), "remove": False,
+            "page": links.share_link(f"{origin}/{one.audit}", one.scope, one.audit),
         }
         for at, one in enumerate(deck.slides, start=1)
     ]  # fmt: skip
@@ -119,8 +120,8 @@ def _forms() -> dict[str, Any]:
     form = st.column_config
     return {
         "order": form.NumberColumn(width=70, help="1.5 puts a slide between the first and the second."),
-        "title": form.TextColumn(width="large", max_chars=decks.LONGEST_TITLE),
-        "notes": form.TextColumn(width="medium", max_chars=decks.LONGEST_NOTES),
+        "title": form.TextColumn(width=420, max_chars=decks.LONGEST_TITLE),
+        "notes": form.TextColumn(width=220, max_chars=decks.LONGEST_NOTES),
         "page": form.LinkColumn(width=70, display_text="Open"),
         "remove": form.CheckboxColumn(width=80),
     }
