@@ -111,7 +111,7 @@ def named(state: State | None = None) -> dict[str, int]:
         return {}
     with _session(state) as session:
         rows = session.execute(select(DeckRow.name, DeckRow.deck_id).order_by(func.lower(DeckRow.name)))
-        return dict(rows.tuples().all())
+        return {row.name: row.deck_id for row in rows}
 
 
 def read(number: int, state: State | None = None) -> Deck:

@@ -79,7 +79,7 @@ def round_step(size: float, ticks: int = 6) -> float:
     """A step of 1, 2 or 5 times a power of ten that cuts `size` in about `ticks`.
 
     >>> round_step(0.7), round_step(13), round_step(1_000_000)
-    (0.2, 2.0, 200000.0)
+    (0.1, 2.0, 200000.0)
     """
     rough = size / ticks
     power = 10.0 ** math.floor(math.log10(rough))

@@ -147,11 +147,11 @@ def _days(places: Sequence[Any]) -> list[dt.date]:
 def band_of(
     values: Sequence[Cell], lows: Sequence[Cell], highs: Sequence[Cell]
 ) -> tuple[list[float], list[float]]:
-    """Base and width of a stacked area. An area takes an empty cell for zero, so where there is no interval the base
-    goes on at the nearest one's middle with no width.
+    """Base and width of a stacked area. An area takes an empty cell for zero, so where there is no interval it has no
+    width and its base is the value, or the middle of the nearest interval.
 
     >>> band_of([1.0, 2.0], [None, 1.5], [None, 3.0])
-    ([2.25, 1.5], [0.0, 1.5])
+    ([1.0, 1.5], [0.0, 1.5])
     """
     known = [
         at

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from typing import Any, NamedTuple
 
 from pptx import Presentation
@@ -98,7 +99,7 @@ def _check_zip(content: bytes) -> None:
                     "The file unpacks to more than 400 MiB or 5,000 parts. Remove pictures and videos."
                 )
             broken = parts.testzip()
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise BadTemplate(
             "The file is damaged or is no .pptx file. Save it again as .pptx in PowerPoint."
         ) from error

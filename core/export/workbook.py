@@ -46,12 +46,10 @@ def deck_xlsx(content: Content) -> bytes:
 def sheet_name(at: int, figure: str) -> str:
     """A sheet's name: its slide's number and figure, without what Excel forbids, at most 31 characters.
 
-    >>> sheet_name(3, "Cost: a/b [x]")
+    >>> sheet_name(3, "Cost a/b [x]: how to read it")
     '3 Cost a b x'
     """
-    words = " ".join(
-        re.sub(r"[\\[\\]:*?/\\\\']", " ", figure.partition(":")[0] + figure.partition(":")[2]).split()
-    )
+    words = " ".join(re.sub(r"[\[\]*?/\\']", " ", figure.partition(":")[0]).split())
     printable = "".join(character for character in words if character.isprintable())
     return f"{at} {printable}"[:31].strip()
 
