@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -10,10 +11,12 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import polars as pl
 
-from core import links, view
-from core.audit import Finding, Scope
-from core.export import Source, csv_bytes, drawn_table, figure_csv, figure_xlsx
-from core.export.deck import NATIVE_FORMS, figure_pptx
+from core import decks, links, slides, view
+from core.audit import Ask, Finding, Scope
+from core.decks import Deck
+from core.export import Source, csv_bytes, figure_csv, figure_xlsx
+from core.export.deck import deck_pptx, figure_pptx
+from core.export.workbook import deck_xlsx
 from core.ingest.templates import TEMPLATES
 
 
@@ -26,21 +29,40 @@ class Download(NamedTuple):
 
 
 def downloads(
-    audit: ModuleType, name: str, figure: go.Figure, finding: Finding, scope: Scope, link: str
+    audit: ModuleType,
+    name: str,
+    figure: go.Figure,
+    finding: Finding,
+    scope: Scope,
+    link: str,
+    demo: bool = False,
 ) -> list[Download]:
-    """CSV and XLSX of what is drawn; PPTX where the form has an editable chart."""
+    """CSV, XLSX and PPTX of what is drawn."""
     source = Source(
         finding.sentence, view.titled(name), links.scope_text(scope), f"as of import {scope.as_of}", link
     )
-    made = [
+    return [
         Download("CSV", file_name(audit, name, scope, "csv"), partial(figure_csv, figure)),
         Download("XLSX", file_name(audit, name, scope, "xlsx"), partial(figure_xlsx, figure, source)),
+        Download("PPTX", file_name(audit, name, scope, "pptx"), partial(figure_pptx, figure, source, demo)),
     ]
-    if drawn_table(figure).form in NATIVE_FORMS:
-        made.append(
-            Download("PPTX", file_name(audit, name, scope, "pptx"), partial(figure_pptx, figure, source))
-        )
-    return made
+
+
+def deck_downloads(ask: Ask, deck: Deck, origin: str) -> list[Download]:
+    """A deck's slides and workbook, asked anew on the click."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", deck.name).strip("_").lower() or "deck"
+    return [
+        Download("Slides (PPTX)", f"trueup_{name}.pptx", partial(_deck_pptx, ask, deck, origin)),
+        Download("Workbook (XLSX)", f"trueup_{name}.xlsx", partial(_deck_xlsx, ask, deck, origin)),
+    ]
+
+
+def _deck_pptx(ask: Ask, deck: Deck, origin: str) -> bytes:
+    return deck_pptx(slides.content(ask, deck, origin), decks.template_of(deck.number))
+
+
+def _deck_xlsx(ask: Ask, deck: Deck, origin: str) -> bytes:
+    return deck_xlsx(slides.content(ask, deck, origin))
 
 
 def rows_download(name: str, rows: pl.DataFrame) -> Download:
@@ -61,7 +83,14 @@ def file_name(audit: ModuleType, figure: str, scope: Scope, ending: str) -> str:
     return f"trueup_{view.name_of(audit)}_{figure}_v{scope.as_of}.{ending}"
 
 
-def picture_config(name: str, form: str) -> dict[str, Any]:
-    """The chart's menu: one button, which saves PNG or SVG in the browser."""
-    options = {"format": form.lower(), "filename": f"trueup_{name}", "scale": 2}
+PRINT_CM, PRINT_DPI = 20, 300
+PICTURE_SCALE = 3
+PICTURE_WIDTH = -(-round(PRINT_CM / 2.54 * PRINT_DPI) // PICTURE_SCALE)
+"""Pixels before scaling, whatever the window's size: at 20 cm text of 12 px is printed in 8.6 pt."""
+
+
+def picture_config(name: str, form: str, height: int | None = None) -> dict[str, Any]:
+    """The chart's menu: one button, which saves PNG or SVG in the browser, at 300 dpi when it is printed 20 cm wide."""
+    options = {"format": form.lower(), "filename": f"trueup_{name}", "scale": PICTURE_SCALE}
+    options |= {"width": PICTURE_WIDTH} | ({"height": height} if height else {})
     return {"displaylogo": False, "modeBarButtons": [["toImage"]], "toImageButtonOptions": options}

@@ -138,6 +138,10 @@ class State:
         except SQLAlchemyError as error:
             raise StateProblem(self._told(error)) from error
 
+    def is_new(self) -> bool:
+        """Whether nothing was ever kept, as far as can be told without making a file."""
+        return self._url is None or (self._path is not None and not self._path.exists())
+
     def close(self) -> None:
         """Let go of connections."""
         if "_engine" in self.__dict__:
@@ -155,9 +159,7 @@ class State:
 
     def _there(self) -> bool:
         """Whether anything was ever saved. Asking must not make a file."""
-        if self._url is None or (self._path is not None and not self._path.exists()):
-            return False
-        return inspect(self._engine).has_table(BreakCalendar.__tablename__)
+        return not self.is_new() and inspect(self._engine).has_table(BreakCalendar.__tablename__)
 
     def _told(self, error: SQLAlchemyError) -> str:
         """The kind of error and where: a driver's own text may hold the password."""

@@ -23,6 +23,7 @@ menu = {
         st.Page(PAGES / "overview.py", title="Overview", default=True),
         st.Page(PAGES / "data.py", title="Data", url_path="data"),
         st.Page(PAGES / "imports.py", title="Imports", url_path="imports"),
+        st.Page(PAGES / "deck.py", title="Deck", url_path="deck"),
     ]
 }
 for audit in every_audit():

@@ -107,7 +107,7 @@ def waterfall(steps: Sequence[Step], unit: str) -> go.Figure:
     figure.update_layout({f"{along}axis": names, f"{across}axis": values})
     rows = [(step.label, float(step.value), step.kind) for step in steps]
     height = 310 if standing else 48 + 34 * len(steps)
-    return finish(figure, "waterfall", unit, ("step", "value", "kind"), rows, height)
+    return finish(figure, "waterfall", unit, ("step", "value", "kind"), rows, height, roles=roles)
 
 
 def _levels(steps: Sequence[Step]) -> tuple[list[float], list[float], list[float]]:
@@ -175,7 +175,9 @@ def lines(
     figure.update_layout(hovermode="x unified", showlegend=len(drawn) > 1)
     figure.update_yaxes(rangemode="tozero", nticks=5, **ticks(unit))
     figure.update_xaxes(showgrid=False, **_days_axis([x for line in drawn for x in line.x]))
-    return finish(figure, "lines", unit, ("line", "at", "value", "low", "high"), rows)
+    told: dict[str, Any] = {"limit": limit, "marks": [[str(mark.at), mark.title] for mark in marks]}
+    told["roles"] = {line.name: line.colour_role for line in drawn}
+    return finish(figure, "lines", unit, ("line", "at", "value", "low", "high"), rows, **told)
 
 
 def _days_axis(places: Sequence[At]) -> dict[str, Any]:
@@ -264,7 +266,8 @@ def bars(drawn: Sequence[Bar], unit: str, limit: float | None = None) -> go.Figu
         dash = {"color": light("warn"), "width": 1.2, "dash": "dash"}
         figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=limit, x1=limit, line=dash)
     rows = [(bar.label, float(bar.value), *floats([bar.low, bar.high])) for bar in drawn]
-    return finish(figure, "bars", unit, ("bar", "value", "low", "high"), rows, 70 + 34 * len(drawn))
+    told: dict[str, Any] = {"limit": limit, "roles": {bar.label: bar.colour_role for bar in drawn}}
+    return finish(figure, "bars", unit, ("bar", "value", "low", "high"), rows, 70 + 34 * len(drawn), **told)
 
 
 def stacked_share(parts: Sequence[Bar], unit: str) -> go.Figure:
@@ -284,4 +287,5 @@ def stacked_share(parts: Sequence[Bar], unit: str) -> go.Figure:
     figure.update_layout(showlegend=True)
     figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_yaxes(visible=False)
-    return finish(figure, "stacked_share", unit, ("part", "value", "share"), rows, 140)
+    roles = {part.label: part.colour_role for part in parts}
+    return finish(figure, "stacked_share", unit, ("part", "value", "share"), rows, 140, roles=roles)

@@ -62,7 +62,7 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
     figure.update_layout(showlegend=len(series) > 1)
     table = [(f"{one.series}, {one.group}", one.value, one.low, one.high, one.note) for one in effects]
     columns = ("difference", "value", "low", "high", "note")
-    return finish(figure, "forest", unit, columns, table, _height(len(groups), len(series)))
+    return finish(figure, "forest", unit, columns, table, _height(len(groups), len(series)), limit=limit)
 
 
 def _height(groups: int, series: int) -> int:
@@ -101,4 +101,4 @@ def ecdf(sides: Sequence[tuple[str, Sequence[float]]], unit: str, of: str) -> go
     )
     figure.update_xaxes(title={"text": plain(of), "font": {"size": 11.5}}, **ticks(unit))
     figure.update_layout(showlegend=True)
-    return finish(figure, "ecdf", unit, ("side", "value", "share"), rows)
+    return finish(figure, "ecdf", unit, ("side", "value", "share"), rows, of=of)

@@ -74,6 +74,8 @@ def grid(
         ("row", "day", "value", "state", "note"),
         rows,
         90 + ROW_HEIGHT * max(len(names), 2),
+        top=top,
+        marks=[[str(mark.at), mark.title] for mark in marks],
     )
 
 

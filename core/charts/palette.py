@@ -99,6 +99,11 @@ def ticks(unit: str) -> dict[str, Any]:
     return {"tickformat": "~s" if unit in ("count", "", "tokens") else "", "ticksuffix": suffix}
 
 
+_LEGEND = {
+    "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "traceorder": "normal", "font": {"color": light("ink")},
+}  # fmt: skip
+
+
 def finish(
     figure: go.Figure,
     form: str,
@@ -106,8 +111,12 @@ def finish(
     columns: Sequence[str],
     rows: Iterable[Sequence[object]],
     height: int = 310,
+    **also: object,
 ) -> go.Figure:
-    """House layout, and the drawn table in `layout.meta` as {form, unit, columns, rows}."""
+    """House layout, and the drawn table in `layout.meta` as {form, unit, columns, rows}.
+
+    `also` goes with it: what a native chart draws beside the rows (limit, marks, roles by name, top of a scale).
+    """
     axis = {
         "gridcolor": light("grid"),
         "linecolor": light("grid"),
@@ -123,18 +132,12 @@ def finish(
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"family": "Inter, sans-serif", "size": 12, "color": light("label")},
-        legend={
-            "orientation": "h",
-            "yanchor": "bottom",
-            "y": 1.0,
-            "x": 0,
-            "traceorder": "normal",
-            "font": {"color": light("ink")},
-        },
+        legend=_LEGEND,
         hoverlabel={"bgcolor": light("paper"), "font": {"color": light("ink")}, "bordercolor": light("grid")},
         dragmode=False,
         barmode="stack" if form == "stacked_share" else "overlay",
-        meta={"form": form, "unit": unit, "columns": list(columns), "rows": [_jsonable(row) for row in rows]},
+        meta={"form": form, "unit": unit, "columns": list(columns), "rows": [_jsonable(row) for row in rows]}
+        | also,
     )
     if figure.layout.showlegend is None:
         figure.update_layout(showlegend=False)

@@ -40,9 +40,8 @@ def panels(
         axis = "" if place == 0 else str(place + 1)
         _draw(figure, panel, places, f"y{axis}")
         top, bottom = 1 - place / len(drawn), 1 - (place + 1) / len(drawn)
-        figure.update_layout(
-            {f"yaxis{axis}": {"domain": [bottom + 0.05, top - 0.06], "nticks": 4, **ticks(panel.unit)}}
-        )
+        scale = {"domain": [bottom + 0.05, top - 0.06], "nticks": 4, **ticks(panel.unit)}
+        figure.update_layout({f"yaxis{axis}": scale})
         figure.add_annotation(
             text=f"<b>{plain(panel.name)}</b>", xref="paper", yref="paper", x=0, y=top, showarrow=False, xanchor="left",
             yanchor="top", font={"size": 12.5, "color": light("ink")},
@@ -64,7 +63,8 @@ def panels(
     )  # fmt: skip
     columns = ("line", "at", "value", "low", "high", "unit")
     unit = drawn[0].unit if drawn else ""
-    return finish(figure, "panels", unit, columns, rows, 70 + PANEL_HEIGHT * len(drawn))
+    height, roles = 70 + PANEL_HEIGHT * len(drawn), {panel.name: panel.colour_role for panel in drawn}
+    return finish(figure, "panels", unit, columns, rows, height, roles=roles)
 
 
 def _draw(figure: go.Figure, panel: Panel, places: Sequence[int], axis: str) -> None:

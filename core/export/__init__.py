@@ -11,7 +11,7 @@ import csv
 import datetime as dt
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -42,6 +42,8 @@ class Table(NamedTuple):
     unit: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]
+    also: Mapping[str, Any] = {}
+    """What is drawn beside the rows: limit, marks, roles, top, of."""
 
 
 def drawn_table(figure: go.Figure) -> Table:
@@ -49,7 +51,8 @@ def drawn_table(figure: go.Figure) -> Table:
     meta = figure.layout.meta
     if isinstance(meta, dict) and "rows" in meta:
         rows = tuple(tuple(row) for row in meta["rows"])
-        return Table(meta["form"], meta["unit"], tuple(meta["columns"]), rows)
+        also = {name: meta[name] for name in meta if name not in Table._fields}
+        return Table(meta["form"], meta["unit"], tuple(meta["columns"]), rows, also)
     points = [
         (trace.name or "", x, y)
         for trace in figure.data
@@ -117,7 +120,7 @@ def _write(
     row: int,
     column: int,
     cell: object,
-    number: xlsxwriter.format.Format,
+    number: xlsxwriter.format.Format | None,
 ) -> None:
     if isinstance(cell, bool):
         sheet.write_boolean(row, column, cell)

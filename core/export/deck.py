@@ -1,209 +1,147 @@
-"""One figure as a slide: native, editable charts under the finding's sentence.
+"""Figures as slides: one figure alone, or a deck with its summary, its figures and how they were made.
 
-The title is the sentence, the foot is scope, data version and link. A bridge is stacked bars over an
-invisible base, because python-pptx and LibreOffice do not know PowerPoint's own waterfall type.
+Titles are sentences; the foot is scope, data version and link. Every slide of demo data says so.
 """
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterable, Sequence
-from typing import Any
+import textwrap
+from collections.abc import Sequence
 
 import plotly.graph_objects as go
-from pptx import Presentation
-from pptx.chart.data import CategoryChartData
-from pptx.dml.color import RGBColor
-from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION, XL_TICK_LABEL_POSITION
-from pptx.util import Inches, Pt
+from pptx.util import Emu, Inches
 
-from core.amounts import interval, is_currency, money_sign, number
-from core.charts.palette import light
-from core.export import Source, Table, drawn_table
+from core.amounts import count, interval, is_currency, number
+from core.audit import Finding
+from core.export import Source, alt_text, drawn_table
+from core.export.content import Board, BoardRow, Content, Method, Shown
+from core.export.native import draw
+from core.export.native_tables import add_table, write
+from core.export.slide import Page, rgb
 
-NATIVE_FORMS = ("waterfall", "lines", "panels", "bars", "stacked_share")
-"""Forms with an editable chart; the others go into a deck as the picture the browser exports."""
-
-_FONT = "Inter"
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-
-def _number_format(unit: str) -> str:
-    if is_currency(unit):
-        return f'"{money_sign(unit)}"#,##0.00##'
-    return {"share": "0.0%", "points": "0.0%", "count": "#,##0"}.get(unit, "General")
+STATUS_ROLES = {"holds": "good", "watch": "warn", "broken": "loss", "cannot tell": "label"}
+_BOARD_COLUMNS = ("Audit", "Status", "Reported", "Supported", "Gap, with its interval", "n")
+_BOARD_SHARES = (3.0, 1.1, 2.4, 2.4, 2.8, 0.9)
+_ROWS_A_SLIDE = 10
+_METHOD_SIZE = 11
+MOST_MARKS = 4
 
 
-def _colour(role: str) -> Any:
-    colour: Any = RGBColor
-    return colour(*bytes.fromhex(light(role)[1:]))
+def figure_pptx(figure: go.Figure, source: Source, demo: bool = False) -> bytes:
+    """A 16:9 deck of one slide."""
+    page = Page(demo=demo)
+    _figure_slide(page, Shown(source, "", figure, ""))
+    return page.saved()
 
 
-def figure_pptx(figure: go.Figure, source: Source) -> bytes:
-    """A 16:9 deck of one slide; raises ValueError for a form that has no native chart."""
-    table = drawn_table(figure)
-    if table.form not in NATIVE_FORMS:
-        raise ValueError(f"a {table.form} has no editable chart; export it as PNG or SVG from its menu")
-    deck = Presentation()
-    deck.slide_width, deck.slide_height = Inches(13.333), Inches(7.5)
-    slide = deck.slides.add_slide(deck.slide_layouts[6])
-    _text(slide, source.title, top=0.4, height=1.0, size=24, role="ink", bold=True)
-    _text(slide, source.figure, top=1.4, height=0.4, size=14, role="label")
-    _text(
-        slide, f"{source.scope} · {source.as_of} · {source.link}", top=7.0, height=0.35, size=10, role="label"
+def deck_pptx(content: Content, template: bytes | None = None) -> bytes:
+    """Summary, one slide a figure, appendix; raises BadTemplate for a template that cannot carry slides."""
+    page = Page(template, content.demo)
+    page.deck.core_properties.title = content.name
+    for board in content.boards:
+        _board_slides(page, board)
+    for shown in content.shown:
+        _figure_slide(page, shown)
+    for method in content.methods:
+        _method_slides(page, method)
+    return page.saved()
+
+
+def _figure_slide(page: Page, shown: Shown) -> None:
+    table = drawn_table(shown.figure) if shown.figure is not None else None
+    marks = (table.also.get("marks") or []) if table else []
+    caption = shown.source.figure + unit_text(table.unit if table else "") + marks_text(marks)
+    slide, place = page.slide(shown.source.title, caption, shown.source, shown.notes)
+    if shown.figure is None or table is None:
+        page.text(slide, f"This figure cannot be drawn. {shown.missing}", place, 16, "ink")
+        return
+    draw(page, slide, table, place, alt_text(shown.source.figure, shown.figure))
+
+
+def unit_text(unit: str) -> str:
+    """What the axis counts, where its numbers do not say so themselves."""
+    plain = not unit or unit in ("count", "share", "points") or is_currency(unit)
+    return "" if plain else f" In {unit}."
+
+
+def marks_text(marks: Sequence[Sequence[str]]) -> str:
+    """Change events in words: a native chart has no place for them on its axis.
+
+    >>> marks_text([["2026-03-02", "release"]])
+    ' Changes: 2026-03-02 release.'
+    """
+    if not marks:
+        return ""
+    told = "; ".join(f"{at} {title[:60]}" for at, title in marks[:MOST_MARKS])
+    more = f"; {len(marks) - MOST_MARKS} more" if len(marks) > MOST_MARKS else ""
+    return f" Changes: {told}{more}."
+
+
+def _board_slides(page: Page, board: Board) -> None:
+    pages = [board.rows[at : at + _ROWS_A_SLIDE] for at in range(0, len(board.rows), _ROWS_A_SLIDE)] or [()]
+    for at, rows in enumerate(pages):
+        of = f" ({at + 1} of {len(pages)})" if len(pages) > 1 else ""
+        slide, place = page.slide(board.source.title + of, board.source.figure, board.source)
+        body = [board_cells(row) for row in rows]
+        height = min(0.6, Emu(place.height).inches / (len(body) + 1))
+        size = 13 if len(body) <= 6 and place.width > Inches(11) else 11 if place.width > Inches(11) else 9
+        table = add_table(page, slide, _BOARD_COLUMNS, body, place, size, _BOARD_SHARES, height)
+        for line, row in enumerate(rows, start=1):
+            status = row.finding.status if row.finding else "cannot tell"
+            cell = table.cell(line, 1)
+            cell.text_frame.clear()
+            write(page, cell, body[line - 1][1], size, "ink", bold=True)
+            cell.text_frame.paragraphs[0].runs[0].font.color.rgb = rgb(STATUS_ROLES[status])
+
+
+def board_cells(row: BoardRow) -> list[str]:
+    """An audit's row of the summary: what is not known is said, never a zero."""
+    finding = row.finding
+    if finding is None:
+        return [row.title, "not asked yet", "", "", "", ""]
+    note = f" ({row.note})" if row.note else ""
+    return [
+        row.title + note, finding.status, finding.reported, finding.supported, gap_text(finding), count(finding.n)
+    ]  # fmt: skip
+
+
+def gap_text(finding: Finding) -> str:
+    """The gap with its interval, or what is missing."""
+    if finding.gap is None:
+        return f"missing: {finding.missing[:90]}" if finding.missing else "unknown"
+    known = finding.low is not None and finding.high is not None
+    bounds = (
+        f"{finding.bounds} {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
     )
-    draw = {
-        "waterfall": _bridge, "lines": _lines, "panels": _panels, "bars": _bars, "stacked_share": _parts,
-    }[table.form]  # fmt: skip
-    draw(slide, table)
-    out = io.BytesIO()
-    deck.save(out)
-    return out.getvalue()
+    return f"{number(finding.gap, finding.unit)}, {bounds}"
 
 
-def _text(
-    slide: Any, text: str, *, top: float, height: float, size: int, role: str, bold: bool = False
-) -> None:
-    frame = slide.shapes.add_textbox(Inches(0.6), Inches(top), Inches(12.1), Inches(height)).text_frame
-    frame.word_wrap = True
-    run = frame.paragraphs[0].add_run()
-    run.text = "".join(character for character in text if character.isprintable())
-    run.font.size, run.font.bold, run.font.name = Pt(size), bold, _FONT
-    run.font.color.rgb = _colour(role)
+def _method_slides(page: Page, method: Method) -> None:
+    """As many slides as the text needs at a size that can be read."""
+    room = page.place()
+    in_line = int(Emu(room.width).pt / (0.57 * _METHOD_SIZE))
+    pages = paged(method.text, in_line, int(Emu(room.height).pt / (1.22 * _METHOD_SIZE)))
+    for at, told in enumerate(pages):
+        of = f" ({at + 1} of {len(pages)})" if len(pages) > 1 else ""
+        slide, place = page.slide(method.source.title + of, method.source.figure, method.source)
+        page.text(slide, told, place, _METHOD_SIZE, "ink")
 
 
-def _chart(slide: Any, kind: Any, numbers: Any, unit: str, top: float = 1.9, height: float = 5.0) -> Any:
-    """`top` and `height` in inches."""
-    box = Inches(0.6), Inches(top), Inches(12.1), Inches(height)
-    chart = slide.shapes.add_chart(kind, *box, numbers).chart
-    chart.has_title, chart.has_legend = False, False
-    chart.font.size, chart.font.name, chart.font.color.rgb = Pt(12), _FONT, _colour("label")
-    values, names = chart.value_axis, chart.category_axis
-    values.major_gridlines.format.line.color.rgb = _colour("grid")
-    values.format.line.fill.background()
-    values.tick_labels.number_format = _number_format(unit)
-    values.tick_labels.number_format_is_linked = False
-    names.format.line.color.rgb = _colour("grid")
-    names.has_major_gridlines = False
-    names.tick_label_position = XL_TICK_LABEL_POSITION.LOW
-    return chart
+def paged(text: str, in_line: int, lines: int) -> list[str]:
+    """A text as pages of so many lines; a paragraph's own line ends are of the editor, so they go.
 
-
-def _numbers(names: Sequence[str], unit: str) -> Any:
-    new: Any = CategoryChartData
-    numbers = new(number_format=_number_format(unit))
-    numbers.categories = [_cell(name) for name in names]
-    return numbers
-
-
-def _cell(text: str) -> str:
-    """Category names land in the chart's workbook: same guard as export.safe_cell, without its apostrophe."""
-    shown = "".join(character for character in text if character.isprintable())[:80]
-    return f"\N{ZERO WIDTH SPACE}{shown}" if shown.lstrip().startswith(("=", "+", "-", "@")) else shown
-
-
-def _fill(series: Any, role: str) -> None:
-    series.format.fill.solid()
-    series.format.fill.fore_color.rgb = _colour(role)
-
-
-def _bridge(slide: Any, table: Table) -> None:
-    """Base, then one series a kind; below zero a bar has no base, because stacked bars cannot float there."""
-    names, bases, level = [], [], 0.0
-    kinds: dict[str, list[float | None]] = {"total": [], "plus": [], "minus": [], "rest": []}
-    for label, value, kind in table.rows:
-        change = float(value)
-        after = change if kind == "total" else level + change
-        bases.append(0.0 if kind == "total" else max(0.0, min(level, after)))
-        for name, heights in kinds.items():
-            heights.append(abs(change) if name == kind else None)
-        names.append(f"{label}  {number(change, table.unit)}")
-        level = after
-    numbers = _numbers(names, table.unit)
-    numbers.add_series("base", bases)
-    for name, heights in kinds.items():
-        numbers.add_series(name, heights)
-    lying = len(names) > 6
-    kind = XL_CHART_TYPE.BAR_STACKED if lying else XL_CHART_TYPE.COLUMN_STACKED
-    chart = _chart(slide, kind, numbers, table.unit)
-    chart.value_axis.minimum_scale = 0
-    chart.category_axis.reverse_order = lying
-    chart.plots[0].gap_width, chart.plots[0].overlap = 45, 100
-    base, *shown = chart.plots[0].series
-    base.format.fill.background()
-    for series, role in zip(shown, ("useful", "accent", "loss", "muted"), strict=True):
-        _fill(series, role)
-
-
-def _lines(slide: Any, table: Table, top: float = 1.9, height: float = 5.0) -> None:
-    """Each line with its interval's edges as thin lines of the same colour."""
-    names = list(dict.fromkeys(str(row[0]) for row in table.rows))
-    places = _in_order(dict.fromkeys(row[1] for row in table.rows))
-    numbers = _numbers([str(place) for place in places], table.unit)
-    widths: list[tuple[str, float]] = []
-    for name, role in zip(
-        names, ("accent", "loss", "good", "other", "muted", "warn") * len(names), strict=False
-    ):
-        points = {row[1]: row[2:] for row in table.rows if row[0] == name}
-        for column, (label, width) in enumerate((("", 2.5), (" low", 0.75), (" high", 0.75))):
-            heights = [points[place][column] if place in points else None for place in places]
-            if any(height is not None for height in heights):
-                numbers.add_series(_cell(name + label), heights)
-                widths.append((role, width))
-    chart = _chart(slide, XL_CHART_TYPE.LINE, numbers, table.unit, top, height)
-    for series, (role, width) in zip(chart.plots[0].series, widths, strict=True):
-        series.smooth = False
-        series.format.line.color.rgb, series.format.line.width = _colour(role), Pt(width)
-    _legend(chart)
-
-
-def _in_order(places: Iterable[Any]) -> list[Any]:
-    """Numbers and days in their order; names, such as checkpoints, as they were drawn."""
-    found = list(places)
-    dated = all(not isinstance(place, str) or _DAY.match(place) for place in found)
-    return sorted(found) if dated else found
-
-
-def _panels(slide: Any, table: Table) -> None:
-    """One line chart a line, one above the other, because their scales differ."""
-    names = list(dict.fromkeys(str(row[0]) for row in table.rows))
-    for place, name in enumerate(names):
-        rows = tuple(row[:5] for row in table.rows if row[0] == name)
-        unit = next(row[5] for row in table.rows if row[0] == name)
-        height = 5.0 / len(names)
-        _lines(slide, Table("lines", unit, table.columns[:5], rows), 1.9 + place * height, height)
-
-
-def _bars(slide: Any, table: Table) -> None:
-    names = [
-        f"{label}  {number(value, table.unit)}"
-        + (f" {interval(low, high, table.unit)}" if low is not None else "")
-        for label, value, low, high in table.rows
-    ]
-    numbers = _numbers(names, table.unit)
-    numbers.add_series("value", [row[1] for row in table.rows])
-    chart = _chart(slide, XL_CHART_TYPE.BAR_CLUSTERED, numbers, table.unit)
-    chart.category_axis.reverse_order = True
-    chart.plots[0].gap_width = 45
-    _fill(chart.plots[0].series[0], "accent")
-
-
-def _parts(slide: Any, table: Table) -> None:
-    numbers = _numbers([""], "share")
-    for label, _, part_share in table.rows:
-        numbers.add_series(_cell(str(label)), [part_share])
-    chart = _chart(slide, XL_CHART_TYPE.BAR_STACKED_100, numbers, "share")
-    for series, role in zip(
-        chart.plots[0].series, ("good", "accent", "useful", "muted", "warn", "loss"), strict=False
-    ):
-        _fill(series, role)
-        series.data_labels.show_value = True
-        series.data_labels.position = XL_LABEL_POSITION.CENTER
-    _legend(chart)
-
-
-def _legend(chart: Any) -> None:
-    chart.has_legend = True
-    chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.TOP, False
-    chart.legend.font.size = Pt(12)
+    >>> paged("one two\\nthree\\n\\nfour", 9, 2)
+    ['one two three', 'four']
+    """
+    pages: list[str] = [""]
+    used = 0
+    for paragraph in text.split("\n\n"):
+        wrapped = textwrap.wrap(" ".join(paragraph.split()), in_line) or [""]
+        while wrapped:
+            if used >= lines:
+                pages.append("")
+                used = 0
+            taken, wrapped = wrapped[: lines - used], wrapped[lines - used :]
+            pages[-1] += ("\n\n" if pages[-1] else "") + " ".join(taken)
+            used += len(taken) + 1
+    return pages

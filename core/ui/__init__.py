@@ -20,15 +20,16 @@ from streamlit.delta_generator import DeltaGenerator
 from core import downloads, links, view
 from core.amounts import count
 from core.audit import Count, Finding, Scope
-from core.charts import span_waterfall, themed
+from core.charts import span_waterfall
 from core.coverage import MENUS, STATE, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
 from core.made import BREAKS, resolved
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
+from core.ui.cards import PICTURE, card, download, draw
 
-_PIN, _NOTES, _PICTURE = "pinned_as_of", "link_notes", "picture"
+_PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
 ZONE = read_settings().time_zone  # of instants; days are UTC days everywhere
 
@@ -164,7 +165,7 @@ def choices(audit: ModuleType) -> None:
         if complaint := links.check_choice(one, st.query_params.get_all(key)):
             note("Link", complaint)
         row.selectbox(one.label, one.options, index, view.option_text, key, one.help or None, **_BOUND)
-    row.selectbox("Pictures as", ("PNG", "SVG"), key=_PICTURE, width=120, **_BOUND)
+    row.selectbox("Pictures as", ("PNG", "SVG"), key=PICTURE, width=120, **_BOUND)
 
 
 def verdict(finding: Finding) -> None:
@@ -213,35 +214,11 @@ def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
 
 def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
     """Bordered cards, two a row; the last one alone takes the whole width."""
+    demo, address = bool(ask(STATE)["demo_imports"][0]), link(within, audit)
     for row in view.in_pairs([*drawn.items()]):
         for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
             with column, st.container(border=True, height="stretch", gap="small"):
-                card(audit, name, figure, finding, within)
-
-
-def card(audit: ModuleType, name: str, figure: go.Figure, finding: Finding, within: Scope) -> None:
-    """One figure with its title, what it says to those who do not see it, and its exports."""
-    key = f"{view.name_of(audit)}_{name}"
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.markdown(f"**{view.titled(name)}**", width="content")
-        with st.popover("Export", type="tertiary"):
-            for made in downloads.downloads(audit, name, figure, finding, within, link(within, audit)):
-                download(made, f"{key}_{made.label}")
-            st.caption("PNG or SVG: the camera on the chart.")
-    st.caption(view.caption_of(audit, name))
-    draw(figure, key, alt_text(view.titled(name), figure))
-
-
-def download(made: downloads.Download, key: str) -> None:
-    """A button for a file that is made on the click."""
-    st.download_button(made.label, made.make, made.name, key=key, on_click="ignore", type="tertiary")
-
-
-def draw(figure: go.Figure, key: str, alt: str) -> None:
-    """The figure in the reader's theme; its menu saves the picture in the browser."""
-    config = downloads.picture_config(key, st.session_state.get(_PICTURE) or "PNG")
-    shown = themed(figure, st.context.theme.type == "dark")
-    st.plotly_chart(shown, theme=None, config=config, key=key, alt=alt)
+                card(audit, name, figure, finding, within, address, demo)
 
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:

@@ -123,9 +123,10 @@ def test_png_and_svg_are_saved_by_the_chart_itself(demo: str, page: Page, tmp_pa
     content = picture.read_bytes()
     assert (picture.suffix, content[:8]) == (".png", PNG)
     width, height = (int.from_bytes(content[at : at + 4], "big") for at in (16, 20))
+    # 20 cm at 300 dpi are 20 / 2.54 * 300 = 2362.2 pixels; the height is the drawn one's, at the same scale of 3.
     drawn: Any = card(page, BRIDGE).locator(".main-svg").first.bounding_box()
-    # Scale 2, for print; the box on the screen may end between two pixels.
-    assert (width, height) == pytest.approx((2 * drawn["width"], 2 * drawn["height"]), abs=2)
+    assert width == pytest.approx(2362, abs=3)
+    assert height == pytest.approx(3 * drawn["height"], abs=3)
     page.get_by_role("combobox", name="Pictures as").press("ArrowDown")
     page.get_by_role("option", name="SVG").click()
     # While the page is drawn anew the old chart stands beside the new one.

@@ -1,0 +1,143 @@
+"""A corporate template: checked before it is kept, and where its slides have room.
+
+A .pptx is a ZIP of XML, so sizes are looked at before anything is unpacked. Its own slides, which templates often hold
+as samples, are dropped; masters, layouts, theme and pictures stay.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from typing import Any, NamedTuple
+
+from pptx import Presentation
+from pptx.enum.shapes import PP_PLACEHOLDER
+from pptx.util import Inches
+
+MOST_MIB = 20
+_MOST_UNPACKED = 400 * 1024 * 1024
+_MOST_PARTS = 5_000
+_SMALL = (PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.SLIDE_NUMBER)
+_TITLES = (PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE)
+_LEAST_SHARE = 0.4
+"""Of the slide's height: with less under the title no chart can be read."""
+
+
+class BadTemplate(ValueError):
+    """A file that cannot carry slides; the message says why and what to do."""
+
+
+class Box(NamedTuple):
+    """A place on a slide, in EMU."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def row(self, at: int, count: int) -> Box:
+        """One of `count` equal rows."""
+        return self._replace(top=self.top + at * self.height // count, height=self.height // count)
+
+
+class Template(NamedTuple):
+    """An opened template."""
+
+    deck: Any
+    layout: Any
+    place: Box
+    """For what a slide shows: under the title, above the foot."""
+    bottom: int
+    """Where the foot must end, EMU."""
+
+
+def open_template(content: bytes) -> Template:
+    """Open a template without its slides; raises BadTemplate."""
+    _check_zip(content)
+    try:
+        deck: Any = Presentation(io.BytesIO(content))
+        layouts = [layout for master in deck.slide_masters for layout in master.slide_layouts]
+    except Exception as error:  # python-pptx raises whatever the damaged part made it stumble over
+        raise BadTemplate(
+            f"The file does not open as a presentation ({type(error).__name__}). Save it again as .pptx in PowerPoint."
+        ) from error
+    titled = [layout for layout in layouts if _title(layout) is not None]
+    if not titled:
+        raise BadTemplate(
+            "No layout of the file has a title. Add a layout such as 'Title Only' in the slide master and save it again."
+        )
+    found = [(layout, *_room(layout, deck)) for layout in titled]
+    roomy = [one for one in found if one[1].height >= _LEAST_SHARE * deck.slide_height]
+    if not roomy:
+        raise BadTemplate(
+            "No layout of the file leaves two fifths of the slide free under its title. Add one such as 'Title Only'."
+        )
+    layout, place, bottom = min(roomy, key=lambda one: _crowd(one[0]))
+    _drop_slides(deck)
+    return Template(deck, layout, place, bottom)
+
+
+def told(content: bytes) -> str:
+    """Which layout slides will use, for the page; raises BadTemplate."""
+    template = open_template(content)
+    width, height = (side / Inches(1) for side in (template.deck.slide_width, template.deck.slide_height))
+    return f"Slides use its layout {template.layout.name[:60]!r}, {width:.1f} × {height:.1f} in."
+
+
+def _check_zip(content: bytes) -> None:
+    if len(content) > MOST_MIB * 1024 * 1024:
+        raise BadTemplate(
+            f"The file has more than {MOST_MIB} MiB. Remove sample slides and pictures from it."
+        )
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            listed = parts.infolist()
+            names = {part.filename for part in listed}
+            if len(listed) > _MOST_PARTS or sum(part.file_size for part in listed) > _MOST_UNPACKED:
+                raise BadTemplate(
+                    "The file unpacks to more than 400 MiB or 5,000 parts. Remove pictures and videos."
+                )
+            broken = parts.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise BadTemplate(
+            "The file is damaged or is no .pptx file. Save it again as .pptx in PowerPoint."
+        ) from error
+    if broken:
+        raise BadTemplate(f"The file is damaged: its part {broken[:60]!r} cannot be read. Save it again.")
+    if any(name.lower().endswith("vbaproject.bin") for name in names):
+        raise BadTemplate("The file holds macros. Save it as .pptx without macros.")
+    if "ppt/presentation.xml" not in names:
+        raise BadTemplate("The file holds no presentation. Choose a .pptx file.")
+
+
+def _title(layout: Any) -> Any:
+    return next((one for one in layout.placeholders if one.placeholder_format.type in _TITLES), None)
+
+
+def _crowd(layout: Any) -> tuple[int, int]:
+    """How many places a layout has beside title and foot; a centred title is a cover's."""
+    others = [one for one in layout.placeholders if one.placeholder_format.type not in (*_SMALL, *_TITLES)]
+    return len(others), _title(layout).placeholder_format.type == PP_PLACEHOLDER.CENTER_TITLE
+
+
+def _room(layout: Any, deck: Any) -> tuple[Box, int]:
+    """What is free under the title, and where the foot must end. Placeholders inherit places from the master."""
+    title = _title(layout)
+    feet = [int(one.top) for one in layout.placeholders if one.placeholder_format.type in _SMALL and one.top]
+    bottom = min(
+        [top for top in feet if top > 0.7 * deck.slide_height], default=int(0.94 * deck.slide_height)
+    )
+    left, width = int(title.left or 0), int(title.width or 0)
+    if width < deck.slide_width // 2:
+        left, width = int(0.05 * deck.slide_width), int(0.9 * deck.slide_width)
+    top = int(title.top or 0) + int(title.height or 0) + Inches(0.05)
+    foot = Inches(0.4)
+    return Box(left, top, width, max(0, bottom - foot - top)), bottom
+
+
+def _drop_slides(deck: Any) -> None:
+    listed = deck.slides._sldIdLst
+    for one in list(listed):
+        deck.part.drop_rel(one.rId)
+        listed.remove(one)
