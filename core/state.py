@@ -1,5 +1,6 @@
-"""What people make: break calendars. Kept apart from the ledger, in SQLite beside it or in PostgreSQL.
+"""What people make: break calendars here; views, reviews and notes in core.reviews, shared links in core.shared.
 
+It is kept apart from the ledger, in SQLite beside it or in PostgreSQL.
 Each save is a new revision and no revision ever changes, so a link that names one shows the same for ever. Two people
 who edit at once cannot overwrite each other: the later one is told.
 """
@@ -153,9 +154,13 @@ class State:
         except SQLAlchemyError as error:
             raise StateProblem(self._told(error)) from error
 
+    def kept(self) -> bool:
+        """Whether anything can have been kept. Asking must not make a file."""
+        return self._url is not None and (self._path is None or self._path.exists())
+
     def _there(self) -> bool:
-        """Whether anything was ever saved. Asking must not make a file."""
-        if self._url is None or (self._path is not None and not self._path.exists()):
+        """Whether any calendar was ever saved."""
+        if not self.kept():
             return False
         return inspect(self._engine).has_table(BreakCalendar.__tablename__)
 
