@@ -140,7 +140,8 @@ def _x_axis(scale: Scale, axis: dict[str, Any], frame: Frame) -> Iterator[Shape]
             continue
         end = place + half + 30
         for at, line in enumerate(lines):
-            yield Label(place, frame.bottom + LINE_PX * (at + 1), line, ink_of(axis), "middle")
+            inside = min(place, frame.right + 20 - half) if half < 150 else place
+            yield Label(inside, frame.bottom + LINE_PX * (at + 1), line, ink_of(axis), "middle")
     yield Path([(frame.left, frame.bottom), (frame.right, frame.bottom)], light("grid"))
     if title := plain_text((axis.get("title") or {}).get("text")):
         yield Label(

@@ -156,7 +156,7 @@ def _scatter(trace: Trace, before: Trace | None, x: Scale, y: Scale) -> Iterator
             yield Path(_stepped(piece) if steps else piece, colour, width, dash)
     yield from _whiskers(trace, points, x, y)
     if "markers" in mode and trace.get("opacity", 1) and marker.get("opacity", 1):
-        yield from _dots(marker, points)
+        yield from _dots(marker, points, colour)
     if "text" in mode:
         yield from _texts(trace, points)
 
@@ -203,7 +203,7 @@ def _whiskers(trace: Trace, points: list[Point | None], x: Scale, y: Scale) -> I
             yield Path(ends, colour, 1.4)
 
 
-def _dots(marker: dict[str, Any], points: list[Point | None]) -> Iterator[Shape]:
+def _dots(marker: dict[str, Any], points: list[Point | None], otherwise: str) -> Iterator[Shape]:
     colours, sizes = marker.get("color"), marker.get("size")
     hollow = "open" in str(marker.get("symbol") or "")
     for at, place in enumerate(points):
@@ -211,7 +211,7 @@ def _dots(marker: dict[str, Any], points: list[Point | None]) -> Iterator[Shape]
             continue
         own = colours[at] if isinstance(colours, list | tuple) else colours
         size = sizes[at] if isinstance(sizes, list | tuple) else sizes
-        colour = solid(own)[0]
+        colour = solid(own)[0] if own else otherwise
         yield Dot(*place, float(size or 6) / 2, "" if hollow else colour, colour)
 
 

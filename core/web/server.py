@@ -23,6 +23,7 @@ from starlette.routing import Route
 from core import board
 from core.ledger.current import open_default, set_store
 from core.ledger.store import StoreLocked
+from core.shared import ADDRESS
 from core.state import get_state, open_state, set_state
 from core.web.api import answer_attempts, answer_bridge, answer_findings, answer_imports
 from core.web.background import keep_board, keep_up, warm_up
@@ -31,6 +32,7 @@ from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp, r
 from core.web.process import VERSION, NotReady, Process
 from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
+from core.web.shared import answer_shared
 from core.web.watch import keep_watching
 
 _log = logging.getLogger("trueup")
@@ -52,6 +54,7 @@ def routes(process: Process) -> list[Route]:
         Route("/api/attempts", partial(answer_attempts, process)),
         Route("/api/bridge", partial(answer_bridge, process)),
         Route("/api/imports", partial(answer_imports, process)),
+        Route(f"{ADDRESS}{{token:path}}", answer_shared),
         # Without these two a wrong address or method would fall through to Streamlit's page with status 200.
         Route("/v1/{rest:path}", refuse_unknown, methods=_METHODS),
         Route("/api/{rest:path}", refuse_unknown, methods=_METHODS),
