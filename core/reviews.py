@@ -56,7 +56,7 @@ class ReviewRow(Base):
 
 
 class ReviewOrderRow(Base):
-    """Which views a review lists, in order: one row a change."""
+    """The views a review lists, in order: one row a change."""
 
     __tablename__ = "review_orders"
 
@@ -68,7 +68,7 @@ class ReviewOrderRow(Base):
 
 
 class NoteRow(Base):
-    """A note on a view or a review."""
+    """A note."""
 
     __tablename__ = "review_notes"
     __table_args__ = (Index("review_notes_of", "about", "about_id"),)
@@ -80,7 +80,7 @@ class NoteRow(Base):
     author: Mapped[str] = mapped_column(Text)
     at_ns: Mapped[int] = mapped_column(BigInteger)
     text: Mapped[str] = mapped_column(Text)
-    """As typed: limited Markdown, core.markdown."""
+    """As typed: core.markdown."""
 
 
 class SavedView(NamedTuple):
@@ -117,7 +117,7 @@ class Note(NamedTuple):
 
 
 class BadText(ValueError):
-    """A name or a note that cannot be kept; the message says why."""
+    """Why a name or a note cannot be kept."""
 
 
 def save_view(
@@ -154,8 +154,8 @@ def make_review(state: State, name: str, author: str) -> int:
         return row.review_id
 
 
-def order_views(state: State, review: Review, views: Sequence[int]) -> None:
-    """Give a review another list of views. Raises EditedMeanwhile when somebody else has changed it since."""
+def order_views(state: State, review: Review, views: Sequence[int]) -> int:
+    """Give a review another list of views; returns the new revision. Raises EditedMeanwhile when somebody else has changed it since."""
     if len(views) > MOST_VIEWS:
         raise BadText(f"A review lists at most {MOST_VIEWS} views; begin another one.")
     row = ReviewOrderRow(
@@ -171,17 +171,20 @@ def order_views(state: State, review: Review, views: Sequence[int]) -> None:
                 "Somebody else has just changed this review. Open it again and make the change there."
             ) from problem
         raise
+    return review.revision + 1
 
 
-def add_note(state: State, about: str, about_id: int, author: str, text: str) -> None:
-    """Add a note to a `view` or a `review`; nothing changes one later."""
+def add_note(state: State, about: str, about_id: int, author: str, text: str) -> int:
+    """Add a note to a `view` or a `review`; returns its id. Nothing changes one later."""
     row = _note_row(about, about_id, author, _note_text(text))
     with state.session() as session:
         session.add(row)
+        session.flush()
+        return row.note_id
 
 
 def saved_views(state: State) -> list[SavedView]:
-    """Every saved view, newest first; none when nothing was ever saved."""
+    """Every saved view, newest first."""
     if not state.kept():
         return []
     with state.session() as session:
@@ -264,13 +267,8 @@ def _view(row: SavedViewRow) -> SavedView:
 
 
 def _review(session: Session, row: ReviewRow) -> Review:
-    newest = (
-        select(ReviewOrderRow)
-        .where(ReviewOrderRow.review_id == row.review_id)
-        .order_by(ReviewOrderRow.revision.desc())
-        .limit(1)
-    )
-    order = session.scalar(newest)
+    orders = select(ReviewOrderRow).where(ReviewOrderRow.review_id == row.review_id)
+    order = session.scalar(orders.order_by(ReviewOrderRow.revision.desc()).limit(1))
     listed = tuple(orjson.loads(order.views)) if order else ()
     at = moment(row.made_at_ns)
     return Review(row.review_id, row.name, row.author, at, order.revision if order else 0, listed)

@@ -122,7 +122,7 @@ def _add(review: Review, saved: Sequence[SavedView]) -> None:
 
 
 def _reorder(review: Review, views: Sequence[int]) -> None:
-    if _tried(lambda: reviews.order_views(get_state(), review, views) or True):
+    if _tried(lambda: reviews.order_views(get_state(), review, views)):
         st.rerun()
 
 
@@ -217,7 +217,7 @@ def _note_form(about: str, number: int) -> None:
         text = st.text_area("Note", help=NOTE_HELP, max_chars=reviews.NOTE_LENGTH)
         st.caption("A note cannot be changed later; add another one.")
         if st.form_submit_button("Add the note", type="primary") and _tried(
-            lambda: reviews.add_note(get_state(), about, number, author, text) or True
+            lambda: reviews.add_note(get_state(), about, number, author, text)
         ):
             st.rerun()
 

@@ -37,7 +37,7 @@ async def answer_shared(request: Request) -> Response:
     if opened.standing != "open":
         return _told(410, f"This link has {'expired' if opened.standing == 'expired' else 'been revoked'}.")
     page = opened.page.decode()
-    allowed = f"{policy(page)}; frame-ancestors 'none'; sandbox allow-popups"
+    allowed = f"{policy(page)}; frame-ancestors 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
     return Response(page, media_type="text/html", headers=HEADERS | {"content-security-policy": allowed})
 
 
