@@ -155,7 +155,7 @@ def make_review(state: State, name: str, author: str) -> int:
 
 
 def order_views(state: State, review: Review, views: Sequence[int]) -> int:
-    """Give a review another list of views; returns the new revision. Raises EditedMeanwhile when somebody else has changed it since."""
+    """Give a review another list of views; returns its new revision. Raises EditedMeanwhile when it was changed since."""
     if len(views) > MOST_VIEWS:
         raise BadText(f"A review lists at most {MOST_VIEWS} views; begin another one.")
     row = ReviewOrderRow(

@@ -73,7 +73,7 @@ def timeline(
             hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{text}<extra></extra>",
         )  # fmt: skip
     figure.update_yaxes(
-        tickvals=list(range(len(lanes))), ticktext=[plain(lane, 34) for lane in lanes], range=[len(lanes) - 0.5, -0.5],
+        tickvals=list(range(len(lanes))), ticktext=[plain(lane, 40) for lane in lanes], range=[len(lanes) - 0.5, -0.5],
         zeroline=False, tickfont={"color": light("ink")},
     )  # fmt: skip
     figure.update_xaxes(nticks=8, showgrid=True)

@@ -83,8 +83,7 @@ def review_html(made: Document) -> str:
 
 
 def _section(section: Section, made: Document) -> str:
-    then = section.saved.finding
-    saved = section.saved
+    saved, then, now = section.saved, section.saved.finding, section.compared.now
     demo = '<span class="badge">Demo data</span> ' if made.demo else ""
     parts = [
         f"<section><h2>{escape(saved.name)}</h2>",
@@ -93,6 +92,7 @@ def _section(section: Section, made: Document) -> str:
         f'<p><span class="badge {STATUS_ROLES.get(then.status, "")}">{escape(then.status)}</span> {escape(then.sentence)}</p>',
         f"<p>Missing: {escape(then.missing)}</p>" if then.missing else "",
         _table("Then and now", ("", "then", "now"), verdict_rows(section)),
+        f"<p>Now: {escape(now.sentence)}</p>" if now is not None and now.sentence != then.sentence else "",
         f"<p>{escape(change_text(section, made.as_of))}</p>",
         _moved(section),
         _notes(section.notes),

@@ -140,6 +140,8 @@ def _view(review: Review, saved: SavedView, at: int, version: int) -> None:
         st.text(then.sentence)
         compared = _compared(saved, version)
         ui.table(_then_now_rows(then, compared), f"Then and now of view {saved.view_id}")
+        if compared.now is not None and compared.now.sentence != then.sentence:
+            st.text(f"Now: {compared.now.sentence}")
         st.text(_change(compared, version))
         if compared.past_changes:
             told = "; ".join(f"{one.what}: {one.then} → {one.now}" for one in compared.past_changes)
@@ -182,7 +184,7 @@ def _found(audit_name: str, scope: Scope, deleted: str, store: int) -> Finding:
 def _then_now_rows(then: Finding, compared: ThenNow) -> pl.DataFrame:
     rows = [
         (name, *(_cell(finding, name) for finding in (then, compared.now)))
-        for name in ("status", "reported", "supported", "gap", "rows (n)", "sentence")
+        for name in ("status", "reported", "supported", "gap", "rows (n)")
     ]
     return pl.DataFrame(rows, schema=["what", "then", "now"], orient="row")
 
