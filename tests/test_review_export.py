@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import doctest
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from core.audit import Scope
 from core.audits import every_audit
 from core.charts import Bar, Line, Mark, Step, bars, lines, stacked_share, waterfall
 from core.charts.grid import GridCell, grid
@@ -25,11 +27,12 @@ from core.export.still import still
 from core.ledger.store import Store
 from core.review_document import Document, document
 from core.state import State
-from core.view import answer
+from core.view import answer, name_of
+from tests.audits.retry_world import DAY, charge, send, worked_scenario
 from tests.review_world import HOSTILE, made_review
-from tests.test_every_audit import SCOPE, filled  # noqa: F401
 from tests.test_markdown import Seen
 
+WEEK = Scope(DAY, DAY + dt.timedelta(days=6))
 MADE_AT = dt.datetime(2026, 3, 9, 12, tzinfo=dt.UTC)
 DAYS = [dt.date(2026, 3, day) for day in range(1, 29)]
 
@@ -133,10 +136,10 @@ def test_a_name_in_any_script_is_not_lost_in_the_pdf() -> None:
     assert drawable("\N{CJK UNIFIED IDEOGRAPH-8868}") == "[U+8868]"
 
 
-def test_every_figure_of_every_audit_is_drawn_inside_its_picture(filled: Store) -> None:  # noqa: F811
+def test_every_figure_of_every_audit_is_drawn_inside_its_picture(filled: Store) -> None:
     drawn = 0
     for audit in every_audit():
-        for name, figure in answer(audit, filled.ask, SCOPE).figures.items():
+        for name, figure in answer(audit, filled.ask, WEEK).figures.items():
             picture = still(figure)
             assert len(picture.shapes) > 3, name
             ElementTree.fromstring(svg(picture, name))
@@ -146,6 +149,20 @@ def test_every_figure_of_every_audit_is_drawn_inside_its_picture(filled: Store) 
                     assert -2 <= shape.y <= shape.y + shape.height <= picture.height + 2, (name, shape)
             drawn += 1
     assert drawn > 10
+
+
+@pytest.fixture(scope="module")
+def filled() -> Iterator[Store]:
+    """The worked scenario, and what `fill(store)` of an audit's own tests adds."""
+    store = Store.open(":memory:")
+    send(store, **worked_scenario(), cost_lines=[charge("k", "0.05", requests=5)])
+    for audit in every_audit():
+        own = f"tests.audits.test_{name_of(audit)}"
+        fill = getattr(importlib.import_module(own), "fill", None) if importlib.util.find_spec(own) else None
+        if fill is not None:
+            fill(store)
+    yield store
+    store.close()
 
 
 def boxes(picture: Picture) -> list[Box]:
