@@ -86,7 +86,7 @@ def test_a_review_is_begun_filled_and_noted(empty: tuple[Store, State]) -> None:
     newest = reviews.reviews(state)[0]
     assert newest.name == "Second"
     _choose(app, newest.review_id)
-    app.multiselect(key="add_views_list").select("The bill (2)")
+    next(one for one in app.selectbox if one.label == "Saved view").set_value(2)
     next(one for one in app.button if one.label == "Add").click().run()
     assert not app.exception
     assert reviews.reviews(state)[0].views == (2,)

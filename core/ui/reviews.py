@@ -110,15 +110,12 @@ def _review(review: Review, saved: Sequence[SavedView]) -> None:
 
 def _add(review: Review, saved: Sequence[SavedView]) -> None:
     free = {one.view_id: one for one in saved if one.view_id not in review.views}
-    with st.popover("Add views", disabled=not free), st.form("add_views", border=False, clear_on_submit=True):
-        wanted = st.multiselect(
-            "Saved views",
-            [*free],
-            format_func=lambda number: f"{free[number].name} ({number})",
-            key="add_views_list",
+    with st.popover("Add a view", disabled=not free), st.form("add_view", border=False):
+        wanted = st.selectbox(
+            "Saved view", [*free], format_func=lambda number: f"{free[number].name} ({number})"
         )
-        if st.form_submit_button("Add", type="primary") and wanted:
-            _reorder(review, [*review.views, *wanted])
+        if st.form_submit_button("Add", type="primary") and wanted is not None:
+            _reorder(review, [*review.views, wanted])
 
 
 def _reorder(review: Review, views: Sequence[int]) -> None:

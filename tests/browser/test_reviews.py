@@ -56,7 +56,7 @@ def save_view(page: Page, address: str) -> None:
     menu = page.get_by_test_id("stPopoverBody")
     menu.get_by_label("Name", exact=True).fill("Retries at noon")
     menu.get_by_label("Your name").fill("Ana")
-    menu.get_by_label("Note").fill("**Doubled** since the deploy")
+    menu.get_by_role("textbox", name="Note").fill("**Doubled** since the deploy")
     menu.get_by_role("button", name="Save view").click()
     expect(menu.get_by_text("Saved. It can be put into a review")).to_be_visible()
 
@@ -69,10 +69,8 @@ def begin_review(page: Page, address: str) -> None:
     menu.get_by_role("button", name="Begin it").click()
     expect(page.get_by_text("No view is in this review yet")).to_be_visible()
     wait_complete(page)
-    page.get_by_role("button", name="Add views").click()
+    page.get_by_role("button", name="Add a view").click()
     menu = page.get_by_test_id("stPopoverBody")
-    menu.get_by_role("combobox", name="Saved views").click()
-    page.get_by_role("option", name=re.compile("Retries at noon")).click()
     menu.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_test_id("stText").filter(has_text="1. Retries at noon")).to_be_visible()
     expect(page.get_by_test_id("stHtml").locator("strong")).to_have_text("Doubled")
@@ -82,7 +80,9 @@ def add_note(page: Page) -> None:
     """A note on the review; what it may not say stays text."""
     page.get_by_role("button", name="Add a note").first.click()
     menu = page.get_by_test_id("stPopoverBody")
-    menu.get_by_label("Note").fill('<img src=x onerror="alert(1)"> see [the log](https://log.example/7)')
+    menu.get_by_role("textbox", name="Note").fill(
+        '<img src=x onerror="alert(1)"> see [the log](https://log.example/7)'
+    )
     menu.get_by_role("button", name="Add the note").click()
     note = page.get_by_test_id("stHtml").filter(has_text="<img src=x")
     expect(note).to_contain_text("the log (https://log.example/7)")
@@ -130,17 +130,35 @@ def check_offline(browser: Browser, file: Path) -> None:
 
 
 def look_at_timeline(page: Page, address: str) -> None:
-    """The event is drawn; its row, ticked in the table, leads to the audits around it."""
-    open_page(page, address, "/timeline", dated_by="when it was found")
-    box = card_of(page, "The same as a table")
-    grid = box.get_by_test_id("stDataFrame")
+    """The event is the newest row and the last trace's point; either way it leads to the audits around it.
+
+    Verdicts stand at the day's beginning, the event at ten o'clock.
+    """
+    for select in (tick_newest_row, click_last_point):
+        open_page(page, address, "/timeline")
+        select(page)
+        told = page.get_by_test_id("stText").filter(has_text="deploy: retry budget raised")
+        expect(told).to_be_visible()
+        opened = page.get_by_role("link", name="The retry counted three ways")
+        expect(opened).to_have_attribute(
+            "href", re.compile(r"/retry_ledger\?from=2026-11-04&to=2026-12-01&as_of=3")
+        )
+        wait_complete(page)
+
+
+def tick_newest_row(page: Page) -> None:
+    grid = card_of(page, "The same as a table").get_by_test_id("stDataFrame")
     grid.scroll_into_view_if_needed()
     expect(grid.locator("canvas").first).to_be_visible()
-    expect(page.locator(".point").first).to_be_visible()
-    rows = page.get_by_test_id("stMain").locator(".scatterlayer .point").count()
-    grid.click(position={"x": 16, "y": 35 * rows + 17})  # the oldest row: the event was before any finding
-    expect(page.get_by_test_id("stText").filter(has_text="retry budget raised")).to_be_visible()
-    opened = page.get_by_role("link", name="The retry counted three ways")
-    expect(opened).to_have_attribute(
-        "href", re.compile(r"/retry_ledger\?from=2026-11-04&to=2026-12-01&as_of=3")
-    )
+    grid.click(position={"x": 16, "y": 35 + 17})
+
+
+def click_last_point(page: Page) -> None:
+    """A layer for the pointer lies over the points: the click goes to their place."""
+    point = page.locator(".scatterlayer .trace").last.locator(".point").last
+    expect(point).to_be_visible()
+    point.scroll_into_view_if_needed()
+    box = point.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2 - 3, box["y"] + box["height"] / 2)
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
