@@ -127,10 +127,12 @@ def _statuses(
 
 def _change(row: dict[str, object], audit: str, title: str, dated_by: str) -> Moment:
     found = dt.datetime.fromtimestamp(int(str(row["at_ns"])) / 1e9, dt.UTC)
-    day = row["newest_day"]
-    at = _midnight(day) if dated_by == DATA_DAY and isinstance(day, dt.date) else found
     told = parse_qs(str(row["scope_key"]))
     start, end = (dt.date.fromisoformat(told[key][0]) for key in (links.FROM, links.TO))
+    newest = (
+        row["newest_day"] if isinstance(row["newest_day"], dt.date) else end
+    )  # none: the audit had no rows
+    at = _midnight(newest) if dated_by == DATA_DAY else found
     more = f"found {found:%Y-%m-%d %H:%M} UTC"
     status, breaks = str(row["status"]), told.get("_breaks", [""])[0]
     return Moment(at, title, "", more, int(str(row["version"])), audit, status, (start, end), breaks)

@@ -144,3 +144,10 @@ def test_chart_and_table_tell_the_same_rows(ledger: Store) -> None:
 def test_an_empty_ledger_has_no_moments(store: Store) -> None:
     assert read(store) == Timeline((), (), ())
     assert timeline.table(read(store)).height == 0
+
+
+def test_a_verdict_without_rows_stands_at_the_end_of_its_days(ledger: Store) -> None:
+    row = findings.row_of(retry_ledger, ledger.ask, WIDE._replace(as_of=1), True)
+    ledger.keep_finding(row.with_columns(pl.lit(None, pl.Date).alias("newest_day")))
+    (moment,) = read(ledger).moments
+    assert moment.at.date() == WIDE.end

@@ -11,6 +11,7 @@ from core import downloads, timeline, ui, view
 from core.audits import every_audit
 from core.charts import themed
 from core.export import alt_text
+from core.ledger.current import get_store
 from core.timeline import Moment
 
 _KEY = "timeline"
@@ -24,7 +25,8 @@ def timeline_page() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         by = st.selectbox("A verdict stands at the", timeline.DATED_BY, key="dated_by", **bound)
         days = st.selectbox("Show", (EVERYTHING, SIDEBAR), key="days_shown", **bound)
-    told = timeline.read(ui.ask, within, every_audit(), by, days == SIDEBAR)
+    # ui.ask keeps answers until new imports: the worker writes findings without any.
+    told = timeline.read(get_store().ask, within, every_audit(), by, days == SIDEBAR)
     if not told.moments:
         st.text(
             "Nothing is on record yet. Verdicts come with the first data; change events are added on the page Data, by a "
