@@ -1,5 +1,6 @@
-"""What people make: break calendars. Kept apart from the ledger, in SQLite beside it or in PostgreSQL.
+"""What people make: break calendars here; views, reviews and notes in core.reviews, shared links in core.shared.
 
+It is kept apart from the ledger, in SQLite beside it or in PostgreSQL.
 Each save is a new revision and no revision ever changes, so a link that names one shows the same for ever. Two people
 who edit at once cannot overwrite each other: the later one is told.
 """

@@ -21,6 +21,8 @@ st.logo(str(PAGES / "static" / "logo.svg"), size="large", icon_image=icon)
 menu = {
     "": [
         st.Page(PAGES / "overview.py", title="Overview", default=True),
+        st.Page(PAGES / "reviews.py", title="Reviews", url_path="reviews"),
+        st.Page(PAGES / "timeline.py", title="Timeline", url_path="timeline"),
         st.Page(PAGES / "data.py", title="Data", url_path="data"),
         st.Page(PAGES / "imports.py", title="Imports", url_path="imports"),
         st.Page(PAGES / "deck.py", title="Deck", url_path="deck"),

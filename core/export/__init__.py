@@ -159,6 +159,8 @@ def alt_text(title: str, figure: go.Figure) -> str:
             f"median of {name} {number(values[len(values) // 2], table.unit)}"
             for name, values in sides.items()
         ]
+    elif table.form == "timeline":
+        told = [f"{lane} {what} on {at}" for lane, at, what in table.rows]
     elif table.form == "sankey":
         told = [f"{source} to {target} {number(value, table.unit)}" for source, target, value in table.rows]
     else:

@@ -28,6 +28,7 @@ from core.made import BREAKS, resolved
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
 from core.ui.cards import PICTURE, card, download, draw
+from core.ui.sharing import share as share
 
 _PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
@@ -130,13 +131,6 @@ def note(label: str, text: str) -> None:
 def link(within: Scope, audit: ModuleType | None = None, trace: str | None = None) -> str:
     """The absolute link to this page with everything that is set."""
     return links.share_link(st.context.url or "http://localhost:8501/", within, view.name_of(audit), trace)
-
-
-def share(slot: Any, within: Scope, audit: ModuleType | None = None, trace: str | None = None) -> None:
-    """The popover with the link that shows these numbers again, whatever arrives later."""
-    with slot.popover("Share"):
-        st.caption("Opens this view with the same period, filters, settings and data version.")
-        st.code(link(within, audit, trace), language=None, wrap_lines=True)
 
 
 def show(audit: ModuleType) -> None:

@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from core.ledger.current import open_default, set_store
 from core.ledger.store import StoreLocked
+from core.shared import ADDRESS
 from core.state import get_state, open_state, set_state
 from core.web.alerting import keep_alerting
 from core.web.api import (
@@ -41,6 +42,7 @@ from core.web.metrics import answer_metrics, keep_sending_metrics
 from core.web.process import VERSION, Process
 from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
+from core.web.shared import answer_shared
 from core.web.watch import keep_watching
 
 _log = logging.getLogger("trueup")
@@ -61,6 +63,7 @@ def routes(process: Process) -> list[Route]:
             for signal in (TRACES, LOGS, METRICS)
         ),
         *api,
+        Route(f"{ADDRESS}{{token:path}}", answer_shared),
         # Without these two a wrong address or method would fall through to Streamlit's page with status 200.
         Route("/v1/{rest:path}", refuse_unknown, methods=_METHODS),
         Route("/api/{rest:path}", Refuse(api)),
