@@ -43,9 +43,9 @@ def downloads(
     return made
 
 
-def rows_download(name: str, rows: pl.DataFrame) -> Download:
-    """A table's rows as CSV."""
-    return Download("Download CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows()))
+def rows_download(name: str, rows: pl.DataFrame, note: str = "") -> Download:
+    """A table's rows as CSV, under a note where they are of demo data."""
+    return Download("Download CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows(), note))
 
 
 def templates() -> list[Download]:

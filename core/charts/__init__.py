@@ -22,6 +22,7 @@ from core.charts.palette import (
     finish,
     floats,
     light,
+    noted,
     plain,
     role_bars,
     themed,
@@ -31,7 +32,7 @@ from core.charts.run import Flow, SpanRow, sankey, span_waterfall
 
 __all__ = [
     "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "count", "interval", "lines", "money",
-    "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed",
+    "noted", "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed",
     "waterfall",
 ]  # fmt: skip
 

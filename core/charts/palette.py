@@ -36,6 +36,8 @@ PATTERNS = {"loss": "/", "muted": "x", "warn": "\\", "other": "."}
 
 LABEL_LENGTH = 48
 _BAND_OPACITY = 0.16
+NOTE_HEIGHT = 18
+"""Room above the legend for a note, px."""
 
 
 def light(role: str) -> str:
@@ -138,6 +140,22 @@ def finish(
     )
     if figure.layout.showlegend is None:
         figure.update_layout(showlegend=False)
+    return figure
+
+
+def noted(figure: go.Figure, note: str) -> go.Figure:
+    """The figure with a note at its upper right, which pictures and every other export take along."""
+    if not note or note == (figure.layout.meta or {}).get("note"):
+        return figure
+    figure.update_layout(
+        title={
+            "text": plain(note, 90), "x": 1, "xanchor": "right", "xref": "paper", "y": 1, "yanchor": "top",
+            "yref": "container", "pad": {"t": 3}, "font": {"size": 11.5, "color": light("other")},
+        },
+        margin={"t": figure.layout.margin.t + NOTE_HEIGHT},
+        height=figure.layout.height + NOTE_HEIGHT,
+        meta=dict(figure.layout.meta) | {"note": note},
+    )  # fmt: skip
     return figure
 
 

@@ -50,9 +50,8 @@ def figure_pptx(figure: go.Figure, source: Source) -> bytes:
     slide = deck.slides.add_slide(deck.slide_layouts[6])
     _text(slide, source.title, top=0.4, height=1.0, size=24, role="ink", bold=True)
     _text(slide, source.figure, top=1.4, height=0.4, size=14, role="label")
-    _text(
-        slide, f"{source.scope} · {source.as_of} · {source.link}", top=7.0, height=0.35, size=10, role="label"
-    )
+    foot = " · ".join(part for part in (table.note, source.scope, source.as_of, source.link) if part)
+    _text(slide, foot, top=7.0, height=0.35, size=10, role="label")
     draw = {
         "waterfall": _bridge, "lines": _lines, "panels": _panels, "bars": _bars, "stacked_share": _parts,
     }[table.form]  # fmt: skip
