@@ -8,7 +8,7 @@ from core.ingest.options import ReadOptions
 from core.ledger.change_rows import NEWEST
 from core.ledger.current import get_store
 from core.settings import read_settings
-from core.ui.demo import empty_button, how_to_send
+from core.ui.first_steps import empty_button, how_to_send
 
 ui.header("Data", "Add files, see what the ledger holds, and how to send more.")
 empty_button()

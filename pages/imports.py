@@ -19,7 +19,6 @@ with st.container(border=True, gap="small"):
     picked = ui.table(imports.listed(arrivals), "What came", "arrivals")
     listed = downloads.rows_download("trueup_imports", imports.listed(arrivals), demo.note(ui.ask))
     ui.download(listed, "imports_csv")
-
 at = picked[0] if picked else imports.selected(arrivals, st.query_params.get("arrival"))
 if at is None:
     st.stop()

@@ -5,7 +5,7 @@ import streamlit as st
 from core import ui, view
 from core.audits import every_audit
 from core.ui.board import board_rows
-from core.ui.demo import teach, way_through
+from core.ui.first_steps import teach, way_through
 
 within, audits = ui.scope(), every_audit()
 slot = ui.header("Overview", "What is reported beside what the evidence supports, one row an audit.")

@@ -27,7 +27,15 @@ from core.state import get_state, open_state, set_state
 from core.web.api import answer_attempts, answer_bridge, answer_findings, answer_imports
 from core.web.background import keep_board, keep_up, warm_up
 from core.web.guard import BearerTokens
-from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp, receive_undo
+from core.web.ingest import (
+    LOGS,
+    METRICS,
+    TRACES,
+    receive_empty_demo,
+    receive_file,
+    receive_otlp,
+    receive_undo,
+)
 from core.web.process import VERSION, NotReady, Process
 from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
@@ -48,6 +56,7 @@ def routes(process: Process) -> list[Route]:
         ),
         Route("/api/ingest", partial(receive_file, process), methods=["POST"]),
         Route("/api/undo", partial(receive_undo, process), methods=["POST"]),
+        Route("/api/empty-demo", partial(receive_empty_demo, process), methods=["POST"]),
         Route("/api/findings", partial(answer_findings, process)),
         Route("/api/attempts", partial(answer_attempts, process)),
         Route("/api/bridge", partial(answer_bridge, process)),
