@@ -165,7 +165,9 @@ def cells(finding: Finding) -> list[tuple[str, str, str | None]]:
     """Label, number and small print of the pair, the gap with its 95 % interval, and n."""
     known = finding.low is not None and finding.high is not None
     bounds = (
-        f"{finding.bounds} {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
+        f"{finding.bounds} {interval(finding.low, finding.high, finding.unit).removesuffix(' points')}"
+        if known
+        else "no interval"
     )
     return [
         ("Reported", *head_and_tail(finding.reported)),

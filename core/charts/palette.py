@@ -66,6 +66,21 @@ def plain(text: object, length: int = LABEL_LENGTH) -> str:
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names without what they all begin with, cut where a part of a name begins; left alone when they are short.
+
+    >>> short_names(["northwind-triage-01", "northwind-triage-02"]), short_names(["a-1", "a-2"])
+    (['…01', '…02'], ['a-1', 'a-2'])
+    """
+    shared = min(names, default="")
+    while not all(name.startswith(shared) for name in names):
+        shared = shared[:-1]
+    cut = max(shared.rfind(mark) for mark in "-_/:. ") + 1
+    if len(names) < 2 or cut < 6 or max(len(name) for name in names) < 10:
+        return list(names)
+    return [f"…{name[cut:]}" for name in names]
+
+
 def floats(values: Iterable[Number | None]) -> list[float | None]:
     """Decimals and integers as Plotly draws them; None stays a hole in the line."""
     return [None if value is None else float(value) for value in values]
@@ -150,7 +165,7 @@ def noted(figure: go.Figure, note: str) -> go.Figure:
     figure.update_layout(
         title={
             "text": plain(note, 90), "x": 1, "xanchor": "right", "xref": "paper", "y": 1, "yanchor": "top",
-            "yref": "container", "pad": {"t": 3}, "font": {"size": 11.5, "color": light("other")},
+            "yref": "container", "automargin": True, "pad": {"t": 3}, "font": {"size": 11.5, "color": light("other")},
         },
         margin={"t": figure.layout.margin.t + NOTE_HEIGHT},
         height=figure.layout.height + NOTE_HEIGHT,
