@@ -54,7 +54,7 @@ STORIES = (
         "Three holiday weeks that a forecast takes for demand",
         "token_forecast",
         (("from", "2026-10-26"), ("to", "2026-11-22"), ("region", "eu-central-1")),
-        "Token forecast region: 29 October to 18 November runs low; enter the days as a break and both lines part.",
+        "Token forecast fan: 29 October to 18 November runs low; Breaks proposes those days: tick them and save.",
     ),
     Story(
         "One region serves the generation before",

@@ -111,6 +111,11 @@ def _kept(row: dict[str, object]) -> Kept:
     return Kept(finding, row["version"], at, row["newest_day"], row["took_ms"])  # type: ignore[arg-type]
 
 
+def newest(ask: Ask) -> int:
+    """The newest data version the board's own scope was asked at; 0 for none."""
+    return int(ask("select coalesce(max(version), 0) as version from findings where standard").item())
+
+
 def past(ask: Ask, version: int, most: int = 60) -> dict[str, Past]:
     """By audit: gaps and since when, for the board's own scope."""
     found: dict[str, Past] = {}

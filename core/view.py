@@ -164,11 +164,11 @@ def footer_text(ask: Ask, scope: Scope, link: str, zone: str = "UTC") -> str:
 def cells(finding: Finding) -> list[tuple[str, str, str | None]]:
     """Label, number and small print of the pair, the gap with its 95 % interval, and n."""
     known = finding.low is not None and finding.high is not None
+    span = interval(finding.low, finding.high, finding.unit).removesuffix(" points")
+    told = (finding.bounds, span) if len(f"{finding.bounds} {span}") <= 24 else (span, finding.bounds)
     bounds = (
-        f"{finding.bounds} {interval(finding.low, finding.high, finding.unit).removesuffix(' points')}"
-        if known
-        else "no interval"
-    )
+        " ".join(told) if known else "no interval"
+    )  # what is too long is cut at its end: never the numbers
     return [
         ("Reported", *head_and_tail(finding.reported)),
         ("Supported", *head_and_tail(finding.supported)),

@@ -92,6 +92,11 @@ def _pinned(newest: int) -> tuple[int | None, str]:
     return pinned, complaint
 
 
+def pinned() -> bool:
+    """Whether this session keeps to a data version, as a link asked."""
+    return st.session_state.get(_PIN) is not None
+
+
 def unpin() -> None:
     """Show the newest data version."""
     st.session_state.pop(_PIN, None)

@@ -9,6 +9,7 @@ from core.coverage import HOLDS
 from core.ledger.current import get_store
 from core.recipes import recipes
 
+LOOK_AGAIN_S = 2.0
 _TOLD = "emptied_told"
 
 
@@ -16,12 +17,18 @@ def teach(as_of: int) -> None:
     """On a ledger without data: say so, show how to send the first trace, and end the page."""
     if as_of and ui.ask(HOLDS, as_of=as_of).item():
         return
-    ui.note(
-        "Empty", st.session_state.pop(_TOLD, "The ledger holds no data yet, so no audit can tell anything.")
-    )
-    st.text("Send the first trace:")
+    said = st.session_state.get(_TOLD, "The ledger holds no data yet, so no audit can tell anything.")
+    ui.note("Empty", said)
+    st.text("Send the first trace, and this page becomes the board:")
     how_to_send()
+    st.fragment(_look_for_data, run_every=LOOK_AGAIN_S)()
     st.stop()
+
+
+def _look_for_data() -> None:
+    if not ui.pinned() and ui.ask(HOLDS, as_of=get_store().version()).item():
+        st.session_state.pop(_TOLD, None)
+        st.rerun()
 
 
 def how_to_send() -> None:
