@@ -103,7 +103,7 @@ def number(x: Number | None, unit: str) -> str:
     if unit == "points":
         return _signed(x, f"{abs(float(x)) * 100:,.1f} points")
     if unit == "score":
-        return _signed(x, f"{abs(float(x)):,.3g}")
+        return _signed(x, _score(abs(float(x))))
     if unit == "ratio":
         return _signed(x, f"{abs(float(x)):,.2f}×")
     if unit in ("ms", "s"):
@@ -111,10 +111,32 @@ def number(x: Number | None, unit: str) -> str:
     return count(x) if unit in ("count", "") else f"{count(x)} {unit}"
 
 
+def _score(size: float) -> str:
+    """Three digits that count, never as a power of ten.
+
+    >>> _score(0.0000394), _score(0.5624), _score(1234.5), _score(0.0)
+    ('0.0000394', '0.562', '1,234', '0')
+    """
+    if size >= 1000:
+        return f"{size:,.0f}"
+    short = f"{size:.3g}"
+    if "e" not in short:
+        return short
+    places = min(12, 2 - math.floor(math.log10(size)))
+    return f"{size:.{places}f}".rstrip("0").rstrip(".")
+
+
 def interval(low: Number | None, high: Number | None, unit: str) -> str:
     """An interval, low first.
 
     >>> interval(0.7, 0.8, "share"), interval(None, 3, "count")
     ('[70.0%, 80.0%]', '[unknown, 3]')
+    >>> interval(-0.061, -0.008, "points")
+    '[−6.1, −0.8] points'
     """
+    if unit == "points" and low is not None and high is not None:
+        return (
+            f"[{number(low, unit).removesuffix(' points')}, {number(high, unit)}".removesuffix(" points")
+            + "] points"
+        )
     return f"[{number(low, unit)}, {number(high, unit)}]"

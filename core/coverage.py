@@ -90,6 +90,7 @@ select
     coalesce(max(import_id), 0)                 as newest_import,
     make_timestamp_ns(max(at_ns))               as committed_at,
     count(*) filter (where demo and import_id not in (select import_id from undone)) as demo_imports,
+    count(*) filter (where not demo and format not in ('undo', 'prices', 'emptied')) as real_imports,
     coalesce(sum(rows_quarantined), 0)::bigint  as quarantined
 from imports
 """
@@ -99,7 +100,26 @@ DELETED_BEFORE = """
 select
     max(before_day) as before_day
 from deletions
+where reason = 'retention'
 """
+
+EMPTIED_AFTER = """
+select
+    max(import_id) as emptied_by
+from imports
+where format = 'emptied'
+    and import_id > $as_of
+"""
+"""The import at which the demo was deleted, for a link that pins an earlier version."""
+
+HOLDS = """
+select
+    count(*) as import_count
+from imports
+where format not in ('undo', 'prices', 'emptied')
+    and import_id <= $as_of
+"""
+"""Imports with rows at a data version; 0 where there is nothing to ask about."""
 
 COMMITTED_AT = """
 select

@@ -65,9 +65,9 @@ def _deck_xlsx(ask: Ask, deck: Deck, origin: str) -> bytes:
     return deck_xlsx(slides.content(ask, deck, origin))
 
 
-def rows_download(name: str, rows: pl.DataFrame) -> Download:
-    """A table's rows as CSV."""
-    return Download("Download CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows()))
+def rows_download(name: str, rows: pl.DataFrame, note: str = "") -> Download:
+    """A table's rows as CSV, under a note where they are of demo data."""
+    return Download("Download CSV", f"{name}.csv", partial(csv_bytes, rows.columns, rows.rows(), note))
 
 
 def templates() -> list[Download]:

@@ -158,6 +158,11 @@ def link_to(address: str, audit: ModuleType, scope: Scope) -> str:
     return links.share_link(f"{address}/{view.name_of(audit)}", own, view.name_of(audit))
 
 
+def newest(ask: Ask) -> int:
+    """The newest data version the board's own scope was asked at; 0 for none."""
+    return int(ask("select coalesce(max(version), 0) as version from findings where standard").item())
+
+
 def past(ask: Ask, version: int, most: int = 60) -> dict[str, Past]:
     """By audit: gaps and since when, for the board's own scope."""
     found: dict[str, Past] = {}

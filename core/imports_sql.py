@@ -87,11 +87,11 @@ cut_off as (
 ),
 live as (
     select
-        case when format in ('undo', 'prices') then format else 'live' end as what,
+        case when format in ('undo', 'prices', 'emptied') then format else 'live' end as what,
         cast(null as bigint)                 as file_id,
         max(at_ns)                           as at_ns,
         source                               as name,
-        case when format in ('undo', 'prices') then '' else 'otlp' end as door,
+        case when format in ('undo', 'prices', 'emptied') then '' else 'otlp' end as door,
         format,
         sum(rows_read)                       as rows_read,
         sum(rows_accepted - rows_repeated)   as rows_accepted,
@@ -151,7 +151,7 @@ IMPORTS_OF = """
 select import_id
 from imports
 where import_id not in (select import_id from undone)
-    and format not in ('undo', 'prices')
+    and format not in ('undo', 'prices', 'emptied')
     and import_id between $first_import and $last_import
     and (case when $file_id = 0 then file_id is null and source = $name else file_id = $file_id end)
 order by import_id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import inspect
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +16,11 @@ import plotly.graph_objects as go
 import polars as pl
 from polars import selectors
 
-from core import links
+from core import demo, links
 from core.amounts import count, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Scope, TooLittle
-from core.coverage import COMMITTED_AT, DELETED_BEFORE, NEWEST_DAY, VERSION_AT, Have
+from core.charts.palette import noted
+from core.coverage import COMMITTED_AT, DELETED_BEFORE, EMPTIED_AFTER, NEWEST_DAY, VERSION_AT, Have
 
 Colour = Literal["green", "orange", "red", "gray"]
 STATUS_COLOURS: Mapping[str, Colour] = {
@@ -28,6 +30,9 @@ STATUS_COLOURS: Mapping[str, Colour] = {
     "cannot tell": "gray",
 }
 """cannot tell is grey: it is never drawn as if it were good news."""
+
+_NAMES_A_ROW = re.compile(r"(^|[_ ])(id|import|file|number|row|code|answer|epoch|seed)$")
+"""Whole numbers that stand for something and count nothing: 1,234 would be read as an amount."""
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
@@ -49,7 +54,9 @@ def answer(audit: ModuleType, ask: Ask, scope: Scope) -> Answer:
     frames = audit.load(ask, scope)
     measure = audit.measure(frames, scope)
     drawn = {} if isinstance(measure, TooLittle) else audit.figures(frames, measure)
-    return Answer(measure, audit.judge(measure), drawn)
+    said = demo.note(ask)
+    marked = {name: noted(figure, said) for name, figure in drawn.items()}
+    return Answer(measure, audit.judge(measure), marked)
 
 
 def name_of(audit: ModuleType | None) -> str:
@@ -70,12 +77,6 @@ def origin_of(url: str | None) -> str:
     """
     parts = urlsplit(url or "http://localhost:8501/")
     return f"{parts.scheme}://{parts.netloc}"
-
-
-def newest_text(found: Sequence[Have]) -> str:
-    """The last day on which any needed table has rows in scope."""
-    days = [one.newest for one in found if one.newest]
-    return f"Newest data in scope: {max(days).isoformat()}" if days else "No data in scope"
 
 
 def question_of(audit: ModuleType) -> str:
@@ -109,6 +110,9 @@ def notes(ask: Ask, scope: Scope, told: tuple[Scope, Sequence[str]] | None) -> l
         found.append(
             ("Deleted", f"Telemetry before {gone} was deleted by retention: these numbers leave it out.")
         )
+    emptied = ask(EMPTIED_AFTER, as_of=scope.as_of).item()
+    if emptied is not None:
+        found.append(("Deleted", f"The demo data this link shows was deleted at data version {emptied}."))
     return found
 
 
@@ -153,15 +157,18 @@ def footer_text(ask: Ask, scope: Scope, link: str, zone: str = "UTC") -> str:
     if committed_at:
         local = committed_at.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone))
         when = f" of {local:%Y-%m-%d %H:%M} {zone}"
-    return f"As of import {scope.as_of}{when}; {links.scope_text(scope)}. {link}"
+    said = f"{said}. As" if (said := demo.note(ask)) else "As"
+    return f"{said} of import {scope.as_of}{when}; {links.scope_text(scope)}. {link}"
 
 
 def cells(finding: Finding) -> list[tuple[str, str, str | None]]:
     """Label, number and small print of the pair, the gap with its 95 % interval, and n."""
     known = finding.low is not None and finding.high is not None
+    span = interval(finding.low, finding.high, finding.unit).removesuffix(" points")
+    told = (finding.bounds, span) if len(f"{finding.bounds} {span}") <= 24 else (span, finding.bounds)
     bounds = (
-        f"{finding.bounds} {interval(finding.low, finding.high, finding.unit)}" if known else "no interval"
-    )
+        " ".join(told) if known else "no interval"
+    )  # what is too long is cut at its end: never the numbers
     return [
         ("Reported", *head_and_tail(finding.reported)),
         ("Supported", *head_and_tail(finding.supported)),
@@ -198,10 +205,12 @@ def need_rows(found: Sequence[Have]) -> pl.DataFrame:
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-def number_formats(columns: Sequence[str]) -> dict[str, str]:
-    """Column formats by the unit a column's name ends with."""
+def number_formats(rows: pl.DataFrame) -> dict[str, str]:
+    """Column formats: by the unit a name ends with, thousands grouped in whole numbers that count something."""
     units = {"_usd": "$%.4f", "_ms": "%.1f ms", "_share": "percent"}
-    return {column: form for column in columns for ending, form in units.items() if column.endswith(ending)}
+    forms = {name: form for name in rows.columns for ending, form in units.items() if name.endswith(ending)}
+    whole = rows.select(selectors.integer()).columns
+    return {name: "localized" for name in whole if not _NAMES_A_ROW.search(name)} | forms
 
 
 def ids_last(columns: Sequence[str]) -> list[str]:
@@ -213,11 +222,6 @@ def shown(rows: pl.DataFrame, zone: str = "UTC") -> pl.DataFrame:
     """Rows as a table shows them: ids last, money as numbers, instants (UTC in the ledger) in a time zone."""
     local = selectors.datetime(time_zone=None).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     return rows.select(ids_last(rows.columns)).with_columns(selectors.decimal().cast(pl.Float64), local)
-
-
-def days_in(rows: pl.DataFrame) -> list[str]:
-    """Columns of dates."""
-    return rows.select(selectors.date()).columns
 
 
 def counts_of(audit: ModuleType, measure: object) -> Sequence[Count]:

@@ -2,15 +2,16 @@
 
 import streamlit as st
 
-from core import coverage, downloads, pulls, ui, uploads, view
+from core import coverage, downloads, pulls, ui, uploads
 from core.ingest.change_events import FIELDS, KINDS
 from core.ingest.options import ReadOptions
 from core.ledger.change_rows import NEWEST
 from core.ledger.current import get_store
-from core.recipes import recipes
 from core.settings import read_settings
+from core.ui.first_steps import empty_button, how_to_send
 
 ui.header("Data", "Add files, see what the ledger holds, and how to send more.")
+empty_button()
 options = ReadOptions(read_settings().capture_content)
 with st.container(border=True):
     st.markdown("**Add files**")
@@ -35,6 +36,4 @@ ui.listing("Newest changes", ui.ask(NEWEST, as_of=ui.scope().as_of), "changes", 
 for listed in (*coverage.listings(ui.ask), pulls.listing(ui.ask, read_settings())):
     ui.listing(*listed)
 with st.expander("How to send data", expanded=not ui.scope().as_of):
-    for recipe in recipes(view.origin_of(st.context.url)):
-        st.caption(recipe.title)
-        st.code(recipe.text, language=recipe.language, wrap_lines=True)
+    how_to_send()

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import downloads, imports, ui, uploads
+from core import demo, downloads, imports, ui, uploads
 from core.ledger.current import get_store
 
 ui.header("Imports", "What came when, what was refused and why, and how to undo it.")
@@ -13,12 +13,12 @@ arrivals = ui.ask(imports.ARRIVALS)
 with st.container(border=True, gap="small"):
     st.markdown("**What came**")
     st.caption("A row a file, or an hour of live traffic. One row read can make several.")
-    picked = ui.table(imports.listed(arrivals), "What came", "arrivals") if arrivals.height else []
     if not arrivals.height:
         st.text("Nothing has come yet.")
         st.stop()
-    ui.download(downloads.rows_download("trueup_imports", imports.listed(arrivals)), "imports_csv")
-
+    picked = ui.table(imports.listed(arrivals), "What came", "arrivals")
+    listed = downloads.rows_download("trueup_imports", imports.listed(arrivals), demo.note(ui.ask))
+    ui.download(listed, "imports_csv")
 at = picked[0] if picked else imports.selected(arrivals, st.query_params.get("arrival"))
 if at is None:
     st.stop()

@@ -4,19 +4,14 @@ import streamlit as st
 
 from core import ui, view
 from core.audits import every_audit
-from core.recipes import recipes
 from core.ui.board import board_rows
+from core.ui.first_steps import teach, way_through
 
 within, audits = ui.scope(), every_audit()
 slot = ui.header("Overview", "What is reported beside what the evidence supports, one row an audit.")
 
-if not within.as_of:
-    ui.note("Empty", "The ledger holds no data yet, so no audit can tell anything. Send the first trace:")
-    for recipe in recipes(view.origin_of(st.context.url)):
-        st.caption(recipe.title)
-        st.code(recipe.text, language=recipe.language, wrap_lines=True)
-    st.stop()
-
+teach(within.as_of)
+way_through()
 sections = sorted({audit.SECTION for audit in audits})
 with st.container(horizontal=True, gap="small"):
     bound = {"bind": "query-params", "width": 320}

@@ -145,7 +145,7 @@ def test_loss_is_told_apart_without_colour() -> None:
 def test_bands_limit_and_marks_are_drawn() -> None:
     line = Line("rate", DAYS, [0.1, None, 0.3], [0.0, 0.1, 0.2], [0.2, 0.3, 0.4])
     figure = lines([line], "share", [Mark(DAYS[1], "release")], limit=0.25)
-    upper, lower, middle = figure.data
+    upper, lower, middle, _ = figure.data
     assert (list(upper.y), list(lower.y)) == ([0.2, 0.3, 0.4], [0.0, 0.1, 0.2])
     assert lower.fill == "tonexty"
     assert list(middle.y) == [0.1, None, 0.3]

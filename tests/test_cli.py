@@ -218,3 +218,19 @@ def test_a_folder_may_hold_files_of_no_format_but_a_named_file_must_be_read(
     assert main(["ingest", str(folder), "--data", str(tmp_path / "ledger")]) == 0
     assert "notes.txt: skipped, no known format recognises the content." in "".join(capsys.readouterr())
     assert main(["ingest", str(folder / "notes.txt"), "--data", str(tmp_path / "ledger")]) == 1
+
+
+def test_a_demo_is_emptied_and_real_rows_never_are(
+    inbox: Path, ledger: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["empty-demo", "--data", ledger]) == 1
+    assert "There is no ledger" in capsys.readouterr().err
+    assert main(["demo", "--size", "2000", "--data", ledger]) == 0
+    capsys.readouterr()
+    assert main(["empty-demo", "--data", ledger]) == 0
+    assert "rows of demo data were deleted; from data version" in capsys.readouterr().out
+    assert main(["ingest", str(inbox), "--data", ledger]) == 0
+    capsys.readouterr()
+    assert main(["empty-demo", "--data", ledger]) == 1
+    assert "no demo data, so nothing was deleted" in capsys.readouterr().err
+    assert len(attempts(ledger, capsys)) == 7

@@ -52,7 +52,7 @@ def test_every_address_is_documented() -> None:
     for route in routes(process):
         if "{" not in route.path:
             assert f"{route.path}`" in SETTINGS or f"{route.path}?" in SETTINGS, route.path
-    assert INGEST_PREFIXES == ("/v1/", "/api/ingest", "/api/undo")
+    assert INGEST_PREFIXES == ("/v1/", "/api/ingest", "/api/undo", "/api/empty-demo")
 
 
 def test_every_format_is_documented() -> None:

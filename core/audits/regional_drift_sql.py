@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from core.ledger.change_rows import IN_SCOPE
+
 _ARRIVED = """
 with arrived as (
     select
@@ -171,7 +173,7 @@ group by 1, 2, 3
 """
 """The newest eval run of each region, sample by sample beside the reference's run of the same task and data."""
 
-CHANGES = """
+CHANGES = f"""
 with newest as (
     select
         *,
@@ -190,6 +192,7 @@ from newest
 where revision = 1
     and kind in ('release', 'deploy', 'checkpoint', 'incident')
     and (model is null or model in (select request_model from probes where request_model is not null))
+    and {IN_SCOPE}
 order by day, title
 limit 200
 """

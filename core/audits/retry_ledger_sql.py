@@ -6,7 +6,7 @@ Shared beginnings are constants put in front; values only ever travel as $parame
 
 from __future__ import annotations
 
-from core.ledger.change_rows import STATED
+from core.ledger.change_rows import CALLED, IN_SCOPE, STATED
 
 LINES = """
 with lines as (
@@ -288,8 +288,10 @@ from (
 {STATED}
 ) as changes
 where day between $start and $end
+    and {IN_SCOPE}
+    and {CALLED}
 group by day, kind, title
 order by day, kind, title
 limit 50
 """
-"""What changed, for the marks on the time axes."""
+"""What changed for the scope, for the marks on the time axes; a checkpoint only where its model was called."""

@@ -6,7 +6,6 @@ some HTML in text, and names come from telemetry). Loss is a colour and a patter
 
 from __future__ import annotations
 
-import datetime as dt
 import textwrap
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
@@ -14,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import Number, count, interval, money, number, share
+from core.charts.marks import Mark, along, draw_marks
 from core.charts.palette import (
     COLOURS,
     At,
@@ -22,6 +22,7 @@ from core.charts.palette import (
     finish,
     floats,
     light,
+    noted,
     plain,
     role_bars,
     themed,
@@ -31,7 +32,7 @@ from core.charts.run import Flow, SpanRow, sankey, span_waterfall
 
 __all__ = [
     "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "count", "interval", "lines", "money",
-    "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed",
+    "noted", "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed",
     "waterfall",
 ]  # fmt: skip
 
@@ -57,13 +58,6 @@ class Line(NamedTuple):
     low: Sequence[Number | None] = ()
     high: Sequence[Number | None] = ()
     colour_role: str = "accent"
-
-
-class Mark(NamedTuple):
-    """A change event on the time axis."""
-
-    at: At
-    title: str
 
 
 class Bar(NamedTuple):
@@ -171,26 +165,13 @@ def lines(
         rows += [(line.name, *point) for point in zip(x, y, lows, highs, strict=True)]
     if limit is not None:
         _draw_limit(figure, limit, unit)
-    _draw_marks(figure, marks)
+    draw_marks(figure, marks, [x for line in drawn for x in line.x])
     figure.update_layout(hovermode="x unified", showlegend=len(drawn) > 1)
     figure.update_yaxes(rangemode="tozero", nticks=5, **ticks(unit))
-    figure.update_xaxes(showgrid=False, **_days_axis([x for line in drawn for x in line.x]))
+    figure.update_xaxes(showgrid=False, **along([x for line in drawn for x in line.x]))
     told: dict[str, Any] = {"limit": limit, "marks": [[str(mark.at), mark.title] for mark in marks]}
     told["roles"] = {line.name: line.colour_role for line in drawn}
     return finish(figure, "lines", unit, ("line", "at", "value", "low", "high"), rows, **told)
-
-
-def _days_axis(places: Sequence[At]) -> dict[str, Any]:
-    """A handful of days gets a tick a day: left alone, plotly.js labels one day with its milliseconds."""
-    days = {place for place in places if isinstance(place, dt.date) and not isinstance(place, dt.datetime)}
-    if not days or len(days) < len(set(places)) or max(days) - min(days) > dt.timedelta(days=6):
-        return {"nticks": 7}
-    room = dt.timedelta(days=1)
-    return {
-        "dtick": 86_400_000,
-        "tickformat": "%d %b",
-        "range": [str(min(days) - room), str(max(days) + room)],
-    }
 
 
 def _with_interval(value: float | None, low: float | None, high: float | None, unit: str) -> str:
@@ -205,17 +186,6 @@ def _draw_limit(figure: go.Figure, limit: float, unit: str) -> None:
         text=plain(f"limit {number(limit, unit)}"), xref="paper", x=1, y=limit, showarrow=False,
         xanchor="right", yanchor="bottom", font={"color": light("warn"), "size": 11.5},
     )  # fmt: skip
-
-
-def _draw_marks(figure: go.Figure, marks: Sequence[Mark]) -> None:
-    """add_vline would average date strings to place its label; shapes and annotations do not."""
-    for place, mark in enumerate(marks):
-        dot = {"color": light("label"), "width": 1, "dash": "dot"}
-        figure.add_shape(type="line", x0=mark.at, x1=mark.at, yref="paper", y0=0, y1=1, line=dot)
-        figure.add_annotation(
-            text=plain(mark.title, 32), x=mark.at, yref="paper", y=1 - 0.08 * (place % 4), showarrow=False,
-            xanchor="right", yanchor="top", xshift=-4, font={"size": 11.5, "color": light("label")},
-        )  # fmt: skip
 
 
 def step_cumulative(
@@ -253,15 +223,20 @@ def bars(drawn: Sequence[Bar], unit: str, limit: float | None = None) -> go.Figu
     figure = go.Figure(role_bars(roles, arrays, **shared))
     unseen = {"opacity": 0, "size": 1}
     figure.add_scatter(x=values, y=places, mode="markers", marker=unseen, error_x=whiskers, hoverinfo="skip")
+    left = [value < 0 for value in values]
     figure.add_scatter(
-        x=highs, y=places, mode="text", text=[f" {text}" for text in texts], textposition="middle right",
+        x=[low if at else high for at, low, high in zip(left, lows, highs, strict=True)], y=places, mode="text",
+        text=[f"{text} " if at else f" {text}" for at, text in zip(left, texts, strict=True)],
+        textposition=["middle left" if at else "middle right" for at in left],
         cliponaxis=False, textfont={"color": light("ink")}, hoverinfo="skip",
     )  # fmt: skip
     figure.update_yaxes(
         tickvals=places, ticktext=[plain(bar.label) for bar in drawn], range=[len(drawn) - 0.5, -0.5], showgrid=False,
         tickfont={"color": light("ink")},
     )  # fmt: skip
-    figure.update_xaxes(range=_range([], [*lows, *highs], 0.25), nticks=5, **ticks(unit))
+    first, last = _range([], [*lows, *highs], 0.25)
+    room = 0.25 * (last - first) if any(left) else 0.0  # for the labels of bars that point left
+    figure.update_xaxes(range=[first - room, last], nticks=5, **ticks(unit))
     if limit is not None:
         dash = {"color": light("warn"), "width": 1.2, "dash": "dash"}
         figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=limit, x1=limit, line=dash)

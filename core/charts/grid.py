@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import number
+from core.charts.marks import Mark, labels
 from core.charts.palette import finish, light, plain
 
 State = Literal["", "open", "unknown"]
@@ -62,7 +63,7 @@ def grid(
     )  # fmt: skip
     _mark(figure, [cell for cell in cells if cell.state == "open"], "x-thin", unit)
     _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit)
-    _events(figure, marks)
+    _events(figure, marks, days)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": light("ink")})
     by_hour = bool(days) and not isinstance(days[0], dt.date)
     figure.update_xaxes(showgrid=False, **({"dtick": 3, "ticksuffix": ":00"} if by_hour else {"nticks": 8}))
@@ -89,12 +90,14 @@ def _mark(figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str)
         )  # fmt: skip
 
 
-def _events(figure: go.Figure, marks: Sequence[DayMark]) -> None:
+def _events(figure: go.Figure, marks: Sequence[DayMark], days: Sequence[dt.date | int]) -> None:
     line = {"color": light("ink"), "width": 1.4, "dash": "dot"}
+    named = {str(label.at) for label in labels([Mark(mark.at, mark.short) for mark in marks], days)}
     for mark in marks:
         figure.add_shape(type="line", x0=mark.at, x1=mark.at, yref="paper", y0=0, y1=1.02, line=line)
+        text = plain(mark.short, 32) if str(mark.at) in named else "▾"
         figure.add_annotation(
-            text=plain(mark.short, 32), hovertext=plain(mark.title, 120), x=mark.at, yref="paper", y=1.02, showarrow=False,
+            text=text, hovertext=plain(mark.title, 120), x=mark.at, yref="paper", y=1.02, showarrow=False,
             xanchor="center", yanchor="bottom", font={"size": 11.5, "color": light("ink")},
         )  # fmt: skip
 

@@ -36,6 +36,8 @@ PATTERNS = {"loss": "/", "muted": "x", "warn": "\\", "other": "."}
 
 LABEL_LENGTH = 48
 _BAND_OPACITY = 0.16
+NOTE_HEIGHT = 18
+"""Room above the legend for a note, px."""
 
 
 def light(role: str) -> str:
@@ -62,6 +64,21 @@ def plain(text: object, length: int = LABEL_LENGTH) -> str:
     line = " ".join(str(text).split())
     line = line if len(line) <= length else line[: length - 1] + "…"
     return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Names without what they all begin with, cut where a part of a name begins; left alone when they are short.
+
+    >>> short_names(["northwind-triage-01", "northwind-triage-02"]), short_names(["a-1", "a-2"])
+    (['…01', '…02'], ['a-1', 'a-2'])
+    """
+    shared = min(names, default="")
+    while not all(name.startswith(shared) for name in names):
+        shared = shared[:-1]
+    cut = max(shared.rfind(mark) for mark in "-_/:. ") + 1
+    if len(names) < 2 or cut < 6 or max(len(name) for name in names) < 10:
+        return list(names)
+    return [f"…{name[cut:]}" for name in names]
 
 
 def floats(values: Iterable[Number | None]) -> list[float | None]:
@@ -141,6 +158,22 @@ def finish(
     )
     if figure.layout.showlegend is None:
         figure.update_layout(showlegend=False)
+    return figure
+
+
+def noted(figure: go.Figure, note: str) -> go.Figure:
+    """The figure with a note at its upper right, which pictures and every other export take along."""
+    if not note or note == (figure.layout.meta or {}).get("note"):
+        return figure
+    figure.update_layout(
+        title={
+            "text": plain(note, 90), "x": 1, "xanchor": "right", "xref": "paper", "y": 1, "yanchor": "top",
+            "yref": "container", "automargin": True, "pad": {"t": 3}, "font": {"size": 11.5, "color": light("other")},
+        },
+        margin={"t": figure.layout.margin.t + NOTE_HEIGHT},
+        height=figure.layout.height + NOTE_HEIGHT,
+        meta=dict(figure.layout.meta) | {"note": note},
+    )  # fmt: skip
     return figure
 
 

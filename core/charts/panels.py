@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
 from core.amounts import interval, number
-from core.charts.palette import band, finish, floats, light, plain, ticks
+from core.charts.palette import band, finish, floats, light, plain, short_names, ticks
 
 PANEL_HEIGHT = 190
 MOST_TICKS = 5
@@ -35,10 +36,10 @@ def panels(
     figure = go.Figure()
     rows: list[tuple[object, ...]] = []
     places = list(range(len(x)))
-    names = [plain(name, 24) for name in x]
+    names = [plain(name, 16) for name in short_names(x)]
     for place, panel in enumerate(drawn):
         axis = "" if place == 0 else str(place + 1)
-        _draw(figure, panel, places, f"y{axis}")
+        _draw(figure, panel, x, f"y{axis}")
         top, bottom = 1 - place / len(drawn), 1 - (place + 1) / len(drawn)
         scale = {"domain": [bottom + 0.05, top - 0.06], "nticks": 4, **ticks(panel.unit)}
         figure.update_layout({f"yaxis{axis}": scale})
@@ -67,7 +68,8 @@ def panels(
     return finish(figure, "panels", unit, columns, rows, height, roles=roles)
 
 
-def _draw(figure: go.Figure, panel: Panel, places: Sequence[int], axis: str) -> None:
+def _draw(figure: go.Figure, panel: Panel, x: Sequence[str], axis: str) -> None:
+    places = list(range(len(x)))
     y, low, high = floats(panel.y), floats(panel.low), floats(panel.high)
     colour = light(panel.colour_role)
     edges: dict[str, Any] = {
@@ -83,8 +85,8 @@ def _draw(figure: go.Figure, panel: Panel, places: Sequence[int], axis: str) -> 
     told = [
         ""
         if value is None
-        else plain(f"{panel.name} {number(value, panel.unit)} {interval(a, b, panel.unit)}", 90)
-        for value, a, b in zip(y, low, high, strict=True)
+        else plain(f"{panel.name}, {at[:40]}: {number(value, panel.unit)} {interval(a, b, panel.unit)}", 120)
+        for at, value, a, b in zip(x, y, low, high, strict=True)
     ]
     figure.add_scatter(
         x=places, y=y, mode="lines+markers", yaxis=axis, customdata=told, connectgaps=True, name=plain(panel.name),
@@ -97,7 +99,8 @@ def _shade(figure: go.Figure, first: int, count: int, text: str) -> None:
         type="rect", xref="x", yref="paper", x0=first, x1=count - 0.6, y0=0, y1=1, layer="below",
         fillcolor=band(light("loss")), line={"width": 0, "color": light("loss")},
     )  # fmt: skip
+    wrapped = "<br>".join(plain(part) for part in textwrap.wrap(text[:90], 26))
     figure.add_annotation(
-        text=plain(text, 60), x=first, yref="paper", y=0.5, showarrow=False, xanchor="left", xshift=6,
+        text=wrapped, x=first, yref="paper", y=0.5, showarrow=False, xanchor="left", xshift=6, align="left",
         font={"size": 11.5, "color": light("label")},
     )  # fmt: skip

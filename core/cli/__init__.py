@@ -1,4 +1,4 @@
-"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, serve.
+"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, empty-demo, serve.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
 itself; when the running app owns it, the command asks the app instead and says the same.
@@ -19,6 +19,7 @@ from typing import Any, NoReturn
 from core import answers
 from core.answers import Row
 from core.cli.check import add_check, json_text, write_csv
+from core.cli.empty import empty_demo
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
 from core.cli.pull import pull_sources
@@ -115,6 +116,10 @@ def _add_demo(commands: Any, shared: argparse.ArgumentParser) -> None:
     demo.add_argument("--force", action="store_true", help="add it to a ledger that already holds data")
     demo.add_argument("--if-empty", action="store_true", help="do nothing when the ledger holds data")
     demo.set_defaults(run=run_demo)
+    empty = commands.add_parser(
+        "empty-demo", parents=[shared], help="delete a ledger of nothing but demo data"
+    )
+    empty.set_defaults(run=lambda options, settings: empty_demo(settings))
 
 
 def _add_undo(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -159,7 +164,7 @@ def _sink(settings: Settings, demo: bool) -> Iterator[Sink]:
         sys.stderr.write(
             f"The running app (process {app.pid}) owns the ledger; sending the files to {app.address}.\n"
         )
-        yield AppSink(app)
+        yield AppSink(app, demo)
         return
     try:
         yield FileSink(store, settings.capture_content, demo)

@@ -65,8 +65,9 @@ class FileSink:
 class AppSink:
     """The running app, over its local API; it derives by itself."""
 
-    def __init__(self, app: RunningApp) -> None:
+    def __init__(self, app: RunningApp, demo: bool = False) -> None:
         self._app = app
+        self._demo = demo
         self._delivery_id = 0
 
     def latest_import(self) -> int:
@@ -76,7 +77,7 @@ class AppSink:
     def take(self, path: Path) -> Taken:
         """Send one file; the problem is in the app's words when it refuses."""
         try:
-            answer = send_file(self._app, path, path.name, self._delivery_id)
+            answer = send_file(self._app, path, path.name, self._delivery_id, self._demo)
         except AppRefused as refused:
             return Taken([], str(refused))
         receipts = [Receipt(**receipt) for receipt in answer["receipts"]]

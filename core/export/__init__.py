@@ -44,6 +44,8 @@ class Table(NamedTuple):
     rows: tuple[tuple[Any, ...], ...]
     also: Mapping[str, Any] = {}
     """What is drawn beside the rows: limit, marks, roles, top, of."""
+    note: str = ""
+    """What every export of it must say: that its numbers are of demo data."""
 
 
 def drawn_table(figure: go.Figure) -> Table:
@@ -51,8 +53,9 @@ def drawn_table(figure: go.Figure) -> Table:
     meta = figure.layout.meta
     if isinstance(meta, dict) and "rows" in meta:
         rows = tuple(tuple(row) for row in meta["rows"])
-        also = {name: meta[name] for name in meta if name not in Table._fields}
-        return Table(meta["form"], meta["unit"], tuple(meta["columns"]), rows, also)
+        own = (*Table._fields, "also")
+        also = {name: meta[name] for name in meta if name not in own}
+        return Table(meta["form"], meta["unit"], tuple(meta["columns"]), rows, also, meta.get("note", ""))
     points = [
         (trace.name or "", x, y)
         for trace in figure.data
@@ -76,10 +79,16 @@ def safe_cell(cell: object) -> object:
     return cell
 
 
-def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    """UTF-8 CSV with a byte order mark, so that spreadsheets read names in any script; null is empty."""
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> bytes:
+    """UTF-8 CSV with a byte order mark, so that spreadsheets read names in any script; null is empty.
+
+    A note stands alone in a first row before the header: a file that must not be taken for measurements may not
+    be read by machine without a decision.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
+    if note:
+        writer.writerow([safe_cell(note)])
     writer.writerow([safe_cell(column) for column in columns])
     writer.writerows([["" if cell is None else safe_cell(cell) for cell in row] for row in rows])
     return text.getvalue().encode("utf-8-sig")
@@ -88,7 +97,7 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes
 def figure_csv(figure: go.Figure) -> bytes:
     """The figure's numbers as CSV."""
     table = drawn_table(figure)
-    return csv_bytes(table.columns, table.rows)
+    return csv_bytes(table.columns, table.rows, table.note)
 
 
 def figure_xlsx(figure: go.Figure, source: Source) -> bytes:
@@ -109,7 +118,9 @@ def figure_xlsx(figure: go.Figure, source: Source) -> bytes:
         sheet.set_column(0, 0, 32)
         notes = book.add_worksheet("source")
         notes.set_column(1, 1, 100)
-        for row, (name, text) in enumerate((*source._asdict().items(), ("unit", table.unit))):
+        told = [("note", table.note)] if table.note else []
+        told += [*source._asdict().items(), ("unit", table.unit)]
+        for row, (name, text) in enumerate(told):
             notes.write_string(row, 0, name, bold)
             notes.write_string(row, 1, str(safe_cell(text)))
     return out.getvalue()

@@ -7,6 +7,24 @@ as a second model to fall back on, and is no change.
 
 from __future__ import annotations
 
+IN_SCOPE = """(
+        ($services = '' or service_name is null or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+        and ($regions = '' or region is null or strpos($regions, concat(chr(31), region, chr(31))) > 0)
+        and ($models = '' or model is null or strpos($models, concat(chr(31), model, chr(31))) > 0)
+    )"""
+"""Whether a change event concerns the scope: one of another service, region or model does not."""
+
+CALLED = """(
+        kind <> 'checkpoint'
+        or model is null
+        or model in (
+            select request_model from calls where day between $start and $end and import_id <= $as_of
+            union all
+            select response_model from calls where day between $start and $end and import_id <= $as_of
+        )
+    )"""
+"""Checkpoints come often: they concern only who calls that model."""
+
 STATED = """
 select
     event_id,

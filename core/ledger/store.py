@@ -22,11 +22,13 @@ import polars as pl
 from core.ledger import derive, retain, write
 from core.ledger.batch import Batch, Quarantined, Receipt, Repaired, TakenFile
 from core.ledger.cost import Costing
+from core.ledger.empty import CannotEmpty, Emptied
 from core.ledger.migrations import migrate
 from core.ledger.undo import CannotUndo
 
 __all__ = [
-    "Batch", "CannotUndo", "Overloaded", "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked", "TakenFile",
+    "Batch", "CannotEmpty", "CannotUndo", "Emptied", "Overloaded",
+    "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked", "TakenFile",
 ]  # fmt: skip
 
 GROUP_ROWS = 20_000
@@ -160,6 +162,11 @@ class Store:
         The receipt's rows_read are the rows that stop counting. Calls follow at the next `derive`.
         """
         return self._alone(lambda ledger: ledger.undo(import_ids, reason))
+
+    def empty_demo(self) -> Emptied:
+        """Delete everything when all of it is demo data; the data version goes on. Raises CannotEmpty."""
+        with self._derive_lock:  # what is derived at this moment would come back after its spans are gone
+            return self._alone(lambda ledger: ledger.empty_demo())
 
     def next_file_id(self) -> int:
         """The number for a file that is about to be taken in."""

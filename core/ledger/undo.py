@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-NOT_UNDOABLE = ("undo", "prices")
+NOT_UNDOABLE = ("undo", "prices", "emptied")
 """Formats of imports that hold no rows: another import, or other prices, answer them."""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from core.ledger import undo
+from core.ledger import empty, undo
 from core.ledger.batch import Batch, Receipt, TakenFile
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ KNOWN_LINES = """
         and import_id not in (select import_id from undone)
     order by import_id
 """
+
+EMPTIED_AT = f"select coalesce(max(import_id), 0) from imports where format = '{empty.EMPTIED}'"
 
 
 class Ledger:
@@ -104,6 +106,19 @@ class Ledger:
         gone = set(import_ids)
         self._known = {sha256: known for sha256, known in self._known.items() if known not in gone}
         return Receipt(import_id, rows_undone, 0, 0, 0, already_known=False)
+
+    def empty_demo(self) -> empty.Emptied:
+        """Delete all rows in one transaction when every one is demo data; raises CannotEmpty."""
+        self._connection.execute("begin")
+        try:
+            emptied = empty.empty_demo(self._connection, self.last_import_id + 1)
+            self._connection.execute("commit")
+        except Exception:
+            self._connection.execute("rollback")
+            raise
+        self.last_import_id = emptied.import_id
+        self._known = {}
+        return emptied
 
     def add_file(self, file: TakenFile) -> None:
         """Record a file that was taken in, or could not be."""
@@ -173,8 +188,9 @@ class Ledger:
         return lines.filter(pl.Series(keep, dtype=pl.Boolean)), repeats
 
     def keep_finding(self, row: pl.DataFrame) -> None:
-        """Keep what an audit said; findings are answers, no rows of an import."""
-        self._insert("findings", row)
+        """Keep what an audit said, unless its rows were deleted while it was asked; no rows of an import."""
+        emptied = self._connection.execute(EMPTIED_AT).fetchall()
+        self._insert("findings", row.filter(pl.col("version") >= int(emptied[0][0])))
 
     def _flush(self, rows: dict[str, list[pl.DataFrame]], table: str) -> None:
         """Write what the group holds for a table, so that its next batch is compared with it too."""

@@ -17,10 +17,10 @@ import polars as pl
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from core import downloads, links, view
+from core import demo, downloads, links, view
 from core.amounts import count
 from core.audit import Count, Finding, Scope
-from core.charts import span_waterfall
+from core.charts import noted, span_waterfall
 from core.coverage import MENUS, STATE, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
@@ -29,6 +29,7 @@ from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
 from core.ui.cards import PICTURE, card, download, draw
 from core.ui.sharing import share as share
+from core.ui.tables import table as table
 
 _PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
@@ -74,7 +75,7 @@ def scope_controls() -> None:
             st.multiselect(f"{key.capitalize()}s", names, key=key, placeholder=f"All {key}s", **_BOUND)
         if pinned:
             st.caption(f"Pinned to data version {pinned}; the newest is {version}.")
-            st.button("Show the newest data", on_click=_unpin, width="stretch")
+            st.button("Show the newest data", on_click=unpin, width="stretch")
         st.caption(view.age_text(ask(STATE).row(0, named=True), version, dt.datetime.now(dt.UTC)))
     if told := [text for text in complaints if text]:  # Streamlit drops a bad value at once: this outlives it
         st.session_state[_NOTES] = (scope(), told)
@@ -87,13 +88,19 @@ def _pinned(newest: int) -> tuple[int | None, str]:
     pinned, complaint = view.pinned_version(ask, given, newest)
     st.session_state[_PIN] = pinned
     if pinned is None:
-        _unpin()
+        unpin()
     elif st.query_params.get(links.AS_OF) != str(pinned):
         st.query_params[links.AS_OF] = str(pinned)
     return pinned, complaint
 
 
-def _unpin() -> None:
+def pinned() -> bool:
+    """Whether this session keeps to a data version, as a link asked."""
+    return st.session_state.get(_PIN) is not None
+
+
+def unpin() -> None:
+    """Show the newest data version."""
     st.session_state.pop(_PIN, None)
     st.query_params.pop(links.AS_OF, None)
 
@@ -110,11 +117,10 @@ def header(title: str, question: str) -> DeltaGenerator:
     """Title, question, demo badge, what the link could not get; returns the place at the right for Share."""
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(gap=None, width="content"):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.title(title, anchor=False, width="content")
-                if ask(STATE)["demo_imports"][0]:
-                    st.badge("Demo data", color="violet")
+            st.title(title, anchor=False, width="content")
             st.caption(question)
+            if said := demo.note(ask):
+                st.badge(said, color="violet")
         slot = st.container(width="content")
     for label, text in view.notes(ask, scope(), st.session_state.get(_NOTES)):
         note(label, text)
@@ -192,27 +198,13 @@ def needs(found: Sequence[Have]) -> None:
         table(view.need_rows(found), "Columns this audit reads")
 
 
-def table(rows: pl.DataFrame, name: str, key: str | None = None) -> list[int]:
-    """A frame with its units; with a key, one row can be selected and is returned. Never Markdown."""
-    shown = view.shown(rows, ZONE)
-    forms: dict[str, Any] = {day: st.column_config.DateColumn() for day in view.days_in(shown)}
-    numbers = view.number_formats(rows.columns)
-    forms |= {column: st.column_config.NumberColumn(format=form) for column, form in numbers.items()}
-    look: dict[str, Any] = {"hide_index": True, "column_config": forms, "placeholder": "", "alt": name}
-    if key is None:
-        st.dataframe(shown, **look)
-        return []
-    event = st.dataframe(shown, key=key, on_select="rerun", selection_mode="single-row", **look)
-    return [row for row in event["selection"]["rows"] if row < rows.height]
-
-
 def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
     """Bordered cards, two a row; the last one alone takes the whole width."""
-    demo, address = bool(ask(STATE)["demo_imports"][0]), link(within, audit)
+    said, address = demo.note(ask), link(within, audit)
     for row in view.in_pairs([*drawn.items()]):
         for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
             with column, st.container(border=True, height="stretch", gap="small"):
-                card(audit, name, figure, finding, within, address, demo)
+                card(audit, name, noted(figure, said), finding, within, address, bool(said))
 
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:
@@ -221,10 +213,12 @@ def evidence(audit: ModuleType, within: Scope) -> str | None:
     with st.container(border=True, gap="small"):
         st.markdown("**The rows behind it**")
         st.caption("Select a row to open its run." if rows.height else "No rows in this scope.")
-        key = f"{view.name_of(audit)}_rows"
-        picked = table(rows, "Rows behind the verdict", key) if rows.height else []
+        key, picked = f"{view.name_of(audit)}_rows", list[int]()
         if rows.height:
-            download(downloads.rows_download(f"trueup_{key}_v{within.as_of}", rows), "rows_csv")
+            picked = table(rows, "Rows behind the verdict", key)
+            download(
+                downloads.rows_download(f"trueup_{key}_v{within.as_of}", rows, demo.note(ask)), "rows_csv"
+            )
     if picked:  # a selection cannot be bound: it is mirrored in a parameter of its own
         st.query_params[links.TRACE] = rows["trace_id"][picked[0]]
     trace, complaint = links.read_trace(st.query_params.get(links.TRACE))
@@ -243,7 +237,7 @@ def run(spans: pl.DataFrame, trace: str) -> None:
         if spans.is_empty():
             return note("Link", "This run is not in the ledger at this data version.")
         st.caption(f"{count(spans.height)} spans; at most {MOST_SPANS} are drawn. Striped bars failed.")
-        figure = span_waterfall(span_rows(spans))
+        figure = noted(span_waterfall(span_rows(spans)), demo.note(ask))
         draw(figure, f"run_{trace}", alt_text("Spans of the run", figure))
         table(run_table(spans), "Spans of the run")
 
@@ -254,7 +248,7 @@ def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:
         st.markdown(f"**{title}**")
         table(rows, title) if rows.height else st.text(none)
         if rows.height:
-            download(downloads.rows_download(f"trueup_{name}", rows), f"{name}_csv")
+            download(downloads.rows_download(f"trueup_{name}", rows, demo.note(ask)), f"{name}_csv")
 
 
 def method(audit: ModuleType, measure: object, finding: Finding) -> None:

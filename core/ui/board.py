@@ -13,7 +13,8 @@ from core.audit import Scope
 from core.findings import Kept, Past
 from core.ledger.current import get_store
 
-LOOK_AGAIN_S = 1.0
+LOOK_AGAIN_S, LOOK_LATER_S = 1.0, 5.0
+"""Between looks while findings are made, and while there may be newer ones."""
 
 
 def board_rows(audits: Sequence[ModuleType], within: Scope, statuses: Sequence[str]) -> None:
@@ -22,11 +23,13 @@ def board_rows(audits: Sequence[ModuleType], within: Scope, statuses: Sequence[s
     worker = board.running()
     if worker is None:  # outside the app: tests of pages, and nobody to wait for
         board.Board(get_store()).compute(scope)
-    elif _incomplete(audits, scope):
-        worker.want(scope)
-        st.fragment(_rows, run_every=LOOK_AGAIN_S)(audits, scope, statuses)
+        _rows(audits, scope, statuses)
         return
-    _rows(audits, scope, statuses)
+    every = LOOK_LATER_S
+    if _incomplete(audits, scope):
+        worker.want(scope)
+        every = LOOK_AGAIN_S
+    st.fragment(_rows, run_every=every)(audits, scope, statuses)
 
 
 def _incomplete(audits: Sequence[ModuleType], scope: Scope) -> bool:
@@ -41,6 +44,9 @@ def _rows(audits: Sequence[ModuleType], scope: Scope, statuses: Sequence[str]) -
     store = get_store()
     known, past = findings.kept(store.ask, scope), findings.past(store.ask, scope.as_of)
     worker = board.running()
+    # Not at every import: live traffic makes one a second, and each would ask every audit again for every reader.
+    if worker is not None and not ui.pinned() and findings.newest(store.ask) > scope.as_of:
+        st.rerun()
     progress = worker.progress(scope) if worker else None
     if progress is not None:
         share = progress.done / progress.of if progress.of else 1.0

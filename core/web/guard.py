@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.settings import Settings, token_matches
 from core.web.otlp_answer import PROTOBUF, failure
 
-INGEST_PREFIXES = ("/v1/", "/api/ingest", "/api/undo")
+INGEST_PREFIXES = ("/v1/", "/api/ingest", "/api/undo", "/api/empty-demo")
 READ_PREFIXES = ("/api/", "/metrics")
 
 

@@ -22,7 +22,7 @@ from core.imports import imports_of_file
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
 from core.intake import Arrival, take_file
-from core.ledger.store import Batch, CannotUndo, Overloaded, Receipt
+from core.ledger.store import Batch, CannotEmpty, CannotUndo, Overloaded, Receipt
 from core.web.body import (
     BadCompression,
     BodyTooLarge,
@@ -126,9 +126,10 @@ def _reasons(batch: Batch) -> str:
 
 
 async def receive_file(process: Process, request: Request) -> Response:
-    """POST /api/ingest?name=<file name>[&delivery=<id>]: one file of any known format; answers its receipts as JSON.
+    """POST /api/ingest?name=<file name>[&delivery=<id>][&demo=1]: one file of any known format; answers its receipts.
 
-    The answer's delivery_id, sent with the next file, says that the two belong together.
+    The answer's delivery_id, sent with the next file, says that the two belong together. demo=1 marks its rows as
+    demo data, which pages and exports then say.
     """
     name = PurePath(request.query_params.get("name", "")).name
     if not name:
@@ -138,7 +139,8 @@ async def receive_file(process: Process, request: Request) -> Response:
         return _json(400, {"error": "delivery is the number an earlier answer gave as delivery_id."})
     if content_type(request) != FILE_TYPE:
         return _json(415, {"error": f"Send the file's bytes with Content-Type {FILE_TYPE}."})
-    arrival = Arrival("api", name, int(given) if given else None)
+    demo = request.query_params.get("demo") == "1"
+    arrival = Arrival("demo" if demo else "api", name, int(given) if given else None)
     try:
         process.ledger()
         # Beside the ledger: a file of gigabytes does not fit where /tmp is memory.
@@ -166,7 +168,7 @@ async def receive_file(process: Process, request: Request) -> Response:
 
 
 def _ingest_file(process: Process, stream: BinaryIO, arrival: Arrival) -> Response:
-    options = ReadOptions(capture_content=process.settings.capture_content)
+    options = ReadOptions(process.settings.capture_content, demo=arrival.door == "demo")
     taken = take_file(process.ledger(), stream, arrival, options)
     body = {
         "file_id": taken.file_id,
@@ -202,6 +204,19 @@ async def receive_undo(process: Process, request: Request) -> Response:
         return _json(422, {"error": str(error)})
     except NotReady as error:
         return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
+
+
+async def receive_empty_demo(process: Process, request: Request) -> Response:
+    """POST /api/empty-demo: delete everything when all of it is demo data."""
+    if content_type(request) != FILE_TYPE:  # as for files
+        return _json(415, {"error": f"Send the request with Content-Type {FILE_TYPE}."})
+    try:
+        emptied = await anyio.to_thread.run_sync(process.ledger().empty_demo)
+    except CannotEmpty as error:
+        return _json(422, {"error": str(error)})
+    except NotReady as error:
+        return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
+    return _json(200, emptied._asdict())
 
 
 def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Response:

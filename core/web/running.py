@@ -91,9 +91,10 @@ def post(app: RunningApp, path: str, query: Sequence[tuple[str, str]]) -> Any:
     return _exchange(app, request)
 
 
-def send_file(app: RunningApp, path: Path, name: str, delivery_id: int = 0) -> Any:
+def send_file(app: RunningApp, path: Path, name: str, delivery_id: int = 0, demo: bool = False) -> Any:
     """Send one file's bytes to the app; the JSON answer holds its receipts. 0 begins a delivery."""
     query = {"name": name} | ({"delivery": str(delivery_id)} if delivery_id else {})
+    query |= {"demo": "1"} if demo else {}
     with path.open("rb") as stream:
         request = urllib.request.Request(_url(app, "/api/ingest", query), data=stream, method="POST")
         request.add_header("Content-Type", "application/octet-stream")

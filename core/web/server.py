@@ -37,7 +37,15 @@ from core.web.api import (
 from core.web.background import keep_board, keep_up, warm_up
 from core.web.guard import BearerTokens
 from core.web.health import answer_api_health, answer_health, answer_ready
-from core.web.ingest import LOGS, METRICS, TRACES, receive_file, receive_otlp, receive_undo
+from core.web.ingest import (
+    LOGS,
+    METRICS,
+    TRACES,
+    receive_empty_demo,
+    receive_file,
+    receive_otlp,
+    receive_undo,
+)
 from core.web.metrics import answer_metrics, keep_sending_metrics
 from core.web.process import VERSION, Process
 from core.web.pulling import keep_pulling
@@ -75,6 +83,7 @@ def api_routes(process: Process) -> list[Route]:
     return [
         Route("/api/ingest", partial(receive_file, process), methods=["POST"]),
         Route("/api/undo", partial(receive_undo, process), methods=["POST"]),
+        Route("/api/empty-demo", partial(receive_empty_demo, process), methods=["POST"]),
         Route("/api/findings", partial(answer_findings, process)),
         Route("/api/frames/{audit}/{frame}", partial(answer_frame, process)),
         Route("/api/attempts", partial(answer_attempts, process)),

@@ -293,10 +293,11 @@ def test_tokens_are_asked_for_by_kind(tmp_path: Path) -> None:
             "/v1/traces", content=body, headers=PROTOBUF | {"authorization": f"bearer {TOKEN}"}
         )
         file = client.post("/api/ingest?name=x", content=b"", headers=FILE)
+        emptying = client.post("/api/empty-demo", headers=FILE)
         read_with_ingest_token = client.get("/api/imports", headers=bearer)
         read = client.get("/api/imports", headers={"authorization": "Bearer another-long-token"})
         health = client.get("/healthz")
-    assert [missing.status_code, wrong.status_code, file.status_code] == [401, 401, 401]
+    assert {answer.status_code for answer in (missing, wrong, file, emptying)} == {401}
     assert missing.headers["www-authenticate"].startswith("Bearer")
     assert Status.FromString(missing.content).code == 16  # google.rpc.Code.UNAUTHENTICATED
     assert [right.status_code, lower.status_code, read.status_code] == [200, 200, 200]
@@ -353,6 +354,21 @@ def test_a_file_goes_in_by_the_api(served: tuple[TestClient, Process]) -> None:
     unknown = client.post("/api/ingest?name=a.bin", content=b"\x00\x01\x02", headers=FILE)
     assert unknown.status_code == 422
     assert "a.bin" in unknown.json()["error"]
+
+
+def test_the_demo_is_marked_and_emptied_while_the_app_runs(served: tuple[TestClient, Process]) -> None:
+    client, process = served
+    line = otlp_bodies.json_body(range(1, 4)) + b"\n"
+    assert client.post("/api/ingest?name=spans.jsonl&demo=1", content=line, headers=FILE).status_code == 200
+    assert process.ledger().ask("select demo from imports").rows() == [(True,)]
+    assert client.post("/api/empty-demo", headers=JSON).status_code == 415
+    answer = client.post("/api/empty-demo", headers=FILE)
+    assert (answer.status_code, answer.json()["import_id"]) == (200, 2)
+    assert span_rows(process) == []
+    assert client.post("/v1/traces", content=otlp_bodies.protobuf(range(1, 4)), headers=PROTOBUF).is_success
+    refused = client.post("/api/empty-demo", headers=FILE)
+    assert (refused.status_code, len(span_rows(process))) == (422, 3)
+    assert "no demo data" in refused.json()["error"]
 
 
 def test_a_file_over_the_limit_is_413(tmp_path: Path) -> None:
