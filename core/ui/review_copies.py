@@ -35,7 +35,7 @@ def _document(review: Review, version: int, origin: str) -> Document:
 
 def _file(review: Review, version: int, origin: str, form: str) -> bytes:
     made = _document(review, version, origin)
-    return review_html(made).encode() if form == "html" else review_pdf(made)
+    return review_html(made).encode("utf-8", "replace") if form == "html" else review_pdf(made)
 
 
 def take_away(review: Review, version: int) -> None:
@@ -63,7 +63,9 @@ def links(review: Review, version: int) -> None:
         )
         if st.button("Make a link", type="primary", disabled=not review.views):
             with st.spinner("Asking the audits"):
-                page = review_html(_document(review, version, view.origin_of(st.context.url))).encode()
+                page = review_html(_document(review, version, view.origin_of(st.context.url))).encode(
+                    "utf-8", "replace"
+                )
             token = tried(lambda: shared.make_link(get_state(), review.review_id, page, days))
             if token:
                 st.caption("Copy it now: it is shown once and kept nowhere.")
