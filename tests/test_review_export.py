@@ -26,6 +26,7 @@ from core.export.shapes import Path as Pieces
 from core.export.still import still
 from core.ledger.store import Store
 from core.review_document import Document, document
+from core.reviews import Note
 from core.state import State
 from core.view import answer, name_of
 from tests.audits.retry_world import DAY, charge, send, worked_scenario
@@ -245,3 +246,23 @@ def test_files_are_named_in_the_folder_they_are_saved_in(made: Document, tmp_pat
     path = tmp_path / "review.html"
     path.write_bytes(review_html(made).encode())
     assert 30_000 < path.stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 20_000,
+        "```\n" + "y" * 15_000 + "\n```",
+        "\n".join("- <b>" + "&" * 50 for _ in range(300)),
+        "<para><img src='file:///etc/passwd'/></para> <font color='[__import__(\"os\")]'>a</font> </b>",
+        "".join(map(chr, range(1, 3000))),
+    ],
+)
+def test_any_note_fits_both_copies(made: Document, text: str) -> None:
+    note = Note(text[:80], MADE_AT, text)
+    hostile = made._replace(notes=[note], sections=[made.sections[0]._replace(notes=[note], figures=())])
+    content = review_pdf(hostile)
+    assert content.startswith(b"%PDF-")
+    assert b"/Image" not in content.replace(b"/ImageB", b"").replace(b"/ImageC", b"").replace(b"/ImageI", b"")
+    tags = {tag for tag, _ in read(review_html(hostile)).tags}
+    assert not tags & {"img", "font", "para", "script"}

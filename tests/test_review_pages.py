@@ -99,3 +99,16 @@ def _choose(app: AppTest, number: int) -> None:
     box = next(one for one in app.selectbox if one.label == "Review")
     box.set_value(number).run()
     assert not app.exception
+
+
+def test_now_waits_until_it_is_asked_again(empty: tuple[Store, State]) -> None:
+    """40 runs when the page was opened, 60 since: live data do not make the audits work at every click."""
+    store, state = empty
+    made_review(state, store)
+    app = opened("reviews.py")
+    half_sent(store, 41)
+    app.run()
+    assert "rows (n): 20 → 40" in " ".join(texts(app))
+    assert any("now is import 2, the newest is 3" in text for text in texts(app))
+    next(one for one in app.button if one.label == "Ask again").click().run()
+    assert "rows (n): 20 → 60" in " ".join(texts(app))

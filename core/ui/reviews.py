@@ -1,33 +1,29 @@
-"""The reviews page: lists of saved views with then and now, their notes, order, copies to take away and shared links."""
+"""The reviews page: lists of saved views with then and now, their notes and order."""
 
 from __future__ import annotations
 
-import datetime as dt
 import importlib
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
 
 import polars as pl
 import streamlit as st
 
-from core import markdown, reviews, shared, then_now, ui, view
+from core import markdown, reviews, then_now, ui, view
 from core.audit import Finding, Scope
 from core.coverage import DELETED_BEFORE
-from core.downloads import Download
-from core.export.review_html import review_html
-from core.export.review_pdf import review_pdf
 from core.findings import found_by
 from core.ledger.current import get_store
-from core.review_document import Document, document, link_of, scope_line
-from core.reviews import BadText, Note, Review, SavedView
+from core.links import AS_OF
+from core.review_document import link_of, scope_line
+from core.reviews import Note, Review, SavedView
 from core.state import StateProblem, get_state
 from core.then_now import ThenNow
+from core.ui.review_copies import links, take_away, tried
 from core.ui.sharing import NOTE_HELP, author_input
 
-REVIEW = "review"
-"""The parameter that names the review that is open."""
+REVIEW, _NOW = "review", "review_now"
+"""The parameter that names the open review; the data version kept for the session."""
 
 
 def reviews_page() -> None:
@@ -70,24 +66,14 @@ def _chosen(listed: Sequence[Review]) -> Review | None:
 
 
 def _begin(name: str, author: str) -> None:
-    made = _tried(lambda: reviews.make_review(get_state(), name, author))
+    made = tried(lambda: reviews.make_review(get_state(), name, author))
     if made:
         st.query_params[REVIEW] = str(made)
         st.rerun()
 
 
-def _tried(work: Callable[[], Any]) -> Any:
-    """What the work gives; None when it was refused, which is told."""
-    try:
-        return work()
-    except (BadText, StateProblem) as problem:
-        ui.note("Not saved", str(problem))
-        return None
-
-
 def _review(review: Review, saved: Sequence[SavedView]) -> None:
-    state = get_state()
-    version = ui.scope().as_of
+    state, version = get_state(), _now()
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             with st.container(gap=None, width="content"):
@@ -95,8 +81,8 @@ def _review(review: Review, saved: Sequence[SavedView]) -> None:
                 st.caption(f"Begun {review.at:%Y-%m-%d %H:%M} UTC; now is import {version}.")
             with st.container(horizontal=True, width="content", gap="small"):
                 _add(review, saved)
-                _take_away(review, version)
-                _links(review, version)
+                take_away(review, version)
+                links(review, version)
         _notes(reviews.notes(state, "review", review.review_id))
         _note_form("review", review.review_id)
     listed = reviews.views_of(state, review)
@@ -106,6 +92,24 @@ def _review(review: Review, saved: Sequence[SavedView]) -> None:
         )
     for at, one in enumerate(listed):
         _view(review, one, at, version)
+
+
+def _now() -> int:
+    """The data version that `now` means: the newest when the session came, until it asks again.
+
+    Asking audits takes seconds, and live ingest makes a version a second.
+    """
+    newest = ui.scope().as_of
+    held = st.session_state.get(_NOW, newest)
+    if held > newest or AS_OF in st.query_params:
+        held = newest
+    if held != newest:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.text(f"Newer data have come: now is import {held}, the newest is {newest}.")
+            if st.button("Ask again"):
+                held = newest
+    st.session_state[_NOW] = held
+    return int(held)
 
 
 def _add(review: Review, saved: Sequence[SavedView]) -> None:
@@ -119,7 +123,7 @@ def _add(review: Review, saved: Sequence[SavedView]) -> None:
 
 
 def _reorder(review: Review, views: Sequence[int]) -> None:
-    if _tried(lambda: reviews.order_views(get_state(), review, views)):
+    if tried(lambda: reviews.order_views(get_state(), review, views)):
         st.rerun()
 
 
@@ -215,59 +219,10 @@ def _note_form(about: str, number: int) -> None:
         author = author_input(f"{about}_{number}")
         text = st.text_area("Note", help=NOTE_HELP, max_chars=reviews.NOTE_LENGTH)
         st.caption("A note cannot be changed later; add another one.")
-        if st.form_submit_button("Add the note", type="primary") and _tried(
+        if st.form_submit_button("Add the note", type="primary") and tried(
             lambda: reviews.add_note(get_state(), about, number, author, text)
         ):
             st.rerun()
-
-
-def _document(review: Review, version: int, origin: str) -> Document:
-    made_at = dt.datetime.now(dt.UTC)
-    return document(get_state(), get_store().ask, review, version, origin, made_at)
-
-
-def _file(review: Review, version: int, origin: str, form: str) -> bytes:
-    made = _document(review, version, origin)
-    return review_html(made).encode() if form == "html" else review_pdf(made)
-
-
-def _take_away(review: Review, version: int) -> None:
-    origin = view.origin_of(st.context.url)
-    with st.popover("Export", disabled=not review.views):
-        for form in ("html", "pdf"):
-            name = f"trueup_review_{review.review_id}_v{version}.{form}"
-            ui.download(
-                Download(form.upper(), name, partial(_file, review, version, origin, form)), f"review_{form}"
-            )
-        st.caption("Each file asks the audits anew: allow some seconds a view. Both need no network.")
-
-
-def _links(review: Review, version: int) -> None:
-    with st.popover("Links"):
-        st.caption("A link shows this review as it is now, read only, to everyone who has it, until it ends.")
-        days = st.selectbox(
-            "Ends after", shared.LIFETIMES_DAYS, 1, lambda number: f"{number} days", key="link_days"
-        )
-        if st.button("Make a link", type="primary", disabled=not review.views):
-            with st.spinner("Asking the audits"):
-                page = review_html(_document(review, version, view.origin_of(st.context.url))).encode()
-            token = _tried(lambda: shared.make_link(get_state(), review.review_id, page, days))
-            if token:
-                st.caption("Copy it now: it is shown once and kept nowhere.")
-                st.code(
-                    f"{view.origin_of(st.context.url)}{shared.ADDRESS}{token}", language=None, wrap_lines=True
-                )
-        for one in shared.links_of(get_state(), review.review_id):
-            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                st.text(
-                    f"{one.link_id}: made {one.made_at:%Y-%m-%d %H:%M}, ends {one.expires_at:%Y-%m-%d %H:%M} UTC"
-                )
-                st.badge(one.standing, color="green" if one.standing == "open" else "gray")
-                if one.standing == "open" and st.button(
-                    "Revoke", key=f"revoke_{one.link_id}", type="tertiary"
-                ):
-                    shared.revoke(get_state(), one.link_id)
-                    st.rerun()
 
 
 def _saved(saved: Sequence[SavedView]) -> None:
