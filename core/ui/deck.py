@@ -15,7 +15,7 @@ from core.ledger.current import get_store
 from core.state import StateProblem
 
 CHOSEN = "deck"
-_TOLD, _NEW, _OTHER = "deck_told", "deck_new", "deck_other"
+_TOLD, _NEW, _OTHER, _SAVED = "deck_told", "deck_new", "deck_other", "deck_saved"
 _EMPTY = "There is no deck yet. Open an audit and click Add to deck on a figure, or make an empty deck."
 
 
@@ -89,17 +89,24 @@ def slides_table(deck: Deck) -> None:
         st.caption(
             "Each slide is asked anew at its own data version, so its numbers are those of the page it came from."
         )
+        key = f"deck_{deck.number}_{deck.edition}_{len(deck.slides)}"
         edited = st.data_editor(
-            _rows(deck), key=f"deck_{deck.number}_{deck.edition}_{len(deck.slides)}", hide_index=True,
+            _rows(deck), key=key, hide_index=True,
             disabled=["figure", "scope", "page"], column_config=_forms(), alt="Slides of the deck",
         )  # fmt: skip
+        if changed := len(st.session_state[key]["edited_rows"]):
+            st.text(f"Edited and not saved yet: {changed} of {len(deck.slides)} slides.")
         if st.button("Save the slides", type="primary"):
             try:
                 decks.edit(deck, edited.rows(named=True))
             except StateProblem as problem:
                 ui.note("Not saved", str(problem))
             else:
+                st.session_state[_SAVED] = (deck.number, f"Saved: edition {deck.edition + 1} of this deck.")
                 st.rerun()
+        saved = st.session_state.pop(_SAVED, (0, ""))
+        if saved[0] == deck.number:
+            st.text(saved[1])
 
 
 def _rows(deck: Deck) -> pl.DataFrame:

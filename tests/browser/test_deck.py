@@ -77,13 +77,16 @@ def add(page: Page, figure: str, deck: str, notes: str, count: int) -> None:
 
 
 def swap(page: Page) -> None:
-    """Give the first slide an order after the second's. The table is a picture to the browser: keys reach its cells."""
+    """Give the first slide an order after the second's. The table is a picture; a cell that is edited is a field over it."""
     grid = page.get_by_test_id("stDataFrame").first
     expect(grid.locator("canvas").first).to_be_visible()
-    grid.click(position={"x": 40, "y": 35 + 17})
-    page.keyboard.type("3")
-    page.keyboard.press("Enter")
+    field = page.locator("#portal input")
+    grid.dblclick(position={"x": 40, "y": 35 + 17})
+    expect(field).to_be_visible()
+    field.fill("3")
+    field.press("Enter")
+    expect(page.get_by_text("Edited and not saved yet: 1 of 2 slides.")).to_be_visible()
     wait_complete(page)
     page.get_by_role("button", name="Save the slides").click()
-    expect(page.get_by_role("button", name="Save the slides")).to_be_enabled()
+    expect(page.get_by_text("Saved: edition 2 of this deck.")).to_be_visible()
     wait_complete(page)
