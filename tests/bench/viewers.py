@@ -60,7 +60,7 @@ class _Session:
         self.socket, self.page = socket, page
         self.page_hash, self.regions_id = "", ""
         self.regions: list[str] = []
-        self.query = ""
+        self.query, self.footer = "", ""
 
     async def run(self, chosen: str | None) -> float:
         """Ask for the page with one region, or with all; seconds until it is finished."""
@@ -95,6 +95,8 @@ class _Session:
             if element.WhichOneof("type") == "multiselect" and element.multiselect.label == "Regions":
                 self.regions_id, self.regions = element.multiselect.id, list(element.multiselect.options)
             assert element.WhichOneof("type") != "exception", element.exception.message
+            if element.WhichOneof("type") == "text" and "(UTC days)" in element.text.body:
+                self.footer = element.text.body  # says of which scope the page's numbers are
         return kind == "script_finished" and told.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY
 
 
@@ -111,7 +113,7 @@ async def _viewer(address: str, number: int) -> list[Change]:
             await _rest(session, draw.uniform(*THINKS_S))
             region = draw.choice(session.regions)
             took_s = await session.run(region)
-            assert f"region={region}" in session.query or not session.query, session.query
+            assert f"regions: {region}." in session.footer, (page, region, session.footer)
             found.append(Change(page or "overview", took_s))
     return found
 
