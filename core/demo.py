@@ -14,7 +14,7 @@ from core.audit import Ask
 from core.coverage import STATE
 from core.ledger.store import CannotEmpty, Store
 
-WHOLLY = "Demo data: generated, nothing here was measured"
+WHOLLY = "Demo data: nothing here was measured"
 PARTLY = "Partly demo data: generated rows are among these"
 WHAT_EMPTYING_DOES = (
     "Every row of the demo is deleted for good, and the board begins anew with what you send. It cannot be undone; "

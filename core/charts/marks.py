@@ -44,6 +44,10 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
     """Dotted lines, a few labels, and a name for each under the pointer. `places`: what the figure draws along x."""
     if not marks:
         return
+    if ends := _ends([*places, *(mark.at for mark in marks)]):
+        figure.update_xaxes(
+            range=ends
+        )  # left alone, the axis makes room for the labels and shows days without data
     dot = {"color": light("label"), "width": 1, "dash": "dot"}
     together: dict[str, list[Mark]] = {}
     for mark in marks:
@@ -109,6 +113,13 @@ def labels(marks: Sequence[Mark], places: Sequence[At]) -> list[Label]:
 
 def _apart(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return one[1] + _LETTER < other[0] or other[1] + _LETTER < one[0]
+
+
+def _ends(places: Sequence[At]) -> list[At] | None:
+    """First and last of days or numbers; None where any is a name."""
+    spots = {spot: at for at in places if (spot := _spot(at)) is not None}
+    whole = len(spots) > 1 and all(_spot(at) is not None for at in places)
+    return [spots[min(spots)], spots[max(spots)]] if whole else None
 
 
 def _spot(at: At) -> float | None:

@@ -1,4 +1,7 @@
-"""`make bench`: print the tables of docs/benchmarks.md for this machine. SIZE=10M adds the large ledgers."""
+"""`make bench`: print the tables of docs/benchmarks.md for this machine. SIZE=10M adds the large ledgers.
+
+`python -m tests.bench viewers` measures twenty viewers instead; BENCH_LEDGER names a folder with a ready demo ledger.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.ledger.store import Store
-from tests.bench import ingest, pages
+from tests.bench import ingest, pages, viewers
 from tests.browser.reader import chromium
 
 SPANS = 100_000
@@ -53,6 +56,25 @@ def print_ingest() -> None:
           f"{one.bytes_per_span:.0f} | {one.p50_ms:.0f} / {one.p95_ms:.0f} | {one.rss_mib} |\n", flush=True)  # fmt: skip
 
 
+def print_viewers() -> None:
+    """Twenty viewers over the demo of `make run` while spans come in."""
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        ledger = Path(os.environ["BENCH_LEDGER"]) if "BENCH_LEDGER" in os.environ else None
+        demo = Path(folder) / "demo"
+        if ledger is None:
+            pages.demo_ledger(demo)
+        else:
+            shutil.copytree(ledger, demo)
+        one = viewers.measure(demo, Path(folder) / "log")
+    print("| page | changes of scope | p50 s | p95 s |\n|---|---|---|---|")
+    for page in ("", *dict.fromkeys(change.page for change in one.changes)):
+        count = sum(page in ("", change.page) for change in one.changes)
+        p50, p95 = (viewers.quantile_s(one.changes, share, page) for share in (0.5, 0.95))
+        print(f"| {page or 'all'} | {count} | {p50:.2f} | {p95:.2f} |")
+    print(f"\n{viewers.VIEWERS} viewers for {one.wall_s:.0f} s, {one.spans:,} spans sent meanwhile; the app's memory: "
+          f"{one.rss_before_mib} MiB before, {one.rss_peak_mib} MiB at its highest")  # fmt: skip
+
+
 def print_derive(demo: Path, folder: Path) -> None:
     """Deriving every call of the demo anew, in one go."""
     shutil.copytree(demo, folder)
@@ -70,8 +92,11 @@ def print_derive(demo: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["viewers"]:
+        print_viewers()
+        sys.exit()
     wanted = sys.argv[1:] or ["0.3M", "1M"]
     unknown = [size for size in wanted if size not in REPEATS]
     if unknown:
-        sys.exit(f"There is no size {unknown[0]}. Sizes: {', '.join(REPEATS)}.")
+        sys.exit(f"There is no size {unknown[0]}. Sizes: {', '.join(REPEATS)}; or: viewers.")
     main(wanted)

@@ -1,44 +1,75 @@
-"""The README's picture from a running demo: `python -m tests.browser.screenshots docs http://localhost:8501`."""
+"""The documents' pictures from a running demo: `python -m tests.browser.screenshots docs http://localhost:8501`."""
 
 from __future__ import annotations
 
+import io
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Browser
+from PIL import Image
+from playwright.sync_api import Browser, expect
 
-from tests.browser.reader import RETRIES, chromium, open_page, visitor
+from core.demo import STORIES, Story
+from tests.browser.reader import chromium, open_page, visitor, wait_complete
 
-NAME = "retry-ledger.png"
-WINDOW = {"width": 1280, "height": 1100}
-MOST_BYTES = 400_000
-"""The picture is in the repository: each new one stays in its history."""
+PAGES = {
+    "overview": "",
+    "retry-ledger": "retry_ledger",
+    "reward": "reward_vs_outcome",
+    "forecast": "token_forecast",
+    "drift": "regional_drift",
+    "reconciliation": "bill_reconciliation",
+}
+"""Picture -> page; an audit is shown with the scope of its story, the overview and the retries with the default one."""
+PLAIN = ("", "retry_ledger")
+WINDOW: Any = {"width": 1280, "height": 1100}
+MOST_BYTES = 200_000
+"""The pictures are in the repository: each new one stays in its history."""
+COLOURS = 256
 
 
-def main(out_dir: Path, address: str) -> int:
-    """Write the picture; 1 when it is too large to commit."""
+def main(out_dir: Path, address: str, names: list[str]) -> int:
+    """Write the pictures, or those named; 1 when one is too large to commit."""
     out_dir.mkdir(parents=True, exist_ok=True)
-    path = out_dir / NAME
+    too_large = 0
     with chromium() as browser:
-        take(browser, address.rstrip("/").replace("//localhost", "//127.0.0.1"), path)
-    size = path.stat().st_size
-    print(f"{path}: {size:,} bytes")
-    if size > MOST_BYTES:
-        sys.stderr.write(f"{path} has {size:,} bytes; at most {MOST_BYTES:,} go into the repository.\n")
-        return 1
-    return 0
+        for name in names or PAGES:
+            path = out_dir / f"{name}.png"
+            path.write_bytes(
+                take(browser, address.rstrip("/").replace("//localhost", "//127.0.0.1"), PAGES[name])
+            )
+            size = path.stat().st_size
+            print(f"{path}: {size:,} bytes")
+            if size > MOST_BYTES:
+                too_large += 1
+                sys.stderr.write(
+                    f"{path} has {size:,} bytes; at most {MOST_BYTES:,} go into the repository.\n"
+                )
+    return int(too_large > 0)
 
 
-def take(browser: Browser, address: str, path: Path) -> None:
-    """The first screenful of the retry page in light, pointer away from everything that reacts to it."""
+def take(browser: Browser, address: str, page_name: str) -> bytes:
+    """The first screenful of a page in light, pointer away from everything that reacts to it, in few colours."""
+    story: Story | None = next((one for one in STORIES if one.page == page_name not in PLAIN), None)
     with visitor(browser, color_scheme="light", viewport=WINDOW) as page:
-        open_page(page, address, RETRIES)
+        open_page(page, address, f"/{page_name}", **dict(story.query if story else ()))
+        expect(page.get_by_text(re.compile("^Asking the audits"))).to_have_count(0)
+        wait_complete(page)
         page.evaluate("document.fonts.ready")
         page.mouse.move(1270, 1090)
-        page.screenshot(path=path, animations="disabled")
+        picture = page.screenshot(animations="disabled")
+    out = io.BytesIO()
+    with Image.open(io.BytesIO(picture)) as image:
+        few = image.convert("RGB").quantize(
+            COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
+        few.save(out, "PNG", optimize=True)
+    return out.getvalue()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
-        sys.exit("usage: python -m tests.browser.screenshots OUT_DIR ADDRESS")
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))
+    if len(sys.argv) < 3 or not set(sys.argv[3:]) <= set(PAGES):
+        sys.exit(f"usage: python -m tests.browser.screenshots OUT_DIR ADDRESS [{'|'.join(PAGES)} ...]")
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], sys.argv[3:]))

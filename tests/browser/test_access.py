@@ -9,7 +9,9 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from core.audits import every_audit
 from core.charts.palette import COLOURS
+from core.view import name_of
 from tests.browser.reader import RETRIES, card, open_page, sentence, visitor, wait_complete
 
 pytestmark = pytest.mark.browser
@@ -90,7 +92,7 @@ def test_tab_reaches_navigation_scope_share_and_exports_and_enter_opens_them(
     with page.expect_download() as started:
         page.keyboard.press("Enter")
     started.value.save_as(tmp_path / "figure.csv")
-    assert (tmp_path / "figure.csv").read_text("utf-8-sig").startswith("step,value,kind\n")
+    assert (tmp_path / "figure.csv").read_text("utf-8-sig").splitlines()[1] == "step,value,kind"
 
 
 Pixel = tuple[float, float, float]
@@ -177,3 +179,36 @@ def test_light_and_dark_recolour_page_and_figures_and_stay_readable(
 
 def _rgb(colour: str) -> str:
     return f"rgb({', '.join(str(part) for part in bytes.fromhex(re.sub('^#', '', colour)))})"
+
+
+EVERY_PAGE = ("/", "/data", "/imports", *(f"/{name_of(audit)}" for audit in every_audit()))
+NAMELESS = """() => {
+    const kinds = 'button, a[href], input:not([type=hidden]), [role=combobox], [role=button], textarea';
+    const named = one => one.getAttribute('aria-label') || one.innerText?.trim() || one.labels?.length
+        || one.getAttribute('aria-labelledby') || one.title || one.querySelector('img[alt]');
+    return [...document.querySelectorAll(kinds)].filter(one => one.offsetParent && !named(one))
+        .map(one => one.outerHTML.slice(0, 160));
+}"""
+UNTOLD = """() => [...document.querySelectorAll('[data-testid=stPlotlyChart], [data-testid=stDataFrame]')]
+    .filter(one => !(one.closest('[aria-label]') || one.querySelector('[aria-label]')
+        || one.querySelector('[aria-describedby], [aria-labelledby], figcaption')
+        || one.parentElement.querySelector('[aria-label]')))
+    .map(one => one.outerHTML.slice(0, 200))"""
+WIDER = """() => document.querySelector('[data-testid=stMain]').scrollWidth
+    - document.querySelector('[data-testid=stMain]').clientWidth"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_page_is_readable_named_and_as_wide_as_a_telephone(
+    theme: str, demo: str, empty: str, browser: Browser
+) -> None:
+    with visitor(browser, color_scheme=theme, viewport={"width": 390, "height": 844}) as page:
+        for address in (demo, empty):
+            for path in EVERY_PAGE:
+                open_page(page, address, path)
+                seen = page.evaluate(COLOURS_OF_TEXT)
+                low = [(text, round(contrast(colour, layers), 2)) for text, colour, layers in seen]
+                assert [one for one in low if one[1] < READABLE] == [], path
+                assert page.evaluate(NAMELESS) == [], path
+                assert page.evaluate(UNTOLD) == [], path
+                assert page.evaluate(WIDER) == 0, path

@@ -99,7 +99,7 @@ def test_a_pinned_link_to_forecast_and_reward_keeps_its_numbers(
                 open_page(page, address, path)
                 links[path], before[path] = shared_link(page), told(page)
         post(f"{address}/v1/traces", senders.traces(range(400)), "application/json")
-        undone = of_format(address, "inspect_logs")
+        undone = of_format(address, "inspect")
         answer = post(f"{address}/api/undo?import={undone}", b"", "application/octet-stream")
         wait_for_derived(address, answer["undone_by"])
         with visitor(browser) as page:

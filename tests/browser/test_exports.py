@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from pptx import Presentation
 
+from core.demo import WHOLLY
 from tests.browser.reader import (
     RETRIES,
     card,
@@ -43,8 +44,10 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def csv_rows(path: Path) -> list[list[str]]:
-    """A CSV with its byte order mark."""
-    return list(csv.reader(path.read_text("utf-8-sig").splitlines()))
+    """A CSV with its byte order mark, without the row that says whose data it is."""
+    note, *rows = csv.reader(path.read_text("utf-8-sig").splitlines())
+    assert note == [WHOLLY]
+    return rows
 
 
 def bridge_amounts(page: Page) -> list[Decimal]:
@@ -101,6 +104,7 @@ def test_csv_xlsx_and_pptx_of_a_figure_hold_the_numbers_of_the_ledger(
     source = {row[0]: row[1] for row in workbook_rows(files["XLSX"], 2)}
     assert (source["title"], source["unit"]) == (told, "USD")
     assert "as_of=" in source["link"]
+    assert source["note"] == WHOLLY
     _check_slide(files["PPTX"], [float(value) for _, value, _ in rows], told)
 
 
@@ -109,6 +113,7 @@ def _check_slide(path: Path, amounts: list[float], told: str) -> None:
     (slide,) = Presentation(str(path)).slides
     texts = [shape.text_frame.text for shape in slide.shapes if shape.has_text_frame]
     assert texts[0] == told
+    assert texts[-1].startswith(WHOLLY)
     (chart,) = [shape.chart for shape in slide.shapes if shape.has_chart]
     plot = chart.plots[0]
     assert len(plot.categories) == len(amounts)
@@ -137,7 +142,7 @@ def test_png_and_svg_are_saved_by_the_chart_itself(demo: str, page: Page, tmp_pa
     root = ElementTree.fromstring(picture.read_bytes())
     assert (picture.suffix, root.tag) == (".svg", "{http://www.w3.org/2000/svg}svg")
     texts = ["".join(text.itertext()) for text in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert {"invoice", "converting attempt"} <= {text.strip() for text in texts}
+    assert {"invoice", "converting attempt", WHOLLY} <= {text.strip() for text in texts}
 
 
 def camera(page: Page) -> Locator:
