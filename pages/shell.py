@@ -32,7 +32,6 @@ for audit in every_audit():
     name = view.name_of(audit)
     page = st.Page(view.page_of(audit), title=view.titled(name), url_path=name)
     menu.setdefault(audit.SECTION, []).append(page)
-
 current = st.navigation(menu, expanded=True)
 # The page icon is a file: for its own icons Streamlit has the browser fetch a font from another machine.
 title = f"{current.title} · Trueup"

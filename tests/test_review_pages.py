@@ -32,7 +32,7 @@ def empty(store: Store, tmp_path: Path) -> Iterator[tuple[Store, State]]:
 def test_empty_pages_say_what_to_do(empty: tuple[Store, State]) -> None:
     assert any("No view was saved yet" in text for text in texts(opened("reviews.py")))
     assert any("Nothing is on record yet" in text for text in texts(opened("timeline.py")))
-    assert not empty[1].kept()
+    assert empty[1].is_new()
 
 
 def test_a_view_is_saved_from_the_share_menu(empty: tuple[Store, State]) -> None:

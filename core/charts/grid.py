@@ -65,12 +65,7 @@ def grid(
     _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit)
     _events(figure, marks, days)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": light("ink")})
-    if marks and isinstance(days[0], dt.date) and isinstance(days[-1], dt.date):  # see marks.draw_marks
-        half = dt.timedelta(hours=12)
-        first, last = (dt.datetime.combine(day, dt.time()) for day in (days[0], days[-1]))
-        figure.update_xaxes(range=[first - half, last + half])
-    by_hour = bool(days) and not isinstance(days[0], dt.date)
-    figure.update_xaxes(showgrid=False, **({"dtick": 3, "ticksuffix": ":00"} if by_hour else {"nticks": 8}))
+    _along(figure, days, bool(marks))
     rows = [(cell.row, cell.at, cell.value, cell.state, cell.note) for cell in cells]
     return finish(
         figure,
@@ -82,6 +77,16 @@ def grid(
         top=top,
         marks=[[str(mark.at), mark.title] for mark in marks],
     )
+
+
+def _along(figure: go.Figure, days: Sequence[dt.date | int], marked: bool) -> None:
+    """The axis of days or of hours; marks would widen it by themselves (see marks.draw_marks)."""
+    if marked and isinstance(days[0], dt.date) and isinstance(days[-1], dt.date):
+        half = dt.timedelta(hours=12)
+        first, last = (dt.datetime.combine(day, dt.time()) for day in (days[0], days[-1]))
+        figure.update_xaxes(range=[first - half, last + half])
+    by_hour = bool(days) and not isinstance(days[0], dt.date)
+    figure.update_xaxes(showgrid=False, **({"dtick": 3, "ticksuffix": ":00"} if by_hour else {"nticks": 8}))
 
 
 def _mark(figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str) -> None:
