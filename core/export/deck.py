@@ -50,7 +50,8 @@ def deck_pptx(content: Content, template: bytes | None = None) -> bytes:
 def _figure_slide(page: Page, shown: Shown) -> None:
     table = drawn_table(shown.figure) if shown.figure is not None else None
     marks = (table.also.get("marks") or []) if table else []
-    caption = shown.source.figure + unit_text(table.unit if table else "") + marks_text(marks)
+    more = unit_text(table.unit if table else "") + marks_text(marks)
+    caption = f"{shown.source.figure.removesuffix('.')}.{more}" if more else shown.source.figure
     slide, place = page.slide(shown.source.title, caption, shown.source, shown.notes)
     if shown.figure is None or table is None:
         page.text(slide, f"This figure cannot be drawn. {shown.missing}", place, 16, "ink")

@@ -23,7 +23,7 @@ from pptx.util import Pt
 from core.amounts import interval, is_currency, money_sign, number
 from core.charts.palette import light
 from core.export import Table
-from core.export.chart_data import CategoryNumbers, draw_errors, errors_of, safe_name
+from core.export.chart_data import CategoryNumbers, XyNumbers, draw_errors, errors_of, safe_name
 from core.export.slide import Page, paint, rgb
 from core.export.template import Box
 
@@ -34,12 +34,12 @@ MOST_BARS = 30
 
 
 def number_format(unit: str) -> str:
-    """Excel's format of a unit's numbers; millions are shortened on axes, never in the cells behind them."""
+    """Excel's format of a unit's numbers, as the cells behind a chart have them."""
     if is_currency(unit):
         return f'"{money_sign(unit)}"#,##0.00##'
     if unit in ("share", "points"):
         return "0.0%"
-    return '[>=1000000]0.0,,"M";#,##0' if unit in ("count", "tokens", "attempts", "requests") else "General"
+    return "#,##0" if unit in ("count", "tokens", "attempts", "requests") else "General"
 
 
 def chart(page: Page, slide: Any, kind: Any, numbers: Any, unit: str, box: Box, alt: str = "") -> Any:
@@ -54,7 +54,7 @@ def chart(page: Page, slide: Any, kind: Any, numbers: Any, unit: str, box: Box, 
     values.major_gridlines.format.line.color.rgb = rgb("useful")
     values.major_gridlines.format.line.width = Pt(0.5)
     values.format.line.fill.background()
-    values.tick_labels.number_format = _axis_format(unit)
+    values.tick_labels.number_format = axis_format(unit, _largest(numbers))
     values.tick_labels.number_format_is_linked = False
     names.format.line.color.rgb = rgb("muted")
     names.has_major_gridlines = False
@@ -62,8 +62,24 @@ def chart(page: Page, slide: Any, kind: Any, numbers: Any, unit: str, box: Box, 
     return drawn
 
 
-def _axis_format(unit: str) -> str:
-    return f'"{money_sign(unit)}"#,##0.##' if is_currency(unit) else number_format(unit)
+def axis_format(unit: str, largest: float) -> str:
+    """Excel's format of an axis: as many decimals as its numbers need, millions shortened.
+
+    Without conditions such as [>=1000000]: LibreOffice drops the sign of what is below zero in such a format.
+    """
+    millions = '0.0,,"M"'
+    if not is_currency(unit):
+        return millions if largest >= 1e6 and unit not in ("share", "points") else number_format(unit)
+    places = (
+        millions if largest >= 1e6 else "#,##0" if largest >= 20 else "0.00" if largest >= 0.2 else "0.0000"
+    )
+    return f'"{money_sign(unit)}"{places}'
+
+
+def _largest(numbers: Any) -> float:
+    """The largest size among the values of a chart."""
+    columns = [one.y_values if isinstance(numbers, XyNumbers) else one.values for one in numbers]
+    return max((abs(value) for column in columns for value in column if value is not None), default=0.0)
 
 
 def scale(axis: Any, lowest: float, highest: float, unit: str = "") -> None:

@@ -61,7 +61,7 @@ def lines(page: Page, slide: Any, table: Table, box: Box, alt: str, from_zero: b
         return _over_numbers(page, slide, table, drawn_lines, places, box, alt)
     days = _days(places)
     banded = [line for line in drawn_lines if line.has_band()]
-    band = banded[0] if len(banded) == 1 else None
+    band = banded[0] if len(banded) == 1 and len(places) > 1 else None  # an area of one point is nothing
     numbers = _numbers(table, drawn_lines, [*days] or [safe_name(place) for place in places], band)
     first = 0 if band is None else 2
     drawn = chart(page, slide, XL_CHART_TYPE.LINE, numbers, table.unit, box, alt)
@@ -138,8 +138,8 @@ def _lines_of(table: Table, places: Sequence[Any]) -> list[_Line]:
 
 
 def _days(places: Sequence[Any]) -> list[dt.date]:
-    """The places as days, for an axis with room for missing ones; none if any is no day."""
-    if not all(isinstance(place, str) and _DAY.fullmatch(place) for place in places):
+    """The places as days, for an axis with room for missing ones; none if any is no day, or there is only one."""
+    if len(places) < 2 or not all(isinstance(place, str) and _DAY.fullmatch(place) for place in places):
         return []
     return [dt.date.fromisoformat(place) for place in places]
 

@@ -17,7 +17,7 @@ from pptx.util import Pt
 from core.amounts import interval, number
 from core.export import Table
 from core.export.chart_data import XyNumbers, hide_from_legend, place_plot, safe_name
-from core.export.native import chart, legend, number_format, round_step, scale
+from core.export.native import axis_format, chart, legend, number_format, round_step, scale
 from core.export.slide import Page, rgb
 from core.export.template import Box
 
@@ -71,6 +71,9 @@ def _rows(
     page: Page, slide: Any, names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float],
     box: Box, alt: str,
 ) -> None:  # fmt: skip
+    paired = len(sides) > 1
+    told = [values_text([side.estimates[place] for side in sides], unit) for place in range(len(names))]
+    sides = [side for side in sides if any(side.estimates)]  # a series without points would shift the legend
     ends = [0.0, *limits, *(end for side in sides for one in side.estimates if one for end in one[1:])]
     step = round_step((max(ends) - min(ends)) or 1.0)
     edges = step * math.floor(min(ends) / step - 0.02), step * math.ceil(max(ends) / step + 0.02)
@@ -83,19 +86,18 @@ def _rows(
         _marker(shown[len(sides) + at], side.role)
     beside = shown[2 * len(sides) :]
     _write_beside(page, beside[0], names, XL_LABEL_POSITION.LEFT)
-    told = [values_text([side.estimates[place] for side in sides], unit) for place in range(len(names))]
     _write_beside(page, beside[1], told, XL_LABEL_POSITION.RIGHT)
     for series in beside[2:]:
         _plain_line(series, "label" if series.name == "zero" else "warn", series.name != "zero")
     # python-pptx calls the x axis of an XY chart its category axis
     across, up = drawn.category_axis, drawn.value_axis
     scale(across, *edges)
-    across.tick_labels.number_format, across.tick_labels.number_format_is_linked = number_format(unit), False
+    form = axis_format(unit, max(abs(edge) for edge in edges))
+    across.tick_labels.number_format, across.tick_labels.number_format_is_linked = form, False
     across.has_major_gridlines = True
     across.major_gridlines.format.line.color.rgb = rgb("useful")
     up.minimum_scale, up.maximum_scale, up.visible = 0.5, top, False
     up.has_major_gridlines = False
-    paired = len(sides) > 1
     place_plot(drawn, 0.25, 0.1 if paired else 0.02, 0.45, 0.8 if paired else 0.88)
     if paired:
         legend(page, drawn)
@@ -199,10 +201,8 @@ def ecdf(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     values = [float(row[1]) for row in table.rows]
     scale(drawn.category_axis, min(values), max(values))
     across = drawn.category_axis
-    across.tick_labels.number_format, across.tick_labels.number_format_is_linked = (
-        number_format(table.unit),
-        False,
-    )
+    form = axis_format(table.unit, max(map(abs, values)))
+    across.tick_labels.number_format, across.tick_labels.number_format_is_linked = form, False
     if table.also.get("of"):
         across.has_title = True
         across.axis_title.text_frame.text = safe_name(table.also["of"])

@@ -157,6 +157,8 @@ def _short(value: float, unit: str) -> str:
     if unit in ("share", "points"):
         return f"{100 * value:.0f}%"
     size = abs(value)
+    if size >= 999_500:
+        return f"{value / 1e6:.1f}M"
     return f"{value:.1f}" if size < 10 else f"{value:.0f}" if size < 1000 else f"{value / 1000:.0f}k"
 
 

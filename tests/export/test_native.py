@@ -142,13 +142,26 @@ def test_a_long_name_and_a_million_are_drawn(form: str) -> None:
         assert 1_000_000 / 1_000_001 in shown
     else:
         assert 1_000_000.0 in shown or any(
-            "1.00M" in text or "1000k" in text or "1,000,000" in text for text in shown_texts
+            "1.00M" in text or "1.0M" in text or "1,000,000" in text for text in shown_texts
         )
     names = [name for chart in charts(slide) for name in series(chart)]
     assert all(len(text) <= 400 for text in [*names, *shown_texts])
     for shape in slide.shapes:
         assert shape.left >= 0
         assert shape.left + shape.width <= 12_192_000 + 10
+
+
+def test_one_day_is_drawn_as_a_point_with_its_interval() -> None:
+    chart = chart_of(lines([Line("a", DAYS[:1], [3], [2], [5])], "count"))
+    assert series(chart)["a"] == {"val": [3], "minus": [1], "plus": [2]}
+    assert not chart._chartSpace.xpath(".//c:areaChart | .//c:dateAx")
+
+
+def test_a_side_nobody_knows_is_no_series() -> None:
+    chart = chart_of(dumbbell([Pair("a", Estimate(1, 0, 2), None)], "count", "before", "after"))
+    assert list(series(chart)) == ["before: interval", "before", "names", "numbers", "zero"]
+    hidden = chart._chartSpace.xpath(".//c:legendEntry/c:idx/@val")
+    assert sorted(hidden) == ["0", "2", "3", "4"]
 
 
 def test_every_row_of_forest_and_dumbbell_has_its_point_and_interval() -> None:
@@ -228,9 +241,20 @@ def test_intervals_are_inside_the_axis() -> None:
     assert (axis.minimum_scale, axis.maximum_scale) == pytest.approx((-0.15, 0.2))
 
 
+@pytest.mark.parametrize(
+    ("value", "unit", "form"),
+    [
+        (77e6, "tokens", '0.0,,"M"'), (900, "tokens", "#,##0"), (2e6, "ms", '0.0,,"M"'), (20, "ms", "General"),
+        (125, "USD", '"$"#,##0'), (0.9, "USD", '"$"0.00'), (0.012, "EUR", '"EUR "0.0000'), (0.5, "share", "0.0%"),
+    ],
+)  # fmt: skip
+def test_an_axis_has_as_many_digits_as_it_needs(value: float, unit: str, form: str) -> None:
+    assert chart_of(bars([Bar("a", value)], unit)).value_axis.tick_labels.number_format == form
+
+
 def test_change_events_and_units_are_told_in_the_caption() -> None:
     slide = slide_of(lines([Line("a", DAYS, [1] * 5)], "tokens", [Mark(DAYS[1], "release")]))
-    assert "A figure In tokens. Changes: 2026-03-02 release." in texts(slide)
+    assert "A figure. In tokens. Changes: 2026-03-02 release." in texts(slide)
 
 
 def ends(steps: list[tuple[float, str]]) -> list[tuple[float, float]]:
