@@ -183,7 +183,7 @@ def _rgb(colour: str) -> str:
 
 EVERY_PAGE = ("/", "/data", "/imports", *(f"/{name_of(audit)}" for audit in every_audit()))
 NAMELESS = """() => {
-    const kinds = 'button, a[href], input:not([type=hidden]), [role=combobox], [role=button], textarea';
+    const kinds = 'button, a[href], input:not([type=hidden], [tabindex="-1"]), [role=combobox], [role=button], textarea';
     const named = one => one.getAttribute('aria-label') || one.innerText?.trim() || one.labels?.length
         || one.getAttribute('aria-labelledby') || one.title || one.querySelector('img[alt]');
     return [...document.querySelectorAll(kinds)].filter(one => one.offsetParent && !named(one))
