@@ -16,6 +16,7 @@ from core.coverage import STATE
 from core.decks import Deck, Slide
 from core.export import Source
 from core.export.content import Board, BoardRow, Content, Method, Shown
+from core.multiplicity import chance_text
 from core.state import State
 
 _log = logging.getLogger("trueup")
@@ -100,7 +101,7 @@ def board(ask: Ask, scope: Scope, origin: str) -> Board:
     told = ", ".join(f"{count} {status}" for status, count in counted.items() if count)
     title = f"{len(known)} of {len(rows)} audits asked: {told}" if known else "No audit has been asked yet"
     plain = scope._replace(choices=())
-    chance = view.chance_text(known)
+    chance = chance_text(known)
     return Board(_source(title, chance, plain, "", origin), tuple(rows))
 
 

@@ -36,9 +36,6 @@ _NAMES_A_ROW = re.compile(r"(^|[_ ])(id|import|file|number|row|code|answer|epoch
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 
-FALSE_ALARM_SHARE = 0.025
-"""How often one 95 % interval lies wholly past a limit that is in truth just kept."""
-
 
 class Answer(NamedTuple):
     """Everything an audit says about a scope."""
@@ -285,15 +282,3 @@ def method_text(audit: ModuleType, measure: object, finding: Finding) -> str:
 def sql_texts(audit: ModuleType) -> dict[str, str]:
     """Every question the audit asks the ledger, by name."""
     return dict(audit.SQL) if isinstance(audit.SQL, Mapping) else {"rows": audit.SQL}
-
-
-def chance_text(findings: Sequence[Finding]) -> str:
-    """How many of these verdicts turn broken by chance: what a board of many lights must say."""
-    told = sum(finding.status != "cannot tell" for finding in findings)
-    if not told:
-        return "No audit can tell yet."
-    at_least_one = 1 - (1 - FALSE_ALARM_SHARE) ** told
-    return (
-        f"{count(told)} of {count(len(findings))} audits can tell. Intervals are 95 %: if every limit were just "
-        f"kept, at least one of {count(told)} would still show broken in at most {share(at_least_one)} of cases."
-    )

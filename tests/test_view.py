@@ -17,6 +17,7 @@ from core.audits import every_audit, retry_ledger
 from core.ingest.options import ReadOptions
 from core.intake import Arrival
 from core.ledger.store import Store
+from core.multiplicity import chance_text
 from tests.ledger.test_store import a_trace, spans_batch
 
 FINDING = Finding(
@@ -114,8 +115,8 @@ def test_questions_of_the_data_page_run_on_an_empty_ledger(store: Store) -> None
 
 def test_chance_of_a_false_broken_grows_with_the_verdicts() -> None:
     # 1 − 0.975^24 = 0.4554
-    assert "45.5% of cases" in view.chance_text([FINDING] * 24)
-    assert view.chance_text([FINDING._replace(status="cannot tell")]) == "No audit can tell yet."
+    assert "45.5% of cases" in chance_text([FINDING] * 24)
+    assert chance_text([FINDING._replace(status="cannot tell")]) == "No audit can tell yet."
 
 
 def test_the_pair_has_its_interval_and_n() -> None:

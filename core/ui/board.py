@@ -12,6 +12,7 @@ from core import board, findings, ui, view
 from core.audit import Scope
 from core.findings import Kept, Past
 from core.ledger.current import get_store
+from core.multiplicity import chance_text
 
 LOOK_AGAIN_S, LOOK_LATER_S = 1.0, 5.0
 """Between looks while findings are made, and while there may be newer ones."""
@@ -60,7 +61,7 @@ def _rows(audits: Sequence[ModuleType], scope: Scope, statuses: Sequence[str]) -
         st.rerun()
     st.session_state.board_waited = progress is not None
     told = {audit: known.get(view.name_of(audit)) for audit in audits}
-    st.caption(view.chance_text([one.finding for one in told.values() if one is not None]))
+    st.caption(chance_text([one.finding for one in told.values() if one is not None]))
     for audit, one in told.items():
         if one is None and not statuses:
             _waiting(audit)
