@@ -11,6 +11,8 @@ for normal until somebody accepts them.
 
 Assumes: The future lives by the calendar as it stands; a break that nobody knows of yet is in no interval, and days in
 a break that could not be foreseen judge no past forecast. The mix of models and kinds stays as in the last four weeks.
+Of quiet
+histories 2 to 6 in 100 propose a break all the same, of ninety days that resemble each other closely up to 11 in 100.
 All tokens of a call count in the minute in which it began. A limit's chances need traced calls for the peaks inside an
 hour. Below four weeks of days, or when no model beats what is known without the order of days, nothing is forecast.
 
