@@ -43,11 +43,12 @@ def way_through() -> None:
     if not demo.can_empty(ui.ask):
         return
     with st.expander("The demo in five stories", expanded=True):
-        for story in demo.STORIES:
-            # Not st.page_link: in a running session the sidebar keeps its values and the link's would be dropped.
-            with st.container(gap=None):
-                st.markdown(f"[{story.title}]({story.address.removeprefix('/')})")
-                st.caption(story.look_at)
+        with st.grid(2, min_column_width=320, gap="small"):
+            for story in demo.STORIES:
+                # Not st.page_link: in a running session the sidebar keeps its values and the link's would be dropped.
+                with st.container(gap=None):
+                    st.markdown(f"[{story.title}]({story.address.removeprefix('/')})")
+                    st.caption(story.look_at)
         st.caption("Every number is generated. When you have seen enough: Data, Empty the demo.")
 
 
