@@ -65,7 +65,7 @@ def grid(
     _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit)
     _events(figure, marks, days)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": light("ink")})
-    _along(figure, days, bool(marks))
+    _along(figure, days)
     rows = [(cell.row, cell.at, cell.value, cell.state, cell.note) for cell in cells]
     return finish(
         figure,
@@ -79,12 +79,8 @@ def grid(
     )
 
 
-def _along(figure: go.Figure, days: Sequence[dt.date | int], marked: bool) -> None:
-    """The axis of days or of hours; marks would widen it by themselves (see marks.draw_marks)."""
-    if marked and isinstance(days[0], dt.date) and isinstance(days[-1], dt.date):
-        half = dt.timedelta(hours=12)
-        first, last = (dt.datetime.combine(day, dt.time()) for day in (days[0], days[-1]))
-        figure.update_xaxes(range=[first - half, last + half])
+def _along(figure: go.Figure, days: Sequence[dt.date | int]) -> None:
+    """The axis of days or of hours."""
     by_hour = bool(days) and not isinstance(days[0], dt.date)
     figure.update_xaxes(showgrid=False, **({"dtick": 3, "ticksuffix": ":00"} if by_hour else {"nticks": 8}))
 
@@ -101,6 +97,10 @@ def _mark(figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str)
 
 def _events(figure: go.Figure, marks: Sequence[DayMark], days: Sequence[dt.date | int]) -> None:
     line = {"color": light("ink"), "width": 1.4, "dash": "dot"}
+    if marks and isinstance(days[0], dt.date) and isinstance(days[-1], dt.date):  # see marks.draw_marks
+        half = dt.timedelta(hours=12)
+        first, last = (dt.datetime.combine(day, dt.time()) for day in (days[0], days[-1]))
+        figure.update_xaxes(range=[first - half, last + half])
     named = {str(label.at) for label in labels([Mark(mark.at, mark.short) for mark in marks], days)}
     for mark in marks:
         figure.add_shape(type="line", x0=mark.at, x1=mark.at, yref="paper", y0=0, y1=1.02, line=line)
