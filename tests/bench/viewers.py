@@ -34,6 +34,8 @@ PAGES = (
     "", "retry_ledger", "bill_reconciliation", "reward_vs_outcome", "token_forecast", "regional_drift",
 )  # fmt: skip
 SEED = 20260101
+FIRST_CALL = 20_000_000
+"""Calls are a second apart from 2026-03-31 on: this one lies on 2026-11-17, among the demo's last days."""
 LONGEST_S = 120.0
 
 
@@ -157,7 +159,7 @@ async def _load(running: Running, stopping: asyncio.Event) -> int:
 
 
 def _bodies() -> Iterator[bytes]:
-    for first in range(10**9, 2 * 10**9, BATCH):
+    for first in range(FIRST_CALL, FIRST_CALL + 10**6, BATCH):
         yield otlp_bodies.protobuf(range(first, first + BATCH))
 
 
