@@ -84,6 +84,7 @@ class Store:
         self._broken: Exception | None = None
         self._file_lock = threading.Lock()
         self._files_added = 0
+        self._acts = 0
         self._last_file_id = write.newest_file_id(connection)
         self._ledger = write.Ledger(connection.cursor())
         self._version = derive.derived_through(connection)
@@ -161,11 +162,13 @@ class Store:
 
         The receipt's rows_read are the rows that stop counting. Calls follow at the next `derive`.
         """
+        self._acts += 1
         return self._alone(lambda ledger: ledger.undo(import_ids, reason))
 
     def empty_demo(self) -> Emptied:
         """Delete everything when all of it is demo data; the data version goes on. Raises CannotEmpty."""
         with self._derive_lock:  # what is derived at this moment would come back after its spans are gone
+            self._acts += 1
             return self._alone(lambda ledger: ledger.empty_demo())
 
     def next_file_id(self) -> int:
@@ -178,6 +181,7 @@ class Store:
         """Record what became of a file; returns after the commit."""
         self._alone(lambda ledger: ledger.add_file(file))
         self._files_added += 1
+        self._acts += 1
 
     def keep_finding(self, row: pl.DataFrame) -> None:
         """Keep one row of findings; returns after the commit."""
@@ -225,6 +229,10 @@ class Store:
     def changes(self) -> int:
         """A number that grows with every commit that a page may show: imports and files."""
         return self._ledger.last_import_id + self._files_added
+
+    def acts(self) -> int:
+        """A number that grows with what people do: files, undos, emptying; live traffic does not move it."""
+        return self._acts
 
     def queue_depth(self) -> int:
         """Batches accepted into memory and not yet committed."""

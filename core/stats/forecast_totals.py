@@ -173,7 +173,9 @@ def spend(
             for i in range(days)
         ]
         for i, rate in enumerate(rates):
-            if rate is None:
+            if rate is None or i >= len(
+                path.expected
+            ):  # a region whose forecast ends earlier has no money there either
                 unpriced.append((path.region, first[path.region] + dt.timedelta(days=i)))
             else:
                 value += round(path.expected[i]) * rate
@@ -190,7 +192,7 @@ def _money_intervals(
     days: int,
     value: Decimal,
 ) -> tuple[tuple[float, Decimal | None, Decimal | None, str], ...]:
-    expected = float(sum(path.expected[:days] @ weights[path.region] for path in paths))
+    expected = float(sum(path.expected[:days] @ weights[path.region][: len(path.expected)] for path in paths))
     if made is None or expected == 0:
         why = (
             "nothing is priced"

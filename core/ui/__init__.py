@@ -27,6 +27,7 @@ from core.ledger.current import get_store
 from core.made import BREAKS, resolved
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
+from core.ui import held
 from core.ui.cards import PICTURE, card, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
@@ -39,7 +40,7 @@ ZONE = read_settings().time_zone  # of instants; days are UTC days everywhere
 def ask(sql: str, **parameters: object) -> pl.DataFrame:
     """The ledger's answer, kept until the data version moves; pass no frames, only plain values."""
     store = get_store()
-    return _asked(sql, parameters, store.version(), store.changes(), id(store))
+    return _asked(sql, parameters, held.version(store), held.changes(store), id(store))
 
 
 @st.cache_data(max_entries=500, show_spinner=False)
@@ -50,17 +51,17 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
     store, within = get_store(), resolved(audit, within)
-    return _answered(audit.__name__, within, store.version(), store.latest_import(), id(store))
+    return _answered(audit.__name__, within, held.version(store), held.changes(store), id(store))
 
 
 @st.cache_data(max_entries=100, show_spinner="Reading the ledger")
-def _answered(audit_name: str, within: Scope, version: int, latest: int, store: int) -> view.Answer:
+def _answered(audit_name: str, within: Scope, version: int, changes: int, store: int) -> view.Answer:
     return view.answer(importlib.import_module(audit_name), ask, within)
 
 
 def scope_controls() -> None:
     """Period, regions, services and models in the sidebar, bound to the address; complaints about the address."""
-    version = get_store().version()
+    version = held.version(get_store())
     pinned, complaint = _pinned(version)
     period = links.default_period(view.newest_day(ask, pinned or version))
     menus, bounds, complaints = ask(MENUS), (links.FIRST_DAY, links.LAST_DAY), [complaint]
@@ -107,7 +108,7 @@ def unpin() -> None:
 
 def scope(audit: ModuleType | None = None) -> Scope:
     """The scope in force; outside the frame (a page run alone) the defaults."""
-    as_of = st.session_state.get(_PIN) or get_store().version()
+    as_of = st.session_state.get(_PIN) or held.version(get_store())
     state = {str(key): value for key, value in st.session_state.items()}
     plain = view.scope_of(state, ask, as_of, audit)._replace(currency=get_store().currency)
     return resolved(audit, plain, st.query_params.get(f"{view.name_of(audit)}_{BREAKS}"))

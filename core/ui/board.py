@@ -13,6 +13,7 @@ from core.audit import Scope
 from core.findings import Kept, Past
 from core.ledger.current import get_store
 from core.multiplicity import chance_text
+from core.ui import held
 
 LOOK_AGAIN_S, LOOK_LATER_S = 1.0, 5.0
 """Between looks while findings are made, and while there may be newer ones."""
@@ -46,7 +47,11 @@ def _rows(audits: Sequence[ModuleType], scope: Scope, statuses: Sequence[str]) -
     known, past = findings.kept(store.ask, scope), findings.past(store.ask, scope.as_of)
     worker = board.running()
     # Not at every import: live traffic makes one a second, and each would ask every audit again for every reader.
-    if worker is not None and not ui.pinned() and findings.newest(store.ask) > scope.as_of:
+    if (
+        worker is not None
+        and not ui.pinned()
+        and findings.newest(store.ask) >= held.version(store) > scope.as_of
+    ):
         st.rerun()
     progress = worker.progress(scope) if worker else None
     if progress is not None:

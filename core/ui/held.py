@@ -1,0 +1,58 @@
+"""Which data version pages show: under live ingest a version lasts a second, an answer of an audit takes longer.
+
+All viewers of a process share the version they see, and with it the answers that are kept for it. It moves on after
+HOLD_S, and at once for a while after somebody gave a file or undid an import. Every number is of the version it names:
+holding makes it older by seconds, never wrong. Outside the app nothing is held.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import NamedTuple
+
+from core import board
+from core.ledger.store import Store
+
+HOLD_S = 20.0
+AT_ONCE_S = 10.0
+"""After a file or an undo: deriving its calls takes a moment, and whoever gave it waits for its numbers."""
+
+
+class _Held(NamedTuple):
+    version: int
+    acts: int
+    since: float
+    at_once_until: float
+
+
+_held: dict[int, _Held] = {}
+_lock = threading.Lock()
+
+
+def version(store: Store, now: float | None = None) -> int:
+    """The newest data version that pages show now; `now` is a monotonic clock's seconds."""
+    newest = store.version()
+    if board.running() is None:
+        return newest
+    with _lock:
+        return _moved(store, newest, time.monotonic() if now is None else now).version
+
+
+def changes(store: Store) -> int:
+    """A number that moves with what answers must not be kept over beside the version; outside the app every import does."""
+    return store.changes() if board.running() is None else store.acts()
+
+
+def _moved(store: Store, newest: int, now: float) -> _Held:
+    held = _held.get(id(store))
+    if held is None:
+        held = _Held(newest, store.acts(), now, now + AT_ONCE_S)
+    if store.acts() != held.acts:
+        held = held._replace(acts=store.acts(), at_once_until=now + AT_ONCE_S)
+    if newest != held.version and (
+        not held.version or now < held.at_once_until or now - held.since >= HOLD_S
+    ):
+        held = held._replace(version=newest, since=now)
+    _held[id(store)] = held
+    return held

@@ -1,0 +1,73 @@
+"""The version pages show: held under live ingest, moved at once by a file or an undo, never held outside the app."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from core import board
+from core.ledger.batch import Batch, TakenFile
+from core.ledger.store import Store
+from core.ui import held
+
+
+@pytest.fixture
+def live() -> Iterator[Store]:
+    """A ledger in an app: somebody works for the board."""
+    store = Store.open(":memory:")
+    board.publish(board.Board(store))
+    yield store
+    board.publish(None)
+    store.close()
+
+
+def arrive(store: Store, number: int) -> int:
+    """An import of live traffic, derived."""
+    store.submit(Batch("live", "otlp_traces", f"sha {number}", 0, {}))
+    store._version = store.latest_import()
+    return store.version()
+
+
+START = 1_000.0
+
+
+def test_an_empty_ledger_shows_its_first_version_at_once(live: Store) -> None:
+    assert held.version(live, START) == 0
+    assert held.version(live, START + 60) == 0
+    assert arrive(live, 1) == 1
+    assert held.version(live, START + 60) == 1
+
+
+def test_live_traffic_moves_it_every_twenty_seconds(live: Store) -> None:
+    arrive(live, 1)
+    assert held.version(live, START) == 1
+    arrive(live, 2)
+    assert held.version(live, START + held.AT_ONCE_S + 1) == 1
+    arrive(live, 3)
+    assert held.version(live, START + held.HOLD_S) == 3
+    arrive(live, 4)
+    assert held.version(live, START + 2 * held.HOLD_S - 1) == 3
+    assert held.version(live, START + 2 * held.HOLD_S) == 4
+
+
+def test_a_file_moves_it_at_once_also_when_it_is_derived_a_moment_later(live: Store) -> None:
+    arrive(live, 1)
+    held.version(live, START)
+    later = START + held.HOLD_S - 1
+    before = held.changes(live)
+    live.add_file(TakenFile(live.next_file_id(), 1, "upload", "a.csv"))
+    assert held.changes(live) == before + 1
+    assert held.version(live, later) == 1
+    arrive(live, 2)
+    assert held.version(live, later + 2) == 2
+
+
+def test_outside_the_app_nothing_is_held() -> None:
+    store = Store.open(":memory:")
+    for number in range(1, 4):
+        assert held.version(store) == number - 1
+        arrive(store, number)
+        assert held.version(store) == number
+        assert held.changes(store) == store.changes()
+    store.close()
