@@ -43,7 +43,9 @@ def test_every_export_of_a_marked_figure_says_so(note: str) -> None:
     assert marked.layout.title.text == note
     assert figure_csv(marked).decode("utf-8-sig").splitlines()[:2] == [note, "bar,value,low,high"]
     assert note in texts_of(figure_xlsx(marked, SOURCE))
-    assert slide_texts(figure_pptx(marked, SOURCE)).splitlines()[-1].startswith(f"{note} · 2026-01-01")
+    *told, corner = slide_texts(figure_pptx(marked, SOURCE)).splitlines()
+    assert told[-1].startswith(f"{note} · 2026-01-01")
+    assert corner == "DEMO DATA"
 
 
 def test_an_unmarked_figure_says_nothing_of_it() -> None:

@@ -29,7 +29,7 @@ MOST_MARKS = 4
 
 def figure_pptx(figure: go.Figure, source: Source, demo: bool = False) -> bytes:
     """A 16:9 deck of one slide."""
-    page = Page(demo=demo)
+    page = Page(demo=demo, note=drawn_table(figure).note)
     _figure_slide(page, Shown(source, "", figure, ""))
     return page.saved()
 

@@ -29,11 +29,12 @@ _WRITTEN_ON = (2000, 1, 1, 0, 0, 0)
 class Page:
     """The presentation that slides are added to."""
 
-    def __init__(self, template: bytes | None = None, demo: bool = False) -> None:
+    def __init__(self, template: bytes | None = None, demo: bool = False, note: str = "") -> None:
         self.template: Template | None = open_template(template) if template else None
         deck: Any = self.template.deck if self.template else Presentation()
         self.deck = deck
-        self.demo = demo
+        self.demo = demo or bool(note)
+        self.note = note or DEMO
         if self.template is None:
             self.deck.slide_width, self.deck.slide_height = _WIDE, _HIGH
         self.width, self.height = self.deck.slide_width, self.deck.slide_height
@@ -97,7 +98,7 @@ class Page:
         top = place.top + place.height + Inches(0.06)
         end = self.template.bottom if self.template else self.height - Inches(0.08)
         box = Box(place.left, top, place.width, end - top)
-        before = f"{DEMO} · " if self.demo else ""
+        before = f"{self.note} · " if self.demo else ""
         told = f"{before}{source.scope} · {source.as_of} · "
         size = fitting_size(told + source.link, box.width, box.height, 10, least=7)
         frame = self.text(slide, told, box, size, "label")
