@@ -37,7 +37,7 @@ def seen(store: Store, number: int, day: int, version: str | None, model: str, s
 
 
 def titles(store: Store, sql: str, as_of: int, column: str = "title") -> list[Any]:
-    return sorted(store.ask(sql, as_of=as_of, **SCOPE)[column].to_list())
+    return sorted(store.ask(sql, as_of=as_of, regions="", services="", models="", **SCOPE)[column].to_list())
 
 
 def test_the_newest_import_of_an_id_counts_as_of_each_version(store: Store) -> None:
