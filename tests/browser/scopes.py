@@ -14,7 +14,8 @@ def rows_of(link: str, question: str) -> list[dict[str, Any]]:
     """`findings` or `bridge`, with the link's period, filters and data version."""
     address = urlsplit(link)
     renamed = {FROM: "start", TO: "end"}
-    query = urlencode([(renamed.get(key, key), value) for key, value in parse_qsl(address.query)])
+    pairs = [(renamed.get(key, key), value) for key, value in parse_qsl(address.query)]
+    query = urlencode([*pairs, ("fresh", "true")] if question == "findings" else pairs)
     rows: list[dict[str, Any]] = get_json(f"http://{address.netloc}/api/{question}?{query}")["rows"]
     return rows
 

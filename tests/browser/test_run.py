@@ -20,7 +20,9 @@ def test_a_ticked_row_opens_its_run_with_attempts_marked_and_the_link_opens_it_a
 ) -> None:
     open_page(page, demo, RETRIES)
     button = card_of(page, "The rows behind it").get_by_role("button", name="CSV")
-    evidence = list(csv.DictReader(save(page, button, tmp_path).read_text("utf-8-sig").splitlines()))
+    note, *lines = save(page, button, tmp_path).read_text("utf-8-sig").splitlines()
+    assert note.startswith("Demo data")
+    evidence = list(csv.DictReader(lines))
     wanted = evidence[1]
     run = open_run(page, row=1)
     assert parse_qs(urlsplit(page.url).query)["trace"] == [wanted["trace_id"]]
