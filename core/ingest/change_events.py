@@ -24,7 +24,7 @@ from core.ingest.money import Unreadable, present
 from core.ingest.options import ReadOptions
 from core.ingest.privacy import kept_attributes
 from core.ingest.row_texts import storable
-from core.ledger.batch import Batch, Quarantined
+from core.ledger.batch import Batch
 
 NAME = "change_events"
 KINDS = ("deploy", "release", "checkpoint", "incident", "price", "limit", "holiday")
@@ -78,22 +78,13 @@ def detect(head: bytes, name: str) -> bool:
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the file; a row that is no event is refused alone, of two with one id the later is kept."""
     content = stream.read()
-    kept: dict[str, tuple[int, ChangeEvent]] = {}
-    repeated: list[Quarantined] = []
-
-    def take(row: dict[str, Any], number: int) -> None:
-        event = _event(row, options.capture_content)
-        if event.event_id in kept:
-            repeated.append(cost_lines.repeated(kept[event.event_id][0], number))
-        kept[event.event_id] = (number, event)
-
-    rows_read, refused = own_tables.read_rows(
-        own_tables.rows(content), take, COLUMNS, options.capture_content
+    rows_read, made, refused = own_tables.read_keyed(
+        content, _event, "event_id", COLUMNS, options.capture_content
     )
-    made = otlp_frames.frame([event for _, event in kept.values()], SCHEMA)
-    frames = {"change_events": made.with_columns(otlp_frames.day_of("at_ns"))}
+    dated = otlp_frames.frame(made, SCHEMA).with_columns(otlp_frames.day_of("at_ns"))
+    frames = {"change_events": dated}
     sha256 = hashlib.sha256(content).hexdigest()
-    yield Batch(source, NAME, sha256, rows_read, frames, refused + repeated, demo=options.demo)
+    yield Batch(source, NAME, sha256, rows_read, frames, refused, demo=options.demo)
 
 
 def _event(row: dict[str, Any], capture: bool) -> ChangeEvent:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from core.ingest import cost_lines, parquet, row_texts
 from core.ingest.money import Unreadable, instant_ns, present
@@ -20,6 +20,7 @@ from core.ingest.row_texts import NotARow, json_text, storable
 from core.ledger.batch import Quarantined
 
 Row = Mapping[str, Any]
+Made = TypeVar("Made")
 
 _PROSE = """
     text response answer question message messages content comment explanation correction reason notes
@@ -72,6 +73,31 @@ def read_rows(
             reason = f"The row is not shaped like one ({type(error).__name__}); write plain values."
             refused.append(cost_lines.refused(number, None, reason, shown(row, columns, capture)))
     return number, refused
+
+
+def read_keyed(
+    content: bytes,
+    made_of: Callable[[dict[str, Any], bool], Made],
+    key: str,
+    columns: Sequence[str],
+    capture: bool,
+) -> tuple[int, list[Made], list[Quarantined]]:
+    """(rows read, what `made_of` makes of them, refused rows) of a table whose rows are known by the field `key`.
+
+    Of two rows with one key the later is kept and the earlier refused, after the rows that could not be read.
+    """
+    kept: dict[str, tuple[int, Made]] = {}
+    repeated: list[Quarantined] = []
+
+    def take(row: dict[str, Any], number: int) -> None:
+        made = made_of(row, capture)
+        name = str(getattr(made, key))
+        if name in kept:
+            repeated.append(cost_lines.repeated(kept[name][0], number))
+        kept[name] = (number, made)
+
+    rows_read, refused = read_rows(rows(content), take, columns, capture)
+    return rows_read, [made for _, made in kept.values()], refused + repeated
 
 
 def shown(row: Row, columns: Sequence[str], capture: bool) -> str:

@@ -13,10 +13,10 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from core.ingest import cost_lines, otlp_frames, own_tables, parquet
+from core.ingest import otlp_frames, own_tables, parquet
 from core.ingest.options import ReadOptions
 from core.ingest.responses import COUNTED, RESPONSE_SCHEMA, Response, with_features
-from core.ledger.batch import Batch, Quarantined
+from core.ledger.batch import Batch
 
 NAME = "features"
 KEYS = (
@@ -48,22 +48,13 @@ def detect(head: bytes, name: str) -> bool:
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the file; a row without key or time is refused alone, of two with one key the later is kept."""
     content = stream.read()
-    kept: dict[str, tuple[int, Response]] = {}
-    repeated: list[Quarantined] = []
-
-    def take(row: dict[str, Any], number: int) -> None:
-        response = _response(row, options.capture_content)
-        if response.response_key in kept:
-            repeated.append(cost_lines.repeated(kept[response.response_key][0], number))
-        kept[response.response_key] = (number, response)
-
-    rows_read, refused = own_tables.read_rows(
-        own_tables.rows(content), take, COLUMNS, options.capture_content
+    rows_read, made, refused = own_tables.read_keyed(
+        content, _response, "response_key", COLUMNS, options.capture_content
     )
-    made = otlp_frames.frame([response for _, response in kept.values()], RESPONSE_SCHEMA)
-    frames = {"responses": made.with_columns(otlp_frames.day_of("at_ns"))}
+    dated = otlp_frames.frame(made, RESPONSE_SCHEMA).with_columns(otlp_frames.day_of("at_ns"))
+    frames = {"responses": dated}
     sha256 = hashlib.sha256(content).hexdigest()
-    yield Batch(source, NAME, sha256, rows_read, frames, refused + repeated, demo=options.demo)
+    yield Batch(source, NAME, sha256, rows_read, frames, refused, demo=options.demo)
 
 
 def _response(row: dict[str, Any], capture: bool) -> Response:
