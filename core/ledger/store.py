@@ -83,7 +83,6 @@ class Store:
         self._derive_lock = threading.Lock()
         self._broken: Exception | None = None
         self._file_lock = threading.Lock()
-        self._files_added = 0
         self._acts = 0
         self._last_file_id = write.newest_file_id(connection)
         self._ledger = write.Ledger(connection.cursor())
@@ -180,7 +179,6 @@ class Store:
     def add_file(self, file: TakenFile) -> None:
         """Record what became of a file; returns after the commit."""
         self._alone(lambda ledger: ledger.add_file(file))
-        self._files_added += 1
         self._acts += 1
 
     def keep_finding(self, row: pl.DataFrame) -> None:
@@ -227,8 +225,8 @@ class Store:
         return self._ledger.last_import_id
 
     def changes(self) -> int:
-        """A number that grows with every commit that a page may show: imports and files."""
-        return self._ledger.last_import_id + self._files_added
+        """A number that grows with every commit that a page may show: imports, files and other acts."""
+        return self._ledger.last_import_id + self._acts
 
     def acts(self) -> int:
         """A number that grows with what people do: files, undos, emptying; live traffic does not move it."""
