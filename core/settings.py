@@ -43,6 +43,7 @@ class Settings:
     data_dir: Path = _setting(Path("data"), values.folder, "Folder of the ledger file.")
     bind_address: str = _setting("127.0.0.1", values.ip_address, "Address the app listens on.")
     port: int = _setting(8501, values.whole(1, 65_535), "Port the app listens on.")
+    grpc_port: int = _setting(4317, values.whole(0, 65_535), "Port of OTLP/gRPC; 0 = not served.")
     ingest_tokens: tuple[str, ...] = _setting(
         (), values.token_hashes, "Bearer tokens that may send data; none = open."
     )

@@ -48,6 +48,7 @@ def faults(process: Process) -> dict[str, str | None]:
         "board": board.error_now(),
         "alert": process.alert_error,
         "metrics": process.metrics_error,
+        "grpc": process.grpc_error,
     }
 
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable
 from pathlib import PurePath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import anyio
 import orjson
@@ -20,9 +19,9 @@ from starlette.responses import Response
 
 from core.imports import imports_of_file
 from core.ingest.options import ReadOptions
-from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
+from core.ingest.otlp import BadRequest
 from core.intake import Arrival, take_file
-from core.ledger.store import Batch, CannotEmpty, CannotUndo, Overloaded, Receipt
+from core.ledger.store import CannotEmpty, CannotUndo, Overloaded
 from core.web.body import (
     BadCompression,
     BodyTooLarge,
@@ -30,33 +29,17 @@ from core.web.body import (
     UnknownEncoding,
     content_encoding,
     content_type,
-    gunzip,
     read_body,
     spool_body,
 )
 from core.web.otlp_answer import JSON, PROTOBUF, accepted, failure
+from core.web.otlp_door import RETRY_AFTER_S, Signal, decode, not_written, reasons, rejected
 from core.web.process import NotReady, Process
 
-RETRY_AFTER_S = 5
-"""For a ledger that cannot write: a full disk takes longer than a full queue."""
-SHOWN_REASONS = 3
-"""Distinct quarantine reasons named in a partial success; the rest is in the quarantine table."""
 FILE_TYPE = "application/octet-stream"
 """Asked for because a browser sends it across sites only after a preflight, which is never granted."""
 
 _log = logging.getLogger("trueup.ingest")
-
-
-class Signal(NamedTuple):
-    """One OTLP address: its name and its decoder of (body, content type, options)."""
-
-    name: str
-    decode: Callable[[bytes, str, ReadOptions], Batch]
-
-
-TRACES = Signal("traces", decode_traces)
-LOGS = Signal("logs", decode_logs)
-METRICS = Signal("metrics", decode_metrics)
 
 
 async def receive_otlp(process: Process, signal: Signal, request: Request) -> Response:
@@ -88,41 +71,13 @@ async def _store_otlp(process: Process, signal: Signal, request: Request, media_
     store = process.ledger()
     gzipped = content_encoding(request) == "gzip"
     body = await read_body(request, process.settings.body_limit)
-    options = ReadOptions(capture_content=process.settings.capture_content)
-
-    def decode() -> Batch:
-        plain = gunzip(body, process.settings.body_limit) if gzipped else body
-        return signal.decode(plain, media_type, options)
-
-    try:
-        batch = await anyio.to_thread.run_sync(decode)
-    except (BadCompression, BadRequest, BodyTooLarge):
-        raise
-    except Exception as error:  # a fault of ours, but met only by this body: sending it again cannot help
-        _log.exception("a %s body of %d bytes could not be decoded", signal.name, len(body))
-        raise BadRequest(f"The body could not be read: {type(error).__name__}.") from error
+    batch = await anyio.to_thread.run_sync(decode, process, signal, body, media_type, gzipped)
     future = store.submit_soon(batch)
     try:
         receipt = await asyncio.wrap_future(future)
     except Exception as error:
-        _log.exception("the ledger could not write %d %s rows", batch.rows_read, signal.name)
-        if store.writable():  # as above: the disk is sound, this body is what cannot be written
-            raise BadRequest(f"The body could not be stored: {type(error).__name__}.") from error
-        raise NotReady(
-            "The ledger cannot write; the server's log has the reason. Send again later."
-        ) from None
-    return accepted(signal.name, media_type, _rejected(batch, receipt), _reasons(batch))
-
-
-def _rejected(batch: Batch, receipt: Receipt) -> int:
-    """Rows refused. The same body sent again gets the same answer, though nothing is stored twice."""
-    return len(batch.quarantined) if receipt.already_known else receipt.rows_quarantined
-
-
-def _reasons(batch: Batch) -> str:
-    distinct = list(dict.fromkeys(row.reason for row in batch.quarantined))
-    more = len(distinct) - SHOWN_REASONS
-    return " ".join(distinct[:SHOWN_REASONS]) + (f" And {more} more reasons." if more > 0 else "")
+        raise not_written(process, signal, batch, error) from error
+    return accepted(signal.name, media_type, rejected(batch, receipt), reasons(batch))
 
 
 async def receive_file(process: Process, request: Request) -> Response:

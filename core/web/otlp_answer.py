@@ -27,14 +27,15 @@ _REJECTED = {"traces": "rejectedSpans", "logs": "rejectedLogRecords", "metrics":
 def accepted(signal: str, media_type: str, rejected: int, reason: str) -> Response:
     """200: everything taken (`rejected` 0) or partial success with the count refused and why."""
     if media_type == PROTOBUF:
-        return Response(_accepted_protobuf(signal, rejected, reason), media_type=PROTOBUF)
+        return Response(accepted_protobuf(signal, rejected, reason), media_type=PROTOBUF)
     body: dict[str, object] = {}
     if rejected:
         body = {"partialSuccess": {_REJECTED[signal]: str(rejected), "errorMessage": reason}}
     return Response(orjson.dumps(body), media_type=JSON)
 
 
-def _accepted_protobuf(signal: str, rejected: int, reason: str) -> bytes:
+def accepted_protobuf(signal: str, rejected: int, reason: str) -> bytes:
+    """The signal's Export...ServiceResponse, which gRPC answers too."""
     if signal == "traces":
         traces = ExportTraceServiceResponse()
         if rejected:

@@ -33,6 +33,7 @@ class Process:
     pull_error: str | None = None
     alert_error: str | None = None
     metrics_error: str | None = None
+    grpc_error: str | None = None
     _limiter: anyio.CapacityLimiter | None = None
 
     def ledger(self) -> Store:

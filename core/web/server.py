@@ -38,15 +38,14 @@ from core.web.background import keep_board, keep_up, warm_up
 from core.web.guard import BearerTokens
 from core.web.health import answer_api_health, answer_health, answer_ready
 from core.web.ingest import (
-    LOGS,
-    METRICS,
-    TRACES,
     receive_empty_demo,
     receive_file,
     receive_otlp,
     receive_undo,
 )
 from core.web.metrics import answer_metrics, keep_sending_metrics
+from core.web.otlp_door import LOGS, METRICS, TRACES
+from core.web.otlp_grpc import keep_grpc
 from core.web.process import VERSION, Process
 from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
@@ -55,7 +54,7 @@ from core.web.watch import keep_watching
 
 _log = logging.getLogger("trueup")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_KEPT_UP = (keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics)
+_KEPT_UP = (keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics, keep_grpc)
 """What goes on beside the requests, each in a thread of its own."""
 
 
@@ -170,6 +169,8 @@ def _open(process: Process) -> None:
 
 def _greeting(process: Process) -> str:
     lines = [f"Trueup {VERSION}: pages {process.address()}  OTLP/HTTP {process.address()}/v1/traces"]
+    if process.settings.grpc_port:
+        lines[0] += f"  OTLP/gRPC port {process.settings.grpc_port}"
     open_doors = [name for name in ("ingest_tokens", "read_tokens") if not getattr(process.settings, name)]
     if process.reachable_from_outside():
         if open_doors:

@@ -19,7 +19,8 @@ from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store
 from core.settings import Settings
-from core.web.ingest import Signal, receive_otlp
+from core.web.ingest import receive_otlp
+from core.web.otlp_door import Signal
 from core.web.process import Process
 from tests import otlp_bodies
 from tests.web.test_server import FILE, PROTOBUF, serving

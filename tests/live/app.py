@@ -26,7 +26,7 @@ def running_app(data_dir: Path, **settings: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = {**os.environ, "TRUEUP_DATA_DIR": str(data_dir)}
+    environment = {**os.environ, "TRUEUP_DATA_DIR": str(data_dir), "TRUEUP_GRPC_PORT": "0"}
     environment |= {f"TRUEUP_{name.upper()}": value for name, value in settings.items()}
     log = data_dir / "app.log"
     data_dir.mkdir(parents=True, exist_ok=True)

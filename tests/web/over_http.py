@@ -24,7 +24,9 @@ def over_http(folder: Path, **settings: Any) -> Iterator[Process]:
     """The process of an app that answers at process.address()."""
     port = free_port()
     process = Process(
-        Settings(**{"data_dir": folder, "port": port, "derive_seconds": 0.1} | settings), "127.0.0.1", port
+        Settings(**{"data_dir": folder, "port": port, "grpc_port": 0, "derive_seconds": 0.1} | settings),
+        "127.0.0.1",
+        port,
     )
     application = Starlette(
         routes=routes(process), middleware=middleware(process), lifespan=lifespan(process)

@@ -56,7 +56,7 @@ def fetch_json(address: str) -> Any:
 @contextmanager
 def started(ledger: Path, log: Path) -> Iterator[Running]:
     port = free_port()
-    environment = os.environ | {"TRUEUP_PORT": str(port)}
+    environment = os.environ | {"TRUEUP_PORT": str(port), "TRUEUP_GRPC_PORT": "0"}
     command = [sys.executable, "-m", "core", "serve", "--data", str(ledger)]
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment)
