@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 SIZE ?= small
 CHECKED := app.py core data/demo pages tests
 
-.PHONY: check run test slow bench format setup setup-dev browser postgres clean
+.PHONY: check run test slow bench format setup setup-dev browser postgres pins clean
 
 check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/ruff format --check .
@@ -37,6 +37,13 @@ format: setup-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+pins:  ## requirements.txt and docs/licences.md anew from requirements.in
+	$(PYTHON) -m venv $(VENV)/pins
+	$(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(VENV)/pins/bin/uv pip compile requirements.in --output-file requirements.txt --generate-hashes --universal --python-version 3.11 --annotation-style line --custom-compile-command "make pins" --no-emit-index-url --quiet
+	$(MAKE) setup-dev
+	$(BIN)/python -m tests.licences
+
 setup: $(VENV)/.setup-done
 setup-dev: $(VENV)/.setup-dev-done
 
@@ -54,7 +61,8 @@ $(VENV)/.setup-done: requirements.txt | $(VENV)/bin/python
 $(VENV)/.setup-dev-done: $(VENV)/.setup-done pyproject.toml
 	@# The group is read here because Debian's pip is older than pip's own --group.
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")' > $(VENV)/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r $(VENV)/dev.txt
+	@# Apart from requirements.txt: beside hashes pip wants every package hashed.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(VENV)/dev.txt
 	touch $@
 
 browser:
