@@ -9,7 +9,7 @@ import polars as pl
 from core.amounts import MINUS, interval, number, share
 from core.audit import Count, Fact
 from core.audits.reward_vs_outcome_measure import Arm
-from core.stats import nonresponse, paired, spending
+from core.stats import error_spending, nonresponse, paired
 
 if TYPE_CHECKING:
     from core.audits.reward_vs_outcome import Divergence
@@ -115,7 +115,7 @@ def _judged_facts(found: Divergence) -> list[Fact]:
 
 def _arm_fact(arm: Arm) -> Fact:
     unit = _unit(arm)
-    bound = f"boundary {arm.boundary:.2f} at look {arm.looks} of {spending.PLANNED_LOOKS}"
+    bound = f"boundary {arm.boundary:.2f} at look {arm.looks} of {error_spending.PLANNED_LOOKS}"
     return Fact(
         arm.name, "change along the trend, 90 % interval, looks paid for", number(arm.change, unit),
         interval(arm.low, arm.high, unit), arm.clusters, f"z {arm.z:.2f}, {bound}; n counts items, prompts or users",

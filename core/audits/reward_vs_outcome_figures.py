@@ -11,7 +11,7 @@ from core.audits.reward_vs_outcome_measure import Arm
 from core.charts import Line, Step, lines, waterfall
 from core.charts.dumbbell import Estimate, Pair, dumbbell
 from core.charts.panels import Panel, panels
-from core.stats.price_list import Price
+from core.stats.feature_prices import Price
 
 if TYPE_CHECKING:
     from core.audits.reward_vs_outcome import Divergence

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from core.stats import change_point, spending, trend
+from core.stats import change_point, error_spending, trend
 
 NS = 1_000_000_000
 PLACEBO_DRAWS = 200
@@ -99,7 +99,7 @@ def arm(rows: Rows, positions: int) -> Arm | None:
     information = _rising([0.0 if one is None or one.se <= 0 else 1 / one.se**2 for one in slopes])
     if not information[-1]:
         return None
-    limits = spending.boundaries(information, spending.evenly(len(information)))
+    limits = error_spending.boundaries(information, error_spending.evenly(len(information)))
     crossed = tuple(
         0 if one is None or abs(one.z) < limit else int(math.copysign(1, one.z))
         for one, limit in zip(slopes, limits, strict=True)
@@ -176,7 +176,7 @@ def checkpoints_of(frames: dict[str, pl.DataFrame], since: int | None) -> list[C
     if since is not None:
         base = max((place for place, (_, at_ns) in enumerate(order) if at_ns <= since), default=0)
         order = order[base:]
-    order = order[-(spending.PLANNED_LOOKS + 1) :]
+    order = order[-(error_spending.PLANNED_LOOKS + 1) :]
     return [Checkpoint(name, dt.datetime.fromtimestamp(at_ns / NS, dt.UTC)) for name, at_ns in order]
 
 

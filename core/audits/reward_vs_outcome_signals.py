@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from core.audits.reward_vs_outcome_measure import SEED, Checkpoint, in_force
-from core.stats import discrimination, few_labels, nonresponse, price_list, trend
+from core.stats import discrimination, feature_prices, few_labels, nonresponse, trend
 
 FEATURES = ("apologies", "caveats", "hedges", "refusals", "bullets", "boxed", "agreements")
 LENGTH = "log length"
@@ -35,13 +35,13 @@ class Telling(NamedTuple):
 class PriceList(NamedTuple):
     """What the reward pays for at the first and the last checkpoint, and the rise of its mean in parts."""
 
-    first: tuple[price_list.Price, ...]
-    last: tuple[price_list.Price, ...]
+    first: tuple[feature_prices.Price, ...]
+    last: tuple[feature_prices.Price, ...]
     first_at: int
     last_at: int
     first_mean: float
     last_mean: float
-    parts: tuple[price_list.Part, ...]
+    parts: tuple[feature_prices.Part, ...]
     prompts: int
     seed: int
 
@@ -50,7 +50,7 @@ class PairPrices(NamedTuple):
     """What those who chose between two answers pay for."""
 
     chosen_by: str
-    prices: tuple[price_list.Price, ...]
+    prices: tuple[feature_prices.Price, ...]
     pairs: int
 
 
@@ -137,12 +137,12 @@ def priced(responses: pl.DataFrame, checkpoints: Sequence[Checkpoint]) -> PriceL
     later = np.repeat([False, True], [first.height, last.height])
     labels = [label for _, label in names]
     prompt = both["prompt"].to_numpy().astype(str)
-    parts = price_list.rise_parts(
+    parts = feature_prices.rise_parts(
         both["reward"].to_numpy(), _columns(both, names), labels, prompt, later, 300, SEED
     )
     of_first, of_last = (
         tuple(
-            price_list.within_prices(
+            feature_prices.within_prices(
                 rows["reward"].to_numpy(),
                 _columns(rows, names),
                 labels,
@@ -202,7 +202,7 @@ def pair_prices(responses: pl.DataFrame) -> PairPrices | None:
             np.log(one + SHORT_CHARS) - np.log(other + SHORT_CHARS) if is_length else np.sign(one - other)
         )
         names.append(LENGTH if is_length else column)
-    prices = price_list.pair_prices(np.column_stack(differences), names) if names else []
+    prices = feature_prices.pair_prices(np.column_stack(differences), names) if names else []
     return PairPrices(who, tuple(prices), met.height) if prices else None
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from core.stats.price_list import pair_prices, rise_parts, within_prices
+from core.stats.feature_prices import pair_prices, rise_parts, within_prices
 
 HH = Path(__file__).parents[3] / "shared/datasets/headline/hh_harmless_test_features.parquet"
 COUNTS = ("apology", "hedge", "caveat", "refusal", "question", "bullets", "agree")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from core.stats.spending import boundaries, evenly
+from core.stats.error_spending import boundaries, evenly
 
 FIFTHS = (0.2, 0.4, 0.6, 0.8, 1.0)
 
