@@ -1,7 +1,7 @@
 """What audits said: computed once for a scope at a data version, kept, and read by the board, alerts and reviews.
 
-The board's own scope is the newest 28 days of everything. A finding is a function of scope and version, so a kept one
-is never wrong, only older than the newest version.
+The board's own scope, `standard` in code and table, is the newest 28 days of everything. A finding is a function of scope
+and version, so a kept one is never wrong, only older than the newest version.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from core import links, made, view
 from core.audit import Ask, Finding, Scope
 from core.audits import every_audit
 from core.coverage import have
+from core.state import State
 
 _log = logging.getLogger("trueup")
 
@@ -71,7 +72,8 @@ order by audit
 """
 """The newest finding of each audit for the board's own scope, whichever days that was by then."""
 
-NEVER = "the audit failed on these rows"
+FAILED = "the audit failed on these rows"
+"""How `missing` begins for an audit that raised: core.check_result tells it from one that lacks data by this."""
 
 
 class Kept(NamedTuple):
@@ -106,10 +108,13 @@ def standard_scope(ask: Ask, version: int, currency: str) -> Scope:
     return stamped(Scope(start, end, as_of=version, currency=currency))
 
 
-def stamped(scope: Scope) -> Scope:
-    """The scope with what people made that any audit reads: a newer break calendar is another scope."""
+def stamped(scope: Scope, asked: str | None = None, state: State | None = None) -> Scope:
+    """The scope with what people made that any audit reads: a newer break calendar is another scope.
+
+    `asked`: the calendar's revision, else the newest; `state`: the database it is looked up in, else the process's own.
+    """
     reading = next((audit for audit in every_audit() if made.needs_breaks(audit)), None)
-    return made.resolved(reading, scope)
+    return made.resolved(reading, scope, asked, state)
 
 
 def scope_key(scope: Scope) -> str:
@@ -137,9 +142,8 @@ def _kept(row: dict[str, object]) -> Kept:
 
 def standing(ask: Ask, version: int) -> dict[str, Standing]:
     """By audit: what was last found for the board's own scope at or before a version, and that scope."""
-    named = {
-        view.name_of(audit) for audit in every_audit()
-    }  # one that was renamed leaves its findings behind
+    # An audit that was renamed leaves its findings behind.
+    named = {view.name_of(audit) for audit in every_audit()}
     rows = [row for row in ask(STANDING, version=version).iter_rows(named=True) if row["audit"] in named]
     return {row["audit"]: Standing(_kept(row), _scope_of(row["scope_key"], row["version"])) for row in rows}
 
@@ -183,7 +187,7 @@ def found_by(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
         finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
     except Exception as error:  # one audit must not take the board along; it is shown, not swallowed
         _log.exception("audit %s failed for %s", audit.__name__, scope_key(scope))
-        said = f"{NEVER}: {type(error).__name__}: {str(error)[:300]}. The log has more; the page shows it as well."
+        said = f"{FAILED}: {type(error).__name__}: {str(error)[:300]}. The log has more; the page shows it as well."
         finding = Finding(
             view.name_of(audit), "cannot tell", "unknown", "unknown", None, None, None, "count", 0,
             "This audit failed, so it says nothing about the data.", said,
@@ -191,18 +195,23 @@ def found_by(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
     return finding._replace(audit=view.name_of(audit))
 
 
+def newest_day_of(audit: ModuleType, ask: Ask, scope: Scope) -> dt.date | None:
+    """The last day in scope on which a table the audit needs has rows."""
+    return max((one.newest for one in have(ask, audit.NEEDS, scope) if one.newest), default=None)
+
+
 def row_of(audit: ModuleType, ask: Ask, scope: Scope, standard: bool) -> pl.DataFrame:
     """One row of the table findings: the audit asked now."""
     began = time.perf_counter()
     finding = found_by(audit, ask, scope)
-    days = [one.newest for one in have(ask, audit.NEEDS, scope) if one.newest]
+    newest_day = newest_day_of(audit, ask, scope)
     row = {
         "version": scope.as_of,
         "scope_key": scope_key(scope),
         "standard": standard,
         "at_ns": time.time_ns(),
         "took_ms": 1e3 * (time.perf_counter() - began),
-        "newest_day": max(days, default=None),
+        "newest_day": newest_day,
         **finding._asdict(),
     }
     return pl.DataFrame(

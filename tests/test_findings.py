@@ -76,7 +76,7 @@ def test_an_audit_that_fails_says_so_and_leaves_the_others(ledger: Store) -> Non
     back = findings.kept(ledger.ask, scope)
     assert back["broken_one"].finding.status == "cannot tell"
     assert "ZeroDivisionError" in back["broken_one"].finding.missing
-    assert findings.NEVER not in back["retry_ledger"].finding.missing
+    assert findings.FAILED not in back["retry_ledger"].finding.missing
 
 
 def test_since_when_is_the_first_of_the_last_run_of_a_status(ledger: Store) -> None:
@@ -99,7 +99,7 @@ def test_since_when_is_the_first_of_the_last_run_of_a_status(ledger: Store) -> N
 
 
 def test_the_worker_keeps_the_board_and_what_people_ask_for(ledger: Store) -> None:
-    worker, stopping = board.Board(ledger), threading.Event()
+    worker, stopping = board.BoardWorker(ledger), threading.Event()
     narrow = WEEK._replace(as_of=1, regions=("eu-west-1",))
     worker.want(narrow)
     assert worker.progress(narrow) == (0, len(every_audit()))

@@ -1,4 +1,4 @@
-"""What a check of the findings comes to: a table for people, JUnit XML for CI, and an exit status for both and cron.
+"""What `python -m core check` comes to: a table for people, JUnit XML for CI, and an exit status for both and cron.
 
 Text from telemetry is hostile here too: a terminal obeys control characters, an XML reader refuses them.
 """
@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from xml.etree import ElementTree
 
 from core.amounts import count, interval, number
-from core.findings import NEVER
+from core.findings import FAILED
 
 Row = dict[str, Any]
 Condition = Literal["broken", "watch", "cannot tell"]
@@ -25,7 +25,7 @@ _COUNTED: dict[str, frozenset[str]] = {
 _HEADER = ("STATUS", "AUDIT", "REPORTED", "SUPPORTED", "GAP", "INTERVAL", "N")
 
 
-class Outcome(NamedTuple):
+class CheckResult(NamedTuple):
     """The findings by what they mean for an exit status."""
 
     met: tuple[Row, ...]
@@ -46,15 +46,15 @@ def counted(conditions: Sequence[str]) -> frozenset[str]:
     return frozenset().union(*(_COUNTED[condition] for condition in conditions))
 
 
-def outcome(rows: Sequence[Row], conditions: Sequence[str]) -> Outcome:
+def check_result(rows: Sequence[Row], conditions: Sequence[str]) -> CheckResult:
     """Which findings meet a condition, and which audits failed."""
     statuses = counted(conditions)
     met = tuple(row for row in rows if row["status"] in statuses)
-    return Outcome(met, tuple(row for row in rows if _failed(row)))
+    return CheckResult(met, tuple(row for row in rows if _failed(row)))
 
 
 def _failed(row: Row) -> bool:
-    return bool(row["status"] == "cannot tell" and str(row["missing"]).startswith(NEVER))
+    return bool(row["status"] == "cannot tell" and str(row["missing"]).startswith(FAILED))
 
 
 def table_text(rows: Sequence[Row]) -> str:
@@ -101,18 +101,17 @@ def junit_xml(rows: Sequence[Row], conditions: Sequence[str]) -> str:
     Without conditions `broken` is the failure; an audit that failed on its rows is an error.
     """
     statuses = counted(conditions or ["broken"])
-    failures = sum(row["status"] in statuses and not _failed(row) for row in rows)
-    errors = sum(_failed(row) for row in rows)
-    skipped = sum(row["status"] == "cannot tell" and row["status"] not in statuses for row in rows) - errors
-    if "cannot tell" in statuses:
-        skipped = 0
-    counts = {"tests": len(rows), "failures": failures, "errors": errors, "skipped": skipped}
+    kinds = [_kind(row, statuses) for row in rows]
+    counts = {"tests": len(rows), "failures": kinds.count("failure"), "errors": kinds.count("error")}
+    counts["skipped"] = kinds.count("skipped")
     suite = ElementTree.Element("testsuite", {"name": "trueup", **{k: str(v) for k, v in counts.items()}})
-    for row in rows:
+    for row, kind in zip(rows, kinds, strict=True):
         case = ElementTree.SubElement(
             suite, "testcase", {"classname": "trueup.audits", "name": one_line(row["audit"])}
         )
-        _judged(case, row, statuses)
+        if kind != "passed":
+            text = row["missing"] if row["status"] == "cannot tell" else row["sentence"]
+            ElementTree.SubElement(case, kind, _attributes(kind, row["status"], one_line(text)))
         told = f"{row['status']}. Reported {row['reported']}; supported {row['supported']}; n {row['n']}"
         ElementTree.SubElement(case, "system-out").text = one_line(f"{told}; as of import {row['as_of']}.")
     root = ElementTree.Element("testsuites", {"name": "trueup", **{k: str(v) for k, v in counts.items()}})
@@ -121,11 +120,14 @@ def junit_xml(rows: Sequence[Row], conditions: Sequence[str]) -> str:
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
-def _judged(case: ElementTree.Element, row: Row, statuses: frozenset[str]) -> None:
+def _kind(row: Row, statuses: frozenset[str]) -> Literal["passed", "error", "failure", "skipped"]:
+    """The finding in JUnit's words; all but `passed` are an element of its test case."""
     if _failed(row):
-        ElementTree.SubElement(case, "error", {"message": one_line(row["missing"])})
-    elif row["status"] in statuses:
-        told = row["missing"] if row["status"] == "cannot tell" else row["sentence"]
-        ElementTree.SubElement(case, "failure", {"type": row["status"], "message": one_line(told)})
-    elif row["status"] == "cannot tell":
-        ElementTree.SubElement(case, "skipped", {"message": one_line(row["missing"])})
+        return "error"
+    if row["status"] in statuses:
+        return "failure"
+    return "skipped" if row["status"] == "cannot tell" else "passed"
+
+
+def _attributes(kind: str, status: str, message: str) -> dict[str, str]:
+    return {"type": status, "message": message} if kind == "failure" else {"message": message}
