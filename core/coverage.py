@@ -12,6 +12,7 @@ from typing import NamedTuple
 import polars as pl
 
 from core.audit import Ask, Need, Scope
+from core.ledger.batch import EMPTIED, ROWLESS_FORMATS
 
 _COLUMNS = """
 select
@@ -85,16 +86,16 @@ order by row_count desc
 limit 1000
 """
 
-STATE = """
+SUMMARY = f"""
 select
     coalesce(max(import_id), 0)                 as newest_import,
     make_timestamp_ns(max(at_ns))               as committed_at,
     count(*) filter (where demo and import_id not in (select import_id from undone)) as demo_imports,
-    count(*) filter (where not demo and format not in ('undo', 'prices', 'emptied')) as real_imports,
+    count(*) filter (where not demo and format not in {ROWLESS_FORMATS}) as real_imports,
     coalesce(sum(rows_quarantined), 0)::bigint  as quarantined
 from imports
 """
-
+"""One row on the whole ledger: newest import and when, imports of demo data (not undone) and of real data, rows refused."""
 
 DELETED_BEFORE = """
 select
@@ -102,21 +103,22 @@ select
 from deletions
 where reason = 'retention'
 """
+"""The first UTC day that retention has kept; null where it deleted nothing."""
 
-EMPTIED_AFTER = """
+EMPTIED_AFTER = f"""
 select
     max(import_id) as emptied_by
 from imports
-where format = 'emptied'
+where format = '{EMPTIED}'
     and import_id > $as_of
 """
 """The import at which the demo was deleted, for a link that pins an earlier version."""
 
-HOLDS = """
+HOLDS = f"""
 select
     count(*) as import_count
 from imports
-where format not in ('undo', 'prices', 'emptied')
+where format not in {ROWLESS_FORMATS}
     and import_id <= $as_of
 """
 """Imports with rows at a data version; 0 where there is nothing to ask about."""
@@ -127,7 +129,7 @@ select
 from imports
 where import_id <= $as_of
 """
-
+"""When the newest import at a data version was committed: UTC, without a zone."""
 
 VERSION_AT = """
 select

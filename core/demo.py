@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from core.amounts import count
 from core.audit import Ask
-from core.coverage import STATE
+from core.coverage import SUMMARY
 from core.ledger.store import CannotEmpty, Store
 
 WHOLLY = "Demo data: nothing here was measured"
@@ -73,10 +73,10 @@ STORIES = (
 
 def note(ask: Ask) -> str:
     """What every page and export says while the ledger holds demo data; nothing when it holds none."""
-    state = ask(STATE).row(0, named=True)
-    if not state["demo_imports"]:
+    held = ask(SUMMARY).row(0, named=True)
+    if not held["demo_imports"]:
         return ""
-    return PARTLY if state["real_imports"] else WHOLLY
+    return PARTLY if held["real_imports"] else WHOLLY
 
 
 def can_empty(ask: Ask) -> bool:

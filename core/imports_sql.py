@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from core.ledger.batch import ROWLESS_FORMATS
+
 MOST_ARRIVALS = 1_000
 MOST_REFUSED = 10_000
 
@@ -87,11 +89,11 @@ cut_off as (
 ),
 live as (
     select
-        case when format in ('undo', 'prices', 'emptied') then format else 'live' end as what,
+        case when format in {ROWLESS_FORMATS} then format else 'live' end as what,
         cast(null as bigint)                 as file_id,
         max(at_ns)                           as at_ns,
         source                               as name,
-        case when format in ('undo', 'prices', 'emptied') then '' else 'otlp' end as door,
+        case when format in {ROWLESS_FORMATS} then '' else 'otlp' end as door,
         format,
         sum(rows_read)                       as rows_read,
         sum(rows_accepted - rows_repeated)   as rows_accepted,
@@ -147,11 +149,11 @@ limit {MOST_ARRIVALS}
 """
 """One row a file, an hour of live traffic of one source, an undo or a change of prices; newest first."""
 
-IMPORTS_OF = """
+IMPORTS_OF = f"""
 select import_id
 from imports
 where import_id not in (select import_id from undone)
-    and format not in ('undo', 'prices', 'emptied')
+    and format not in {ROWLESS_FORMATS}
     and import_id between $first_import and $last_import
     and (case when $file_id = 0 then file_id is null and source = $name else file_id = $file_id end)
 order by import_id

@@ -12,7 +12,7 @@ import polars as pl
 
 from core import links, reviews, then_now, view
 from core.audit import Ask, Finding, Scope
-from core.coverage import STATE
+from core.coverage import SUMMARY
 from core.export import drawn_table
 from core.findings import found_by
 from core.reviews import Note, Review, SavedView
@@ -63,7 +63,7 @@ def document(
 ) -> Document:
     """Everything a review shows, with figures and method; `origin` is the app's own address, for links."""
     sections = [_section(state, ask, saved, version, origin) for saved in reviews.views_of(state, review)]
-    demo = bool(ask(STATE)["demo_imports"][0]) or any(one.saved.demo for one in sections)
+    demo = bool(ask(SUMMARY)["demo_imports"][0]) or any(one.saved.demo for one in sections)
     link = f"{origin}/reviews?review={review.review_id}"
     own = reviews.notes(state, "review", review.review_id)
     return Document(review, made_at, version, demo, link, own, sections)

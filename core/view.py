@@ -1,4 +1,4 @@
-"""What a page says, worked out before Streamlit draws it: scope from widget state, sentences, rows, downloads."""
+"""What a page says, worked out before Streamlit draws it: scope from widget state, the audit's answer, sentences and rows."""
 
 from __future__ import annotations
 
@@ -119,25 +119,25 @@ def newest_day(ask: Ask, as_of: int) -> dt.date:
     return newest if isinstance(newest, dt.date) else dt.datetime.now(dt.UTC).date()
 
 
-def scope_of(state: Mapping[str, Any], ask: Ask, as_of: int, audit: ModuleType | None = None) -> Scope:
+def scope_of(widgets: Mapping[str, Any], ask: Ask, as_of: int, audit: ModuleType | None = None) -> Scope:
     """The scope the widgets hold; what is not set, or ends before it begins, takes its default."""
-    start, end = state.get(links.FROM), state.get(links.TO)
+    start, end = widgets.get(links.FROM), widgets.get(links.TO)
     if start is None or end is None or links.check_order(start, end):
         start, end = links.default_period(newest_day(ask, as_of))
     regions, services, models = (
-        tuple(state.get(key) or ()) for key in (links.REGION, links.SERVICE, links.MODEL)
+        tuple(widgets.get(key) or ()) for key in (links.REGION, links.SERVICE, links.MODEL)
     )
     chosen = [
-        (one.name, state.get(one.key(name_of(audit))) or one.default, one.default)
+        (one.name, widgets.get(one.key(name_of(audit))) or one.default, one.default)
         for one in choices_of(audit)
     ]
     kept = tuple((name, value) for name, value, default in chosen if value != default)
     return Scope(start, end, regions, services, models, as_of=as_of, choices=kept)
 
 
-def age_text(state: Mapping[str, Any], version: int, now: dt.datetime) -> str:
-    """Data version and age of the newest import; the ledger gives times in UTC without a zone."""
-    committed_at = state["committed_at"]
+def age_text(held: Mapping[str, Any], version: int, now: dt.datetime) -> str:
+    """Data version and age of the newest import; `held` is the row of coverage.SUMMARY, whose times are UTC without a zone."""
+    committed_at = held["committed_at"]
     if not isinstance(committed_at, dt.datetime):
         return "No data yet."
     minutes = max(0, int((now.replace(tzinfo=None) - committed_at).total_seconds() // 60))

@@ -110,7 +110,7 @@ def test_questions_of_the_data_page_run_on_an_empty_ledger(store: Store) -> None
     nothing = {"name": "", "file_id": 1, "first_import": 1, "last_import": 9}
     assert store.ask(imports.REFUSED, **nothing).is_empty()
     assert "spans" in coverage.table_counts(store.ask)["table_name"].to_list()
-    assert store.ask(coverage.STATE).row(0, named=True)["newest_import"] == 0
+    assert store.ask(coverage.SUMMARY).row(0, named=True)["newest_import"] == 0
 
 
 def test_chance_of_a_false_broken_grows_with_the_verdicts() -> None:

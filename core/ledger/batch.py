@@ -6,6 +6,11 @@ from typing import NamedTuple
 
 import polars as pl
 
+UNDO, PRICES, EMPTIED = "undo", "prices", "emptied"
+ROWLESS_FORMATS = (UNDO, PRICES, EMPTIED)
+"""Formats of imports that hold no rows: they mark a data version from which others stop counting, cost otherwise, or are
+gone. As a Python tuple it is also the list in SQL's `format in (...)`."""
+
 
 class Quarantined(NamedTuple):
     """One input row that was refused; kept with its reason so that it can be mended and sent again."""

@@ -1,7 +1,8 @@
 """Emptying a ledger that holds demo data and nothing else.
 
 Rows are deleted, the count of imports goes on: a link that pins a version of the demo finds no rows and says why,
-instead of showing whatever comes later under the same number. Each table's deletion is recorded in `deletions`.
+instead of showing whatever comes later under the same number. Each table's deletion is recorded in `deletions`, with
+the import's format as its reason.
 What people made, such as break calendars, is kept elsewhere and stays.
 """
 
@@ -10,19 +11,17 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from core.ledger.batch import EMPTIED, ROWLESS_FORMATS
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-EMPTIED = "emptied"
-"""Format of the import that stands for the deletion, and its reason in `deletions`."""
-ROWLESS = ("undo", "prices", EMPTIED)
-"""Formats of imports that hold no rows of their own."""
-KEPT = ("imports", "derivations", "deletions")
+NO_DATA = ("imports", "derivations", "deletions")
 """Tables with import numbers that are no data."""
 
 REAL = f"""
     select
-        count(*) filter (where not demo and format not in {ROWLESS}) as real,
+        count(*) filter (where not demo and format not in {ROWLESS_FORMATS}) as real,
         count(*) filter (where demo) as demo
     from imports
 """
@@ -64,7 +63,7 @@ def empty_demo(cursor: DuckDBPyConnection, import_id: int) -> Emptied:
         raise CannotEmpty("The ledger holds no demo data: there is nothing to empty.")
     now_ns, rows, tables = time.time_ns(), 0, 0
     for table, dated in cursor.execute(TABLES).fetchall():
-        if table not in KEPT:
+        if table not in NO_DATA:
             deleted = _delete(cursor, str(table), bool(dated), now_ns)
             rows, tables = rows + deleted, tables + bool(deleted)
     # A finding is an answer about rows, a file without rows someone's own attempt: the one goes, the other stays.

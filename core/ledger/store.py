@@ -20,7 +20,7 @@ import duckdb
 import polars as pl
 
 from core.ledger import derive, retain, write
-from core.ledger.batch import Batch, Quarantined, Receipt, Repaired, TakenFile
+from core.ledger.batch import PRICES, Batch, Quarantined, Receipt, Repaired, TakenFile
 from core.ledger.cost import Costing
 from core.ledger.empty import CannotEmpty, Emptied
 from core.ledger.migrations import migrate
@@ -201,7 +201,7 @@ class Store:
             try:
                 if derive.prices_changed(cursor, costing):
                     key = f"{costing.version} after import {self.latest_import()}"
-                    self.submit(Batch(costing.version, "prices", key, 0, {}))
+                    self.submit(Batch(costing.version, PRICES, key, 0, {}))
                 self._version = derive.bring_up_to_date(cursor, costing)
             finally:
                 cursor.close()

@@ -12,11 +12,10 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from core.ledger.batch import ROWLESS_FORMATS, UNDO
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-NOT_UNDOABLE = ("undo", "prices", "emptied")
-"""Formats of imports that hold no rows: another import, or other prices, answer them."""
 
 
 class CannotUndo(ValueError):
@@ -81,9 +80,9 @@ def undo(cursor: DuckDBPyConnection, import_ids: Sequence[int], undone_by: int, 
         """
         insert into imports (import_id, at_ns, source, format, sha256, rows_read, rows_accepted,
             rows_quarantined, rows_duplicate, demo, rows_repaired)
-        values (?, ?, ?, 'undo', ?, 0, 0, 0, 0, false, 0)
+        values (?, ?, ?, ?, ?, 0, 0, 0, 0, false, 0)
         """,
-        [undone_by, now_ns, f"undo of import {named}", f"undo {undone_by} of {named} at {now_ns}"],
+        [undone_by, now_ns, f"undo of import {named}", UNDO, f"undo {undone_by} of {named} at {now_ns}"],
     )
     return int(counted[0][0])
 
@@ -103,5 +102,5 @@ def _check(cursor: DuckDBPyConnection, wanted: Sequence[int]) -> None:
         form, gone = found[import_id]
         if gone:
             raise CannotUndo(f"Import {import_id} is undone already. Import its file again to have it back.")
-        if form in NOT_UNDOABLE:
+        if form in ROWLESS_FORMATS:
             raise CannotUndo(f"Import {import_id} ({form}) holds no rows: there is nothing to undo.")

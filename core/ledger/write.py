@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from core.ledger import empty, undo
-from core.ledger.batch import Batch, Receipt, TakenFile
+from core.ledger.batch import EMPTIED, Batch, Receipt, TakenFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -55,7 +55,7 @@ KNOWN_LINES = """
     order by import_id
 """
 
-EMPTIED_AT = f"select coalesce(max(import_id), 0) from imports where format = '{empty.EMPTIED}'"
+EMPTIED_AT = f"select coalesce(max(import_id), 0) from imports where format = '{EMPTIED}'"
 
 
 class Ledger:

@@ -21,7 +21,7 @@ from core import demo, downloads, links, view
 from core.amounts import count
 from core.audit import Count, Finding, Scope
 from core.charts import noted, span_waterfall
-from core.coverage import MENUS, STATE, Have, have
+from core.coverage import MENUS, SUMMARY, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
 from core.made import BREAKS, resolved
@@ -77,7 +77,7 @@ def scope_controls() -> None:
         if pinned:
             st.caption(f"Pinned to data version {pinned}; the newest is {version}.")
             st.button("Show the newest data", on_click=unpin, width="stretch")
-        st.caption(view.age_text(ask(STATE).row(0, named=True), version, dt.datetime.now(dt.UTC)))
+        st.caption(view.age_text(ask(SUMMARY).row(0, named=True), version, dt.datetime.now(dt.UTC)))
     if told := [text for text in complaints if text]:  # Streamlit drops a bad value at once: this outlives it
         st.session_state[_NOTES] = (scope(), told)
 

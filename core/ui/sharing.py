@@ -9,7 +9,7 @@ import streamlit as st
 
 from core import reviews, ui, view
 from core.audit import Scope
-from core.coverage import STATE
+from core.coverage import SUMMARY
 from core.reviews import BadText
 from core.state import StateProblem, get_state
 from core.then_now import method_digest
@@ -38,7 +38,7 @@ def _save_form(within: Scope, audit: ModuleType) -> None:
         if not st.form_submit_button("Save view", type="primary"):
             return
     finding = ui.answer(audit, within).finding._replace(audit=view.name_of(audit))
-    demo = bool(ui.ask(STATE)["demo_imports"][0])
+    demo = bool(ui.ask(SUMMARY)["demo_imports"][0])
     try:
         digest = method_digest(audit)
         reviews.save_view(get_state(), name, author, within, finding, digest, demo, note)

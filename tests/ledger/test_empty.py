@@ -15,7 +15,7 @@ from core.coverage import DELETED_BEFORE, HOLDS, table_counts
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_traces
 from core.intake import Arrival, take_in
-from core.ledger.empty import KEPT
+from core.ledger.empty import NO_DATA
 from core.ledger.store import Batch, CannotEmpty, Store, TakenFile
 from tests import otlp_bodies
 
@@ -44,7 +44,9 @@ def rows_left(store: Store) -> dict[str, int]:
     """Rows of every table that holds an import's rows."""
     counts = table_counts(store.ask)
     return {
-        name: rows for name, rows in counts.select("table_name", "row_count").iter_rows() if name not in KEPT
+        name: rows
+        for name, rows in counts.select("table_name", "row_count").iter_rows()
+        if name not in NO_DATA
     }
 
 
