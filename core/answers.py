@@ -14,8 +14,7 @@ from typing import Any
 from core import made
 from core.audit import Ask, Finding, Scope, TooLittle
 from core.audits import every_audit, retry_ledger
-from core.coverage import have
-from core.findings import Kept, found_by, kept, stamped, standing
+from core.findings import Kept, found_by, kept, newest_day_of, stamped, standing
 from core.view import name_of
 
 Row = dict[str, Any]
@@ -155,13 +154,12 @@ def bridge(ask: Ask, scope: Scope) -> list[Row]:
 
 
 def audit_name(audit: ModuleType) -> str:
-    """The name in addresses and findings: the module's, with hyphens. An underscore is understood too."""
-    return audit.__name__.rpartition(".")[2].replace("_", "-")
+    """The name in the API and on the command line: the page's, with hyphens. An underscore is understood too."""
+    return name_of(audit).replace("_", "-")
 
 
 def _asked(audit: ModuleType, ask: Ask, scope: Scope) -> Row:
-    days = [one.newest for one in have(ask, audit.NEEDS, scope) if one.newest]
-    return _finding_row(found_by(audit, ask, scope), scope, max(days, default=None), None)
+    return _finding_row(found_by(audit, ask, scope), scope, newest_day_of(audit, ask, scope), None)
 
 
 def _kept_row(one: Kept, scope: Scope) -> Row:

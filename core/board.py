@@ -1,7 +1,7 @@
 """The worker behind the board: asks audits after imports and on request, one after the other, and tells how far it is.
 
 Pages never compute the board; they show what is kept, ask for what is not, and look again. The worker takes people's
-scopes first, then the board's own at the newest version. It rests RESTS times as long as it worked, so that live
+scopes first, then the board's own at the newest version. It rests REST_PER_WORK times as long as it worked, so that live
 ingest, which makes a version a second, does not spend the machine on findings nobody has looked at yet.
 """
 
@@ -18,9 +18,10 @@ from core.audit import Scope
 from core.audits import every_audit
 from core.ledger.store import Store
 
-RESTS = 4.0
+REST_PER_WORK = 4.0
 SHORTEST_REST_S = 10.0
 MOST_WAITING = 50
+"""Scopes; the one asked for longest ago is dropped."""
 
 _log = logging.getLogger("trueup")
 
@@ -32,7 +33,7 @@ class Progress(NamedTuple):
     of: int
 
 
-class Board:
+class BoardWorker:
     """Scopes waiting for findings, and the progress of the one at work. Shared by pages and the worker's thread."""
 
     def __init__(self, store: Store) -> None:
@@ -112,7 +113,7 @@ class Board:
                 self._progress.pop(_key(scope), None)
             if standard:
                 self._standard_due = time.monotonic() + max(
-                    SHORTEST_REST_S, RESTS * (time.monotonic() - began)
+                    SHORTEST_REST_S, REST_PER_WORK * (time.monotonic() - began)
                 )
 
 
@@ -120,10 +121,10 @@ def _key(scope: Scope) -> str:
     return f"{scope.as_of} {findings.scope_key(scope)}"
 
 
-_running: list[Board] = []
+_running: list[BoardWorker] = []
 
 
-def running() -> Board | None:
+def running() -> BoardWorker | None:
     """The worker of this process; None in tests of pages and in the command line."""
     return _running[0] if _running else None
 
@@ -133,6 +134,6 @@ def error_now() -> str | None:
     return _running[0].error if _running else None
 
 
-def publish(board: Board | None) -> None:
+def publish(worker: BoardWorker | None) -> None:
     """Let pages find the worker, or withdraw it with None."""
-    _running[:] = [] if board is None else [board]
+    _running[:] = [] if worker is None else [worker]

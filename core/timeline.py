@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 import plotly.graph_objects as go
 import polars as pl
 
-from core import links, view
+from core import links, made, view
 from core.audit import Ask, Scope
 from core.charts.timeline import Happening, Stretch, timeline
 from core.ledger.change_rows import STATED
@@ -51,7 +51,7 @@ from (
 order by at_ns desc, event_id
 limit 2000
 """
-"""The newest 2,000 stated change events."""
+"""The newest 2,000 stated change events; older ones are left out."""
 
 DATA_DAY, FOUND = "newest day of its data", "when it was found"
 DATED_BY = (DATA_DAY, FOUND)
@@ -131,10 +131,10 @@ def _change(row: dict[str, object], audit: str, title: str, dated_by: str) -> Mo
     start, end = (dt.date.fromisoformat(told[key][0]) for key in (links.FROM, links.TO))
     newest = (
         row["newest_day"] if isinstance(row["newest_day"], dt.date) else end
-    )  # none: the audit had no rows
+    )  # null: the audit had no rows
     at = _midnight(newest) if dated_by == DATA_DAY else found
     more = f"found {found:%Y-%m-%d %H:%M} UTC"
-    status, breaks = str(row["status"]), told.get("_breaks", [""])[0]
+    status, breaks = str(row["status"]), told.get(f"_{made.BREAKS}", [""])[0]
     return Moment(at, title, "", more, int(str(row["version"])), audit, status, (start, end), breaks)
 
 
@@ -181,7 +181,7 @@ def links_at(one: Moment, audits: Sequence[ModuleType], origin: str) -> list[tup
     shown = [audit for audit in audits if not one.audit or view.name_of(audit) == one.audit]
     found = []
     for audit in shown:
-        choices = (("breaks", one.breaks),) if one.breaks and "breaks" in getattr(audit, "MADE", ()) else ()
+        choices = ((made.BREAKS, one.breaks),) if one.breaks and made.needs_breaks(audit) else ()
         scope = Scope(*one.days, as_of=one.as_of, choices=choices)
         name = view.name_of(audit)
         found.append((str(audit.TITLE), links.share_link(f"{origin}/{name}", scope, name)))

@@ -16,7 +16,7 @@ from core.ui import held
 def live() -> Iterator[Store]:
     """A ledger in an app: somebody works for the board."""
     store = Store.open(":memory:")
-    board.publish(board.Board(store))
+    board.publish(board.BoardWorker(store))
     yield store
     board.publish(None)
     store.close()

@@ -24,7 +24,7 @@ def board_rows(audits: Sequence[ModuleType], within: Scope, statuses: Sequence[s
     scope = findings.stamped(within)
     worker = board.running()
     if worker is None:  # outside the app: tests of pages, and nobody to wait for
-        board.Board(get_store()).compute(scope)
+        board.BoardWorker(get_store()).compute(scope)
         _rows(audits, scope, statuses)
         return
     every = LOOK_LATER_S

@@ -47,7 +47,7 @@ def keep_board(process: Process, stopping: threading.Event) -> None:
         pass
     if process.store is None:
         return
-    worker = board.Board(process.store)
+    worker = board.BoardWorker(process.store)
     board.publish(worker)
     try:
         worker.run(stopping)
