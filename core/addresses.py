@@ -1,4 +1,6 @@
-"""Web and e-mail addresses an operator writes, read strictly: what is sent out must go where it was meant to go.
+"""Readers of settings that say where something is sent and with what: addresses, hosts, headers.
+
+They are strict: what is sent out must go where it was meant to go. The other settings' readers are core.setting_values.
 
 Nothing here may carry a line end into a header, or another protocol than HTTP into a request.
 """
@@ -6,7 +8,6 @@ Nothing here may carry a line end into a header, or another protocol than HTTP i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 _MAILBOX = re.compile(
@@ -108,18 +109,6 @@ def header_pairs(text: str) -> dict[str, str]:
         if not equals or not _HEADER.fullmatch(name.strip()) or not content.isascii():
             raise ValueError("write name=value, several separated by commas")
     return {name.strip(): content.strip() for name, _, content in pairs}
-
-
-def one_of(*words: str) -> Callable[[object], str]:
-    """A reader of one of several words."""
-
-    def read(value: object) -> str:
-        text = str(value).strip().lower()
-        if text not in words:
-            raise ValueError(f"write {', '.join(words[:-1])} or {words[-1]}")
-        return text
-
-    return read
 
 
 def _one_line(value: object) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -26,7 +25,6 @@ LONGEST_DAYS = 400
 MOST_BREAKS = 500
 NAME_LENGTH = 80
 _ESTIMATED, _ALWAYS = "estimated", "always"
-_CONTROL = re.compile(r"\s+")
 COLUMNS = ("accept", "region", "start", "end", "name", "effect_share", "known_from", "found")
 """Of the table people edit. effect_share: a stated effect, empty to estimate it. found: what proposed the row."""
 
@@ -151,10 +149,10 @@ def _checked(row: Mapping[str, Any], number: int) -> RegionBreak:
         raise BadBreak(f"{where} ends {end}, before its first day {start}; swap the two")
     if (end - start).days >= LONGEST_DAYS:
         raise BadBreak(f"{where} lasts {(end - start).days + 1} days; {LONGEST_DAYS} are the most")
-    name = _CONTROL.sub(" ", str(row.get("name") or "")).strip()
+    name = _one_line(row.get("name"))
     if not name or len(name) > NAME_LENGTH:
         raise BadBreak(f"{where} needs a name of 1 to {NAME_LENGTH} characters")
-    region = _CONTROL.sub(" ", str(row.get("region") or "")).strip() or EVERY_REGION
+    region = _one_line(row.get("region")) or EVERY_REGION
     share = row.get("effect_share")
     share = None if share is None or math.isnan(share) else float(share)
     if share is not None and not -1 < share <= 100:
@@ -166,6 +164,11 @@ def _checked(row: Mapping[str, Any], number: int) -> RegionBreak:
         region,
         Break(name, start, end, share, known_from=known and _day(known)),
     )
+
+
+def _one_line(text: object) -> str:
+    """Without the tabs and line ends that part fields and breaks; nothing else is changed, for a region is found by its name."""
+    return " ".join(str(text or "").split())
 
 
 def _day(value: dt.date) -> dt.date:

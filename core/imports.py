@@ -14,7 +14,7 @@ from core.amounts import count
 from core.audit import Ask
 from core.imports_sql import ARRIVALS, IMPORTS_OF, REFUSED
 
-__all__ = ["ARRIVALS", "REFUSED", "Arrival", "imports_of", "imports_of_file"]
+__all__ = ["ARRIVALS", "REFUSED", "ListedArrival", "imports_of", "imports_of_file"]
 
 MENDING = (
     "Mend the rows where they come from, or in a copy of the file, and give the file again: rows that are in already "
@@ -23,8 +23,8 @@ MENDING = (
 )
 
 
-class Arrival(NamedTuple):
-    """One row of the list, as what can be done about it needs it."""
+class ListedArrival(NamedTuple):
+    """One row of the list, as what can be done about it needs it: a file, an hour of live traffic, an undo."""
 
     name: str
     file_id: int
@@ -32,6 +32,7 @@ class Arrival(NamedTuple):
     first_import: int
     last_import: int
     what: str
+    """file, live, undo, prices or emptied: see ARRIVALS."""
     undone_by: int | None
     rows_accepted: int
     rows_quarantined: int
@@ -46,13 +47,13 @@ class Arrival(NamedTuple):
         }
 
 
-def arrival_of(row: dict[str, object]) -> Arrival:
-    """The list's row with unknown numbers as 0: a file that brought nothing has no imports."""
+def arrival_of(row: dict[str, object]) -> ListedArrival:
+    """A row of ARRIVALS with unknown numbers as 0: a file that brought nothing has no imports."""
 
     def number(name: str) -> int:
         return int(str(row[name] or 0))
 
-    return Arrival(
+    return ListedArrival(
         name=str(row["name"]),
         file_id=number("file_id"),
         first_import=number("first_import"),
@@ -64,7 +65,7 @@ def arrival_of(row: dict[str, object]) -> Arrival:
     )
 
 
-def imports_of(ask: Ask, arrival: Arrival) -> list[int]:
+def imports_of(ask: Ask, arrival: ListedArrival) -> list[int]:
     """The imports of a file or of an hour of live traffic that still count."""
     return [int(row[0]) for row in ask(IMPORTS_OF, **arrival.parameters()).iter_rows()]
 
@@ -75,12 +76,12 @@ def imports_of_file(ask: Ask, file_id: int) -> list[int]:
     return [int(row[0]) for row in ask(IMPORTS_OF, file_id=file_id, **everything).iter_rows()]
 
 
-def can_undo(arrival: Arrival) -> bool:
+def can_undo(arrival: ListedArrival) -> bool:
     """Whether the arrival holds rows that count."""
     return arrival.what in ("file", "live") and bool(arrival.first_import) and arrival.undone_by is None
 
 
-def what_undo_does(arrival: Arrival) -> str:
+def what_undo_does(arrival: ListedArrival) -> str:
     """The sentence a person confirms."""
     return (
         f"{count(arrival.rows_accepted)} rows stop counting from now on. Links that pin an earlier data version keep "

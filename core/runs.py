@@ -64,6 +64,8 @@ def _span_row(row: Mapping[str, Any], depth: int, first_ns: int) -> SpanRow:
 def run_table(spans: pl.DataFrame) -> pl.DataFrame:
     """A run's spans with times a reader can compare: ms after the first span, and ms long."""
     first_ns = pl.col("started_at_ns").min()
-    return spans.with_columns(
-        ((pl.col("started_at_ns") - first_ns) / 1e6).alias("started_at_ns"), pl.col("duration_ns") / 1e6
-    ).rename({"started_at_ns": "start_ms", "duration_ns": "duration_ms"})
+    times = {
+        "started_at_ns": ((pl.col("started_at_ns") - first_ns) / 1e6).alias("start_ms"),
+        "duration_ns": (pl.col("duration_ns") / 1e6).alias("duration_ms"),
+    }
+    return spans.select(times.get(column, pl.col(column)) for column in spans.columns)

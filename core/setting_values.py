@@ -1,4 +1,7 @@
-"""How each setting's text is read: every reader answers the value, or a ValueError that says what to write instead."""
+"""How each setting's text is read: every reader answers the value, or a ValueError that says what to write instead.
+
+core.addresses has the readers of settings that say where something is sent.
+"""
 
 from __future__ import annotations
 
@@ -79,10 +82,10 @@ def seconds(value: object) -> float:
 def switch(value: object) -> bool:
     """Yes or no."""
     words = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-    switch = words.get(str(value).strip().lower())
-    if switch is None:
+    answer = words.get(str(value).strip().lower())
+    if answer is None:
         raise ValueError("write true or false")
-    return switch
+    return answer
 
 
 def currency(value: object) -> str:
@@ -103,7 +106,19 @@ def time_zone(value: object) -> str:
     return text
 
 
-def token(value: object) -> str:
+def one_of(*words: str) -> Callable[[object], str]:
+    """A reader of one of several words."""
+
+    def read(value: object) -> str:
+        text = str(value).strip().lower()
+        if text not in words:
+            raise ValueError(f"write {', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return read
+
+
+def optional_text(value: object) -> str:
     """A text, or nothing."""
     return "" if value is None or value == "" else text_of(value)
 

@@ -50,7 +50,9 @@ class Settings:
     read_tokens: tuple[str, ...] = _setting(
         (), values.token_hashes, "Bearer tokens that may read /api/; none = open."
     )
-    client_token: str = _setting("", values.token, "Bearer token the command line sends to a running app.")
+    client_token: str = _setting(
+        "", values.optional_text, "Bearer token the command line sends to a running app."
+    )
     retention_days: int | None = _setting(
         None, values.days_or_none, "Days of telemetry to keep; none = for ever."
     )
@@ -90,7 +92,7 @@ class Settings:
     alert_webhook_url: str = _setting(
         Secret(""), values.secret(addresses.web_address), "Where changes of status are posted."
     )
-    alert_webhook_format: str = _setting("slack", addresses.one_of("slack", "json"), "What is posted there.")
+    alert_webhook_format: str = _setting("slack", values.one_of("slack", "json"), "What is posted there.")
     alert_email_to: tuple[str, ...] = _setting((), addresses.mailboxes, "Who is told of changes of status.")
     alert_email_from: str = _setting(
         "", addresses.mailbox, "Sender of those mails; none = their first recipient."
@@ -98,9 +100,9 @@ class Settings:
     smtp_host: str = _setting("", addresses.host, "Server that takes the mails.")
     smtp_port: int = _setting(587, values.whole(1, 65_535), "Its port.")
     smtp_tls: str = _setting(
-        "starttls", addresses.one_of("starttls", "tls", "none"), "How its connection is kept private."
+        "starttls", values.one_of("starttls", "tls", "none"), "How its connection is kept private."
     )
-    smtp_user: str = _setting("", values.token, "User at that server; none = no sign-in.")
+    smtp_user: str = _setting("", values.optional_text, "User at that server; none = no sign-in.")
     smtp_password_env: str = _setting(
         "", addresses.variable, "Environment variable that holds the user's password."
     )

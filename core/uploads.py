@@ -9,8 +9,7 @@ from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
 from core.amounts import count
-from core.imports import Arrival as Arrived
-from core.imports import imports_of, undone_text
+from core.imports import ListedArrival, imports_of, undone_text
 from core.ingest import change_events
 from core.ingest.options import ReadOptions
 from core.intake import Arrival, printable, take_file
@@ -94,7 +93,7 @@ def add_change(store: Store, given: Mapping[str, str], options: ReadOptions) -> 
     return report.sentence
 
 
-def undo(store: Store, arrival: Arrived) -> str:
+def undo(store: Store, arrival: ListedArrival) -> str:
     """Undo a row of the imports list and bring calls up to date; the sentence says what happened."""
     try:
         receipt = store.undo(imports_of(store.ask, arrival), "asked on the imports page")
