@@ -6,10 +6,9 @@ the page's. Several people may work at a deck: adding never disturbs anybody, an
 
 from __future__ import annotations
 
-import datetime as dt
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from sqlalchemy import ForeignKey, Integer, LargeBinary, Text, delete, func, select, update
@@ -18,12 +17,11 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core import made
 from core.audit import Scope
-from core.state import Base, EditedMeanwhile, State, StateProblem, get_state
+from core.state import Base, EditedMeanwhile, State, StateProblem, get_state, read_scope, scope_json
 
 FIRST_NAME = "Deck"
 LONGEST_NAME, LONGEST_TITLE, LONGEST_NOTES = 80, 400, 20_000
 MOST_DECKS, MOST_SLIDES = 200, 100
-_SCOPE_LISTS = ("regions", "services", "models")
 
 
 class DeckRow(Base):
@@ -52,26 +50,26 @@ class SlideRow(Base):
     audit: Mapped[str] = mapped_column(Text)
     figure: Mapped[str] = mapped_column(Text)
     scope: Mapped[str] = mapped_column(Text)
-    """What is asked, as JSON: scope_json."""
+    """What is asked, as JSON: core.state.scope_json. What people made is named among the choices, never copied."""
     title: Mapped[str] = mapped_column(Text)
     notes: Mapped[str] = mapped_column(Text, default="")
 
 
 class Slide(NamedTuple):
-    """A slide as it is kept; number 0 has not been kept yet."""
+    """A slide as it is kept; slide_id 0 has not been kept yet."""
 
     audit: str
     figure: str
     scope: Scope
     title: str
     notes: str = ""
-    number: int = 0
+    slide_id: int = 0
 
 
 class Deck(NamedTuple):
     """A deck as it is kept."""
 
-    number: int
+    deck_id: int
     name: str
     edition: int
     template_name: str
@@ -82,30 +80,8 @@ class BadDeck(StateProblem):
     """A name, an order or a size that cannot be kept; the message says what to write instead."""
 
 
-def scope_json(scope: Scope) -> str:
-    """What is asked, as text. What people made is named by its revision among the choices, never copied.
-
-    >>> scope_json(Scope(dt.date(2026, 3, 1), dt.date(2026, 3, 2), ("eu",), as_of=7, choices=(("limit", "0.1"),)))
-    '{"start":"2026-03-01","end":"2026-03-02","regions":["eu"],"services":[],"models":[],"as_of":7,\
-"choices":[["limit","0.1"]],"currency":"USD"}'
-    """
-    parts = {**scope._asdict(), "start": scope.start.isoformat(), "end": scope.end.isoformat()}
-    del parts["made"]
-    return json.dumps(parts, separators=(",", ":"), ensure_ascii=False)
-
-
-def scope_of(text: str) -> Scope:
-    """The scope that scope_json wrote."""
-    parts = json.loads(text)
-    lists = {name: tuple(parts[name]) for name in _SCOPE_LISTS}
-    return Scope(
-        dt.date.fromisoformat(parts["start"]), dt.date.fromisoformat(parts["end"]), **lists, as_of=parts["as_of"],
-        choices=tuple((name, value) for name, value in parts["choices"]), currency=parts["currency"],
-    )  # fmt: skip
-
-
-def named(state: State | None = None) -> dict[str, int]:
-    """Decks by name with their number, in the order of their names. Looking makes no file."""
+def ids_by_name(state: State | None = None) -> dict[str, int]:
+    """The id of every deck by its name, in the order of their names. Looking makes no file."""
     state = state or get_state()
     if state.is_new():
         return {}
@@ -114,22 +90,22 @@ def named(state: State | None = None) -> dict[str, int]:
         return {row.name: row.deck_id for row in rows}
 
 
-def read(number: int, state: State | None = None) -> Deck:
+def read(deck_id: int, state: State | None = None) -> Deck:
     """A deck with its slides in order; raises BadDeck when somebody has deleted it."""
     with _session(state) as session:
-        row = _deck(session, number)
+        row = _deck(session, deck_id)
         slides = session.scalars(
-            select(SlideRow).where(SlideRow.deck_id == number).order_by(SlideRow.place, SlideRow.slide_id)
+            select(SlideRow).where(SlideRow.deck_id == deck_id).order_by(SlideRow.place, SlideRow.slide_id)
         )
         shown = tuple(
-            Slide(one.audit, one.figure, scope_of(one.scope), one.title, one.notes, one.slide_id)
+            Slide(one.audit, one.figure, read_scope(one.scope), one.title, one.notes, one.slide_id)
             for one in slides
         )
         return Deck(row.deck_id, row.name, row.edition, row.template_name, shown)
 
 
 def create(name: str, state: State | None = None) -> int:
-    """A new deck's number; raises BadDeck for a name that is taken or unusable."""
+    """A new deck's id; raises BadDeck for a name that is taken or unusable."""
     with _session(state) as session:
         return _created(session, name).deck_id
 
@@ -143,19 +119,19 @@ def _created(session: Session, name: str) -> DeckRow:
     return row
 
 
-def rename(number: int, name: str, state: State | None = None) -> None:
+def rename(deck_id: int, name: str, state: State | None = None) -> None:
     """Give a deck another name; raises BadDeck."""
     with _session(state) as session:
-        row = _deck(session, number)
+        row = _deck(session, deck_id)
         if _clean(name) != row.name:
             row.name = _free(session, name)
 
 
-def remove(number: int, state: State | None = None) -> None:
+def remove(deck_id: int, state: State | None = None) -> None:
     """Delete a deck with its slides; one that is gone already is no mistake."""
     with _session(state) as session:
-        session.execute(delete(SlideRow).where(SlideRow.deck_id == number))
-        session.execute(delete(DeckRow).where(DeckRow.deck_id == number))
+        session.execute(delete(SlideRow).where(SlideRow.deck_id == deck_id))
+        session.execute(delete(DeckRow).where(DeckRow.deck_id == deck_id))
 
 
 def add(name: str, slide: Slide, state: State | None = None) -> int:
@@ -173,7 +149,7 @@ def add(name: str, slide: Slide, state: State | None = None) -> int:
         session.add(
             SlideRow(
                 deck_id=row.deck_id, place=last + 1, audit=slide.audit, figure=slide.figure,
-                scope=scope_json(slide.scope), title=_title(slide.title), notes=slide.notes[:LONGEST_NOTES],
+                scope=scope_json(slide.scope._replace(made=())), title=_title(slide.title), notes=_notes(slide.notes),
             )
         )  # fmt: skip
         return int(count) + 1
@@ -185,18 +161,15 @@ def edit(deck: Deck, rows: Iterable[Mapping[str, Any]], state: State | None = No
     Slides that were added meanwhile stay where they are. Raises EditedMeanwhile when another table was saved since.
     """
     changes = list(zip(deck.slides, rows, strict=True))
-    in_order = sorted(changes, key=lambda one: (_order(one[1]), one[0].number))
+    in_order = sorted(changes, key=lambda one: (_order(one[1]), one[0].slide_id))
     with _session(state) as session:
         _next_edition(session, deck)
         for place, (slide, row) in enumerate(in_order, start=1):
-            mine = SlideRow.slide_id == slide.number, SlideRow.deck_id == deck.number
+            mine = SlideRow.slide_id == slide.slide_id, SlideRow.deck_id == deck.deck_id
             if row.get("remove"):
                 session.execute(delete(SlideRow).where(*mine))
             else:
-                title, notes = (
-                    _title(str(row.get("title") or "")),
-                    str(row.get("notes") or "")[:LONGEST_NOTES],
-                )
+                title, notes = _title(str(row.get("title") or "")), _notes(str(row.get("notes") or ""))
                 session.execute(update(SlideRow).where(*mine).values(place=place, title=title, notes=notes))
 
 
@@ -212,7 +185,7 @@ def _session(state: State | None) -> Iterator[Session]:
 
 
 def _next_edition(session: Session, deck: Deck) -> None:
-    edition = update(DeckRow).where(DeckRow.deck_id == deck.number, DeckRow.edition == deck.edition)
+    edition = update(DeckRow).where(DeckRow.deck_id == deck.deck_id, DeckRow.edition == deck.edition)
     found: Any = session.execute(edition.values(edition=deck.edition + 1))
     if found.rowcount != 1:
         raise EditedMeanwhile(
@@ -220,26 +193,26 @@ def _next_edition(session: Session, deck: Deck) -> None:
         )
 
 
-def template_of(number: int, state: State | None = None) -> bytes | None:
+def template_of(deck_id: int, state: State | None = None) -> bytes | None:
     """The deck's corporate template."""
     with _session(state) as session:
-        return _deck(session, number).template
+        return _deck(session, deck_id).template
 
 
-def set_template(number: int, name: str, content: bytes | None, state: State | None = None) -> None:
+def set_template(deck_id: int, name: str, content: bytes | None, state: State | None = None) -> None:
     """Keep a template that was checked, or take it away with None."""
     with _session(state) as session:
-        row = _deck(session, number)
+        row = _deck(session, deck_id)
         row.template, row.template_name = content, _printable(name)[:LONGEST_NAME] if content else ""
 
 
-def asked(slide: Slide, audit: Any, state: State | None = None) -> Scope:
+def asked(slide: Slide, audit: ModuleType, state: State | None = None) -> Scope:
     """The slide's scope with what people made at the revision it names."""
     return made.resolved(audit, slide.scope, slide.scope.choice(made.BREAKS, "0"), state)
 
 
-def _deck(session: Session, number: int) -> DeckRow:
-    row = session.get(DeckRow, number)
+def _deck(session: Session, deck_id: int) -> DeckRow:
+    row = session.get(DeckRow, deck_id)
     if row is None:
         raise BadDeck("This deck is gone: somebody has deleted it.")
     return row
@@ -268,6 +241,10 @@ def _title(text: str) -> str:
             f"A title has {len(title)} characters; use at most {LONGEST_TITLE} and put the rest in the notes."
         )
     return title
+
+
+def _notes(text: str) -> str:
+    return text.replace("\x00", "")[:LONGEST_NOTES]  # PostgreSQL has no NUL in text
 
 
 def _printable(text: str) -> str:

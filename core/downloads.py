@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import polars as pl
 
-from core import decks, links, slides, view
+from core import deck_content, decks, links, view
 from core.audit import Ask, Finding, Scope
 from core.decks import Deck
 from core.export import Source, csv_bytes, figure_csv, figure_xlsx
@@ -58,11 +58,11 @@ def deck_downloads(ask: Ask, deck: Deck, origin: str) -> list[Download]:
 
 
 def _deck_pptx(ask: Ask, deck: Deck, origin: str) -> bytes:
-    return deck_pptx(slides.content(ask, deck, origin), decks.template_of(deck.number))
+    return deck_pptx(deck_content.content(ask, deck, origin), decks.template_of(deck.deck_id))
 
 
 def _deck_xlsx(ask: Ask, deck: Deck, origin: str) -> bytes:
-    return deck_xlsx(slides.content(ask, deck, origin))
+    return deck_xlsx(deck_content.content(ask, deck, origin))
 
 
 def rows_download(name: str, rows: pl.DataFrame, note: str = "") -> Download:

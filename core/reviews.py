@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, select
@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.audit import Finding, Scope
-from core.state import Base, EditedMeanwhile, State, StateProblem
+from core.state import Base, EditedMeanwhile, State, StateProblem, moment, now_ns, read_scope, scope_json
 
 NAME_LENGTH, AUTHOR_LENGTH, NOTE_LENGTH, MOST_VIEWS = 120, 80, 20_000, 100
 NOBODY = "not named"
@@ -230,33 +230,9 @@ def notes(state: State, about: str, about_id: int) -> list[Note]:
         return [Note(row.author, moment(row.at_ns), row.text) for row in session.scalars(question)]
 
 
-def scope_json(scope: Scope) -> str:
-    """A scope as text, whole."""
-    return orjson.dumps(scope._asdict()).decode()
-
-
-def read_scope(text: str) -> Scope:
-    """The scope of a text of `scope_json`; a field that was added since takes its default."""
-    told: dict[str, Any] = {key: value for key, value in orjson.loads(text).items() if key in Scope._fields}
-    told |= {key: dt.date.fromisoformat(told[key]) for key in ("start", "end")}
-    told |= {key: tuple(told[key]) for key in ("regions", "services", "models")}
-    told |= {key: tuple((name, value) for name, value in told.get(key, ())) for key in ("choices", "made")}
-    return Scope(**told)
-
-
 def read_finding(text: str) -> Finding:
     """The finding of a stored text; fields that an upgrade added take their defaults, dropped ones are left out."""
     return Finding(**{key: value for key, value in orjson.loads(text).items() if key in Finding._fields})
-
-
-def now_ns() -> int:
-    """UTC ns."""
-    return int(dt.datetime.now(dt.UTC).timestamp() * 1e9)
-
-
-def moment(at_ns: int) -> dt.datetime:
-    """A stored instant, in UTC."""
-    return dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC)
 
 
 def _view(row: SavedViewRow) -> SavedView:

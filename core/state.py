@@ -1,8 +1,11 @@
-"""What people make: break calendars here; views, reviews and notes in core.reviews, shared links in core.shared.
+"""The database of what people make, apart from the ledger: SQLite beside it, or PostgreSQL.
 
-It is kept apart from the ledger, in SQLite beside it or in PostgreSQL.
-Each save is a new revision and no revision ever changes, so a link that names one shows the same for ever. Two people
-who edit at once cannot overwrite each other: the later one is told.
+`State` opens it; each module below adds tables to `Base` and writes them through `State.session`. Here are the break
+calendars too. Each save of one is a new revision and no revision ever changes, so a link that names one shows the same for
+ever. Two people who edit at once cannot overwrite each other: the later one is told.
+
+core.reviews saved views, reviews, notes; core.shared_links pages for readers outside; core.decks decks and their slides;
+core.alerts.changes what has been told. core.made puts a calendar into the scope of an audit that reads it.
 """
 
 from __future__ import annotations
@@ -12,13 +15,15 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import orjson
 from sqlalchemy import BigInteger, Engine, Integer, Text, create_engine, func, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
+from core.audit import Scope
 from core.settings import Settings
 
 STATE_NAME = "state.sqlite"
@@ -90,8 +95,7 @@ class State:
 
         Raises EditedMeanwhile when there is a newer one, StateProblem when nothing can be saved.
         """
-        if self._url is None:
-            raise StateProblem("Nothing can be saved here: no database of what people make is open.")
+        self._check_open()
         newest = self.newest()
         if newest.number != base:
             raise EditedMeanwhile(
@@ -100,19 +104,15 @@ class State:
             )
         if newest.text == text:
             return newest
-        row = BreakCalendar(revision=base + 1, saved_at_ns=_now_ns(), breaks=text)
         try:
-            if self._path is not None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-            Base.metadata.create_all(self._engine)
-            with Session(self._engine) as session, session.begin():
-                session.add(row)
-        except IntegrityError as error:
-            raise EditedMeanwhile(
-                f"Somebody else has just saved revision {base + 1}. Open the newest calendar and make the change there."
-            ) from error
-        except SQLAlchemyError as error:
-            raise StateProblem(self._told(error)) from error
+            with self.session() as session:
+                session.add(BreakCalendar(revision=base + 1, saved_at_ns=now_ns(), breaks=text))
+        except StateProblem as problem:
+            if isinstance(problem.__cause__, IntegrityError):
+                raise EditedMeanwhile(
+                    f"Somebody else has just saved revision {base + 1}. Open the newest calendar and make the change there."
+                ) from problem
+            raise
         return Revision(base + 1, text)
 
     def revisions(self) -> int:
@@ -126,10 +126,10 @@ class State:
     def session(self) -> Iterator[Session]:
         """A transaction on the tables of `Base`, which are made when missing; for the modules that add tables.
 
-        Raises StateProblem when nothing can be kept here or the database does not answer.
+        Raises StateProblem when nothing can be kept here or the database does not answer; its cause is an
+        IntegrityError where a row with that key is there already, which tells that somebody was quicker.
         """
-        if self._url is None:
-            raise StateProblem("Nothing can be saved here: no database of what people make is open.")
+        self._check_open()
         try:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -147,6 +147,10 @@ class State:
         """Let go of connections."""
         if "_engine" in self.__dict__:
             self._engine.dispose()
+
+    def _check_open(self) -> None:
+        if self._url is None:
+            raise StateProblem("Nothing can be saved here: no database of what people make is open.")
 
     def _read(self, question: object) -> Revision | None:
         try:
@@ -172,8 +176,28 @@ class State:
         )
 
 
-def _now_ns() -> int:
+def now_ns() -> int:
+    """The present instant, UTC ns."""
     return int(dt.datetime.now(dt.UTC).timestamp() * 1e9)
+
+
+def moment(at_ns: int) -> dt.datetime:
+    """A stored instant, in UTC."""
+    return dt.datetime.fromtimestamp(at_ns / 1e9, dt.UTC)
+
+
+def scope_json(scope: Scope) -> str:
+    """A scope as text, whole; read_scope takes it back."""
+    return orjson.dumps(scope._asdict()).decode()
+
+
+def read_scope(text: str) -> Scope:
+    """The scope of a text of `scope_json`; a field that was added since takes its default."""
+    told: dict[str, Any] = {key: value for key, value in orjson.loads(text).items() if key in Scope._fields}
+    told |= {key: dt.date.fromisoformat(told[key]) for key in ("start", "end")}
+    told |= {key: tuple(told[key]) for key in ("regions", "services", "models")}
+    told |= {key: tuple((name, value) for name, value in told.get(key, ())) for key in ("choices", "made")}
+    return Scope(**told)
 
 
 def open_state(settings: Settings) -> State:

@@ -46,16 +46,16 @@ def test_decks_are_made_renamed_and_deleted(ledger: Store, state: State) -> None
     assert any(text.startswith("There is no deck yet.") for text in texts(app))
     app.text_input(key="deck_new").input("Budget")
     click(app, "Make it")
-    assert list(decks.named(state)) == ["Budget"]
+    assert list(decks.ids_by_name(state)) == ["Budget"]
     assert any(text.startswith("This deck has no slides.") for text in texts(app))
     app.text_input(key="deck_new").input("Budget")
     click(app, "Make it")
     assert any("a deck named Budget already" in text for text in texts(app))
     next(one for one in app.text_input if one.label == "Other name").input("Review")
     click(app, "Rename it")
-    assert list(decks.named(state)) == ["Review"]
+    assert list(decks.ids_by_name(state)) == ["Review"]
     click(app, "Delete the deck")
-    assert decks.named(state) == {}
+    assert decks.ids_by_name(state) == {}
 
 
 def test_slides_are_shown_as_they_were_typed(ledger: Store, state: State) -> None:  # noqa: F811
@@ -63,7 +63,7 @@ def test_slides_are_shown_as_they_were_typed(ledger: Store, state: State) -> Non
     app = opened("deck.py")
     assert "script" not in markdown(app)
     click(app, "Save the slides")
-    (slide,) = decks.read(decks.named(state)["Budget"], state).slides
+    (slide,) = decks.read(decks.ids_by_name(state)["Budget"], state).slides
     assert slide.title == HOSTILE
 
 

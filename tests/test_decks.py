@@ -46,25 +46,25 @@ def check_round_trip(state: State) -> None:
     """What any database must do; tests/sql asks PostgreSQL the same."""
     assert decks.add("Budget", BRIDGE, state) == 1
     assert decks.add("Budget", BRIDGE._replace(figure="retry_flow", title="Flow"), state) == 2
-    (number,) = decks.named(state).values()
-    deck = decks.read(number, state)
+    (deck_id,) = decks.ids_by_name(state).values()
+    deck = decks.read(deck_id, state)
     assert (deck.name, deck.edition) == ("Budget", 1)
-    assert [one._replace(number=0) for one in deck.slides] == [
+    assert [one._replace(slide_id=0) for one in deck.slides] == [
         BRIDGE,
         BRIDGE._replace(figure="retry_flow", title="Flow"),
     ]
     edited = rows(deck)
     edited[0] |= {"order": 2.5, "title": "Later"}
     decks.edit(deck, edited, state)
-    again = decks.read(number, state)
+    again = decks.read(deck_id, state)
     assert [(one.figure, one.title) for one in again.slides] == [
         ("retry_flow", "Flow"),
         ("retry_money_bridge", "Later"),
     ]
-    decks.set_template(number, "corp.pptx", b"PK", state)
-    assert decks.template_of(number, state) == b"PK"
-    decks.remove(number, state)
-    assert decks.named(state) == {}
+    decks.set_template(deck_id, "corp.pptx", b"PK", state)
+    assert decks.template_of(deck_id, state) == b"PK"
+    decks.remove(deck_id, state)
+    assert decks.ids_by_name(state) == {}
 
 
 def test_a_deck_comes_back_as_it_was(state: State) -> None:
@@ -72,9 +72,9 @@ def test_a_deck_comes_back_as_it_was(state: State) -> None:
 
 
 def test_looking_makes_no_file(tmp_path: Path) -> None:
-    assert decks.named(State(path=tmp_path / "state.sqlite")) == {}
+    assert decks.ids_by_name(State(path=tmp_path / "state.sqlite")) == {}
     assert list(tmp_path.iterdir()) == []
-    assert decks.named(State()) == {}
+    assert decks.ids_by_name(State()) == {}
 
 
 def test_without_a_database_adding_says_why() -> None:
@@ -84,32 +84,32 @@ def test_without_a_database_adding_says_why() -> None:
 
 def test_an_older_table_is_refused_and_changes_nothing(state: State) -> None:
     decks.add("Budget", BRIDGE, state)
-    (number,) = decks.named(state).values()
-    mine, hers = decks.read(number, state), decks.read(number, state)
+    (deck_id,) = decks.ids_by_name(state).values()
+    mine, hers = decks.read(deck_id, state), decks.read(deck_id, state)
     decks.edit(hers, rows(hers, title="Hers"), state)
     with pytest.raises(EditedMeanwhile, match="Somebody has saved this deck"):
         decks.edit(mine, rows(mine, title="Mine"), state)
-    assert [one.title for one in decks.read(number, state).slides] == ["Hers"]
+    assert [one.title for one in decks.read(deck_id, state).slides] == ["Hers"]
 
 
 def test_a_slide_added_meanwhile_stays(state: State) -> None:
     decks.add("Budget", BRIDGE, state)
-    (number,) = decks.named(state).values()
-    mine = decks.read(number, state)
+    (deck_id,) = decks.ids_by_name(state).values()
+    mine = decks.read(deck_id, state)
     decks.add("Budget", BRIDGE._replace(title="New"), state)
     decks.edit(mine, rows(mine, title="Mine"), state)
-    assert [one.title for one in decks.read(number, state).slides] == ["Mine", "New"]
+    assert [one.title for one in decks.read(deck_id, state).slides] == ["Mine", "New"]
 
 
 def test_slides_are_removed_and_others_close_up(state: State) -> None:
     for title in "abc":
         decks.add("Budget", BRIDGE._replace(title=title), state)
-    (number,) = decks.named(state).values()
-    deck = decks.read(number, state)
+    (deck_id,) = decks.ids_by_name(state).values()
+    deck = decks.read(deck_id, state)
     table = rows(deck)
     table[1]["remove"] = True
     decks.edit(deck, table, state)
-    assert [one.title for one in decks.read(number, state).slides] == ["a", "c"]
+    assert [one.title for one in decks.read(deck_id, state).slides] == ["a", "c"]
 
 
 @pytest.mark.parametrize(
@@ -128,22 +128,22 @@ def test_names_are_told_apart(state: State) -> None:
         decks.rename(second, "Budget", state)
     decks.rename(first, "Budget", state)
     decks.rename(first, "budget 2027", state)
-    assert list(decks.named(state)) == ["budget 2027", "Review"]
+    assert list(decks.ids_by_name(state)) == ["budget 2027", "Review"]
 
 
 def test_a_deck_that_is_gone_says_so(state: State) -> None:
-    number = decks.create("Budget", state)
-    decks.remove(number, state)
-    decks.remove(number, state)
+    deck_id = decks.create("Budget", state)
+    decks.remove(deck_id, state)
+    decks.remove(deck_id, state)
     for ask in (decks.read, decks.template_of):
         with pytest.raises(BadDeck, match="This deck is gone"):
-            ask(number, state)
+            ask(deck_id, state)
 
 
 def test_bounds_are_kept(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadDeck, match="401 characters"):
         decks.add("Budget", BRIDGE._replace(title="x" * 401), state)
-    assert decks.named(state) == {}  # the deck was not made either
+    assert decks.ids_by_name(state) == {}  # the deck was not made either
     monkeypatch.setattr(decks, "MOST_SLIDES", 1)
     decks.add("Budget", BRIDGE, state)
     with pytest.raises(BadDeck, match="which is the most"):
@@ -151,7 +151,7 @@ def test_bounds_are_kept(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decks, "MOST_DECKS", 1)
     with pytest.raises(BadDeck, match="decks already"):
         decks.create("Another", state)
-    deck = decks.read(decks.named(state)["Budget"], state)
+    deck = decks.read(decks.ids_by_name(state)["Budget"], state)
     with pytest.raises(BadDeck, match="is not a number"):
         decks.edit(deck, rows(deck, order="first"), state)
 
@@ -160,7 +160,7 @@ def test_a_slide_names_the_break_calendar_and_holds_no_copy(state: State) -> Non
     calendar = state.save("region,start,end,reason,accept\n", 0)
     made = SCOPE._replace(choices=(("breaks", str(calendar.number)),), made=(("breaks", calendar.text),))
     decks.add("Budget", Slide("token_forecast", "token_forecast_fan", made, "t"), state)
-    (slide,) = decks.read(decks.named(state)["Budget"], state).slides
+    (slide,) = decks.read(decks.ids_by_name(state)["Budget"], state).slides
     assert slide.scope.made == ()
     state.save("region,start,end,reason,accept\nx\n", calendar.number)
     assert decks.asked(slide, token_forecast, state) == made

@@ -11,7 +11,7 @@ import orjson
 import pytest
 from sqlalchemy import update
 
-from core import findings, reviews, shared, then_now
+from core import findings, reviews, shared_links, then_now
 from core.audit import Finding, Scope
 from core.audits import every_audit, retry_ledger, token_forecast
 from core.ledger.store import Store
@@ -37,8 +37,8 @@ def test_asking_makes_no_file(state: State, tmp_path: Path) -> None:
     assert reviews.saved_views(state) == []
     assert reviews.reviews(state) == []
     assert reviews.review_by(state, 1) is None
-    assert shared.links_of(state, 1) == []
-    assert shared.open_link(state, "x") is None
+    assert shared_links.links_of(state, 1) == []
+    assert shared_links.open_link(state, "x") is None
     assert not (tmp_path / "state.sqlite").exists()
 
 
@@ -182,36 +182,36 @@ def test_a_gap_that_differs_in_its_last_digit_is_the_same() -> None:
 
 
 def test_a_link_is_known_by_its_hash_alone(state: State, tmp_path: Path) -> None:
-    token = shared.make_link(state, 1, b"<p>page</p>", 7)
+    token = shared_links.make_link(state, 1, b"<p>page</p>", 7)
     assert len(token) == 43  # 32 bytes in base64url
-    assert shared.open_link(state, token) == ("open", b"<p>page</p>")
-    assert shared.open_link(state, token[:-1]) is None
-    assert shared.open_link(state, "\udcff") is None
+    assert shared_links.open_link(state, token) == ("open", b"<p>page</p>")
+    assert shared_links.open_link(state, token[:-1]) is None
+    assert shared_links.open_link(state, "\udcff") is None
     state.close()
     assert token.encode() not in (tmp_path / "state.sqlite").read_bytes()
 
 
 def test_a_link_ends_to_the_nanosecond_and_stays_revoked(state: State) -> None:
-    token = shared.make_link(state, 1, b"page", 1)
-    (link,) = shared.links_of(state, 1)
+    token = shared_links.make_link(state, 1, b"page", 1)
+    (link,) = shared_links.links_of(state, 1)
     ends = int(link.expires_at.timestamp()) * 10**9
     assert (link.expires_at - link.made_at) == dt.timedelta(days=1)
     before, after = (
-        shared.open_link(state, token, ends - 2 * 10**9),
-        shared.open_link(state, token, ends + 2 * 10**9),
+        shared_links.open_link(state, token, ends - 2 * 10**9),
+        shared_links.open_link(state, token, ends + 2 * 10**9),
     )
     assert before is not None
     assert after == ("expired", b"")
-    assert before.standing == "open"
-    shared.revoke(state, link.link_id)
-    shared.revoke(state, link.link_id)
-    assert shared.open_link(state, token) == ("revoked", b"")
+    assert before.status == "open"
+    shared_links.revoke(state, link.link_id)
+    shared_links.revoke(state, link.link_id)
+    assert shared_links.open_link(state, token) == ("revoked", b"")
     with state.session() as session:
-        row = session.get(shared.SharedPageRow, link.link_id)
+        row = session.get(shared_links.SharedPageRow, link.link_id)
         assert row is not None
         assert row.page == b""
     with pytest.raises(ValueError, match="days"):
-        shared.make_link(state, 1, b"page", 10_000)
+        shared_links.make_link(state, 1, b"page", 10_000)
 
 
 def test_a_review_lists_its_views_after_all_that(state: State, store: Store) -> None:

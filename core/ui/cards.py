@@ -7,7 +7,7 @@ from types import ModuleType
 import plotly.graph_objects as go
 import streamlit as st
 
-from core import board, decks, downloads, slides, view
+from core import board, deck_content, decks, downloads, view
 from core.audit import Finding, Scope
 from core.charts import themed
 from core.decks import Slide
@@ -54,7 +54,7 @@ def draw(figure: go.Figure, key: str, alt: str) -> None:
 def _add(slide: Slide) -> None:
     """Which deck, the slide's title and what to say: the numbers stay those of this data version."""
     try:
-        names = list(decks.named()) or [decks.FIRST_NAME]
+        names = list(decks.ids_by_name()) or [decks.FIRST_NAME]
     except StateProblem as problem:
         st.text(str(problem))
         return
@@ -71,7 +71,7 @@ def _add(slide: Slide) -> None:
             st.text(str(problem))
             return
         if (worker := board.running()) is not None:
-            worker.want(slides.board_scope(slide.scope))
+            worker.want(deck_content.board_scope(slide.scope))
         st.session_state[_LAST] = name
         st.session_state[_ADDED] = (f"{slide.audit}_{slide.figure}", f"Slide {count} of the deck {name}.")
         st.rerun()

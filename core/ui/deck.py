@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import streamlit as st
 
-from core import board, decks, downloads, findings, links, slides, ui, view
+from core import board, deck_content, decks, downloads, findings, links, ui, view
 from core.audits import every_audit
 from core.decks import Deck
 from core.export.template import MOST_MIB, BadTemplate, told
@@ -22,7 +22,7 @@ _EMPTY = "There is no deck yet. Open an audit and click Add to deck on a figure,
 def chosen() -> Deck | None:
     """The deck in the address, with the ways to make, rename and delete one; None when there is none."""
     try:
-        names = decks.named()
+        names = decks.ids_by_name()
     except StateProblem as problem:
         ui.note("Decks", str(problem))
         return None
@@ -89,7 +89,7 @@ def slides_table(deck: Deck) -> None:
         st.caption(
             "Each slide is asked anew at its own data version, so its numbers are those of the page it came from."
         )
-        key = f"deck_{deck.number}_{deck.edition}_{len(deck.slides)}"
+        key = f"deck_{deck.deck_id}_{deck.edition}_{len(deck.slides)}"
         edited = st.data_editor(
             _rows(deck), key=key, hide_index=True,
             disabled=["figure", "scope", "page"], column_config=_forms(), alt="Slides of the deck",
@@ -102,10 +102,10 @@ def slides_table(deck: Deck) -> None:
             except StateProblem as problem:
                 ui.note("Not saved", str(problem))
             else:
-                st.session_state[_SAVED] = (deck.number, f"Saved: edition {deck.edition + 1} of this deck.")
+                st.session_state[_SAVED] = (deck.deck_id, f"Saved: edition {deck.edition + 1} of this deck.")
                 st.rerun()
         saved = st.session_state.pop(_SAVED, (0, ""))
-        if saved[0] == deck.number:
+        if saved[0] == deck.deck_id:
             st.text(saved[1])
 
 
@@ -142,15 +142,15 @@ def template(deck: Deck) -> None:
         st.caption(
             "A .pptx with your company's master: slides use its fonts, its paper and a layout with a title."
         )
-        file = st.file_uploader("Template", "pptx", key=f"template_{deck.number}", max_upload_size=MOST_MIB)
+        file = st.file_uploader("Template", "pptx", key=f"template_{deck.deck_id}", max_upload_size=MOST_MIB)
         try:
             if file is not None:
                 st.text(told(file.getvalue()))
                 if st.button("Use this template", type="primary"):
-                    decks.set_template(deck.number, file.name, file.getvalue())
+                    decks.set_template(deck.deck_id, file.name, file.getvalue())
                     st.rerun()
             if deck.template_name and st.button("Use Trueup's own pages"):
-                decks.set_template(deck.number, "", None)
+                decks.set_template(deck.deck_id, "", None)
                 st.rerun()
         except (BadTemplate, StateProblem) as problem:
             ui.note("Refused", str(problem))
@@ -158,7 +158,7 @@ def template(deck: Deck) -> None:
 
 def exports(deck: Deck) -> None:
     """The deck's files, and how much of its summary is known."""
-    store, scopes = get_store(), dict.fromkeys(slides.board_scope(one.scope) for one in deck.slides)
+    store, scopes = get_store(), dict.fromkeys(deck_content.board_scope(one.scope) for one in deck.slides)
     missing = 0
     for scope in scopes:
         known = findings.kept(store.ask, scope)

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from core import shared, ui, view
+from core import shared_links, ui, view
 from core.downloads import Download
 from core.export.review_html import review_html
 from core.export.review_pdf import review_pdf
@@ -56,7 +56,7 @@ def links(review: Review, version: int) -> None:
         st.caption("A link shows this review as it is now, read only, to everyone who has it, until it ends.")
         days = st.selectbox(
             "Ends after",
-            shared.LIFETIMES_DAYS,
+            shared_links.LIFETIMES_DAYS,
             1,
             lambda number: "1 day" if number == 1 else f"{number} days",
             key="link_days",
@@ -66,20 +66,20 @@ def links(review: Review, version: int) -> None:
                 page = review_html(_document(review, version, view.origin_of(st.context.url))).encode(
                     "utf-8", "replace"
                 )
-            token = tried(lambda: shared.make_link(get_state(), review.review_id, page, days))
+            token = tried(lambda: shared_links.make_link(get_state(), review.review_id, page, days))
             if token:
                 st.caption("Copy it now: it is shown once and kept nowhere.")
                 st.code(
-                    f"{view.origin_of(st.context.url)}{shared.ADDRESS}{token}", language=None, wrap_lines=True
+                    f"{view.origin_of(st.context.url)}{shared_links.ADDRESS}{token}",
+                    language=None,
+                    wrap_lines=True,
                 )
-        for one in shared.links_of(get_state(), review.review_id):
+        for one in shared_links.links_of(get_state(), review.review_id):
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.text(
                     f"{one.link_id}: made {one.made_at:%Y-%m-%d %H:%M}, ends {one.expires_at:%Y-%m-%d %H:%M} UTC"
                 )
-                st.badge(one.standing, color="green" if one.standing == "open" else "gray")
-                if one.standing == "open" and st.button(
-                    "Revoke", key=f"revoke_{one.link_id}", type="tertiary"
-                ):
-                    shared.revoke(get_state(), one.link_id)
+                st.badge(one.status, color="green" if one.status == "open" else "gray")
+                if one.status == "open" and st.button("Revoke", key=f"revoke_{one.link_id}", type="tertiary"):
+                    shared_links.revoke(get_state(), one.link_id)
                     st.rerun()

@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from core.ledger.current import open_default, set_store
 from core.ledger.store import StoreLocked
-from core.shared import ADDRESS
+from core.shared_links import ADDRESS
 from core.state import get_state, open_state, set_state
 from core.web.alerting import keep_alerting
 from core.web.api import (

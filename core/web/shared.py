@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from core.export.review_html import policy
-from core.shared import open_link
+from core.shared_links import open_link
 from core.state import StateProblem, get_state
 
 HEADERS = {
@@ -34,8 +34,8 @@ async def answer_shared(request: Request) -> Response:
         return _told(503, "This page cannot be read just now. Try again later.")
     if opened is None:
         return _told(404, "There is no such page. Ask for the whole link.")
-    if opened.standing != "open":
-        return _told(410, f"This link has {'expired' if opened.standing == 'expired' else 'been revoked'}.")
+    if opened.status != "open":
+        return _told(410, f"This link has {'expired' if opened.status == 'expired' else 'been revoked'}.")
     page = opened.page.decode()
     allowed = f"{policy(page)}; frame-ancestors 'none'; sandbox allow-popups allow-popups-to-escape-sandbox"
     return Response(page, media_type="text/html", headers=HEADERS | {"content-security-policy": allowed})

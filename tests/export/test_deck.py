@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from core import board, decks, slides, view
+from core import board, deck_content, decks, view
 from core.audit import Scope
 from core.audits import retry_ledger
 from core.decks import Deck, Slide
@@ -36,7 +36,7 @@ def ledger() -> Iterator[Store]:
     opened = Store.open(":memory:")
     send(opened, **worked_scenario())
     opened._version = opened.latest_import()  # the scenario's rows are derived ones already
-    board.Board(opened).compute(slides.board_scope(WEEK, State()))
+    board.BoardWorker(opened).compute(deck_content.board_scope(WEEK, State()))
     yield opened
     opened.close()
 
@@ -56,7 +56,7 @@ def worked() -> Deck:
 
 @pytest.fixture(scope="module")
 def content(ledger: Store) -> Content:
-    return slides.content(ledger.ask, worked(), ORIGIN, State())
+    return deck_content.content(ledger.ask, worked(), ORIGIN, State())
 
 
 def plain(content: Content) -> Content:
@@ -93,13 +93,13 @@ def test_numbers_are_those_of_the_page(ledger: Store, content: Content) -> None:
 
 def test_later_data_does_not_move_a_slide(ledger: Store, content: Content) -> None:
     send(ledger, runs=[])  # another import
-    again = slides.content(ledger.ask, worked(), ORIGIN, State())
+    again = deck_content.content(ledger.ask, worked(), ORIGIN, State())
     assert told(deck_pptx(again)) == told(deck_pptx(content))
 
 
 def test_what_cannot_be_drawn_says_why(ledger: Store) -> None:
     nothing = WEEK._replace(start=dt.date(2020, 1, 1), end=dt.date(2020, 1, 2))
-    shown = slides.content(
+    shown = deck_content.content(
         ledger.ask,
         deck_of(
             Slide("retry_ledger", "retry_money_bridge", nothing, "t"),
@@ -116,18 +116,18 @@ def test_what_cannot_be_drawn_says_why(ledger: Store) -> None:
 
 def test_a_break_calendar_that_is_gone_is_told(ledger: Store) -> None:
     slide = Slide("token_forecast", "token_forecast_fan", WEEK._replace(choices=(("breaks", "4"),)), "t")
-    (shown,) = slides.content(ledger.ask, deck_of(slide), ORIGIN, State()).shown
+    (shown,) = deck_content.content(ledger.ask, deck_of(slide), ORIGIN, State()).shown
     assert "Break calendar 4 is gone; this is 0." in shown.source.figure
 
 
 def test_a_board_nobody_asked_for_says_so(ledger: Store) -> None:
-    other = slides.board(ledger.ask, WEEK._replace(regions=("moon",)), ORIGIN)
+    other = deck_content.board(ledger.ask, WEEK._replace(regions=("moon",)), ORIGIN)
     assert other.source.title == "No audit has been asked yet"
     assert {row.finding for row in other.rows} == {None}
 
 
 def test_an_empty_deck_has_no_slides(ledger: Store) -> None:
-    empty = slides.content(ledger.ask, deck_of(), ORIGIN, State())
+    empty = deck_content.content(ledger.ask, deck_of(), ORIGIN, State())
     assert read_slides(deck_pptx(empty)) == []
     assert list(workbook(deck_xlsx(empty))) == ["slides"]
 
@@ -173,5 +173,5 @@ def test_a_deck_kept_in_a_database_is_the_one_that_was_made(
     for slide in worked().slides:
         decks.add("Budget", slide, state)
     kept = decks.read(decks.named(state)["Budget"], state)
-    assert told(deck_pptx(slides.content(ledger.ask, kept, ORIGIN, state))) == told(deck_pptx(content))
+    assert told(deck_pptx(deck_content.content(ledger.ask, kept, ORIGIN, state))) == told(deck_pptx(content))
     state.close()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from core import reviews, shared
+from core import reviews, shared_links
 from core.audit import Finding
 from core.state import EditedMeanwhile, State, StateProblem
 from tests.review_world import HOSTILE, SCOPE
@@ -33,11 +33,11 @@ def test_everything_people_keep_comes_back(state: State) -> None:
     (saved,) = reviews.views_of(state, reviews.reviews(state)[0])
     assert (saved.name, saved.scope, saved.finding, saved.demo) == (HOSTILE, SCOPE, FINDING, True)
     assert [note.text for note in reviews.notes(state, "view", number)] == ["a note"]
-    token = shared.make_link(state, review_id, b"\x00page", 7)
-    assert shared.open_link(state, token) == ("open", b"\x00page")
-    (link,) = shared.links_of(state, review_id)
-    shared.revoke(state, link.link_id)
-    assert shared.open_link(state, token) == ("revoked", b"")
+    token = shared_links.make_link(state, review_id, b"\x00page", 7)
+    assert shared_links.open_link(state, token) == ("open", b"\x00page")
+    (link,) = shared_links.links_of(state, review_id)
+    shared_links.revoke(state, link.link_id)
+    assert shared_links.open_link(state, token) == ("revoked", b"")
 
 
 def test_a_database_that_refuses_says_so_without_its_password(postgres: Postgres) -> None:

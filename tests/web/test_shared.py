@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core import shared
+from core import shared_links
 from core.export.review_html import STYLE
 from core.state import get_state
 from tests.web.test_server import serving
@@ -14,7 +14,7 @@ PAGE = f"<!doctype html><style>{STYLE}</style><p>Incident</p>".encode()
 
 def test_a_link_opens_its_page_until_it_is_revoked_also_after_a_restart(tmp_path: Path) -> None:
     with serving(tmp_path, read_tokens=("0" * 64,)) as (client, _):
-        token = shared.make_link(get_state(), 3, PAGE, 7, "Ana")
+        token = shared_links.make_link(get_state(), 3, PAGE, 7, "Ana")
         answer = client.get(f"/shared/{token}")
         assert (answer.status_code, answer.content) == (200, PAGE)
         policy = answer.headers["content-security-policy"]
@@ -27,8 +27,8 @@ def test_a_link_opens_its_page_until_it_is_revoked_also_after_a_restart(tmp_path
         assert answer.headers["x-content-type-options"] == "nosniff"
     with serving(tmp_path) as (client, _):
         assert client.get(f"/shared/{token}").status_code == 200
-        (link,) = shared.links_of(get_state(), 3)
-        shared.revoke(get_state(), link.link_id)
+        (link,) = shared_links.links_of(get_state(), 3)
+        shared_links.revoke(get_state(), link.link_id)
         gone = client.get(f"/shared/{token}")
         assert (gone.status_code, gone.text) == (410, "This link has been revoked.\n")
 
@@ -52,9 +52,9 @@ def test_what_is_no_link_is_404_and_leads_nowhere(tmp_path: Path) -> None:
 
 def test_an_expired_link_says_so(tmp_path: Path) -> None:
     with serving(tmp_path) as (client, _):
-        token = shared.make_link(get_state(), 3, PAGE, 1)
+        token = shared_links.make_link(get_state(), 3, PAGE, 1)
         with get_state().session() as session:
-            row = session.get(shared.SharedPageRow, 1)
+            row = session.get(shared_links.SharedPageRow, 1)
             assert row is not None
             row.expires_at_ns = row.made_at_ns
         assert client.get(f"/shared/{token}").status_code == 410

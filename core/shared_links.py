@@ -17,14 +17,14 @@ from typing import Literal, NamedTuple
 from sqlalchemy import BigInteger, Integer, LargeBinary, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from core.reviews import NOBODY, moment, now_ns
-from core.state import Base, State
+from core.reviews import NOBODY
+from core.state import Base, State, moment, now_ns
 
 TOKEN_BYTES = 32
 ADDRESS = "/shared/"
 LIFETIMES_DAYS = (1, 7, 30, 90)
 _DAY_NS = 86_400 * 10**9
-Standing = Literal["open", "expired", "revoked"]
+LinkStatus = Literal["open", "expired", "revoked"]
 
 
 class SharedPageRow(Base):
@@ -51,13 +51,13 @@ class SharedLink(NamedTuple):
     author: str
     made_at: dt.datetime
     expires_at: dt.datetime
-    standing: Standing
+    status: LinkStatus
 
 
 class Opened(NamedTuple):
     """What a token opens: a page, or why not."""
 
-    standing: Standing
+    status: LinkStatus
     page: bytes
 
 
@@ -89,8 +89,8 @@ def open_link(state: State, token: str, at_ns: int | None = None) -> Opened | No
         row = session.get(SharedPageRow, matches[0]) if matches else None
         if row is None:
             return None
-        standing = _standing(row.revoked_at_ns, row.expires_at_ns, at_ns)
-        return Opened(standing, gzip.decompress(row.page) if standing == "open" else b"")
+        status = _status(row.revoked_at_ns, row.expires_at_ns, at_ns)
+        return Opened(status, gzip.decompress(row.page) if status == "open" else b"")
 
 
 def links_of(state: State, review_id: int) -> list[SharedLink]:
@@ -106,7 +106,7 @@ def links_of(state: State, review_id: int) -> list[SharedLink]:
     )
     with state.session() as session:
         return [
-            SharedLink(number, author, moment(made), moment(expires), _standing(revoked, expires))
+            SharedLink(number, author, moment(made), moment(expires), _status(revoked, expires))
             for number, author, made, expires, revoked in session.execute(question)
         ]
 
@@ -119,7 +119,7 @@ def revoke(state: State, link_id: int) -> None:
             row.revoked_at_ns, row.page = now_ns(), b""
 
 
-def _standing(revoked_at_ns: int | None, expires_at_ns: int, at_ns: int | None = None) -> Standing:
+def _status(revoked_at_ns: int | None, expires_at_ns: int, at_ns: int | None = None) -> LinkStatus:
     if revoked_at_ns is not None:
         return "revoked"
     return "expired" if (now_ns() if at_ns is None else at_ns) >= expires_at_ns else "open"

@@ -12,7 +12,7 @@ from types import ModuleType
 from core import decks, findings, links, made, view
 from core.audit import Ask, Scope, TooLittle
 from core.audits import every_audit
-from core.coverage import STATE
+from core.coverage import SUMMARY
 from core.decks import Deck, Slide
 from core.export import Source
 from core.export.content import Board, BoardRow, Content, Method, Shown
@@ -34,7 +34,7 @@ def content(ask: Ask, deck: Deck, origin: str, state: State | None = None) -> Co
         if not isinstance(answer, str)
     ]
     boards = [board(ask, scope, origin) for scope in scopes]
-    demo = bool(ask(STATE)["demo_imports"][0])
+    demo = bool(ask(SUMMARY)["demo_imports"][0])
     return Content(deck.name, tuple(boards), tuple(shown), tuple(methods), demo)
 
 
@@ -84,8 +84,7 @@ def board_scope(scope: Scope, state: State | None = None) -> Scope:
     """The scope of the board that has this slide's audit: every choice at its default."""
     kept = tuple(pair for pair in scope.choices if pair[0] == made.BREAKS)
     plain = scope._replace(choices=kept)
-    reading = next((audit for audit in every_audit() if made.needs_breaks(audit)), None)
-    return made.resolved(reading, plain, dict(kept).get(made.BREAKS), state)
+    return findings.stamped(plain, dict(kept).get(made.BREAKS), state)
 
 
 def board(ask: Ask, scope: Scope, origin: str) -> Board:
