@@ -51,10 +51,23 @@ days as (
     union all
     select max(day) as newest from probes
     where import_id <= $as_of and import_id not in (select import_id from gone)
+),
+beside as (
+    select max(day) as newest from outcomes
+    where import_id <= $as_of and import_id not in (select import_id from gone)
+    union all
+    select max(day) as newest from responses
+    where import_id <= $as_of and import_id not in (select import_id from gone)
+    union all
+    select cast(max(make_timestamp_ns(started_at_ns)) as date) as newest from eval_runs
+    where import_id <= $as_of and import_id not in (select import_id from gone)
 )
 select
-    max(newest) as newest
-from days
+    coalesce((select max(newest) from days), (select max(newest) from beside)) as newest
+"""
+"""The last UTC day with calls, spans, bill lines or probes; in a ledger of outcomes and evals alone, with those.
+
+What comes beside traffic comes later than it, and would move the days of every audit.
 """
 
 DUPLICATES = """

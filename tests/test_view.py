@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import doctest
+import io
 import json
 
 import polars as pl
@@ -15,8 +16,8 @@ from core import coverage, imports, links, recipes, runs, uploads, view
 from core.audit import Finding, Need, Scope
 from core.audits import every_audit, retry_ledger
 from core.ingest.options import ReadOptions
-from core.intake import Arrival
-from core.ledger.store import Store
+from core.intake import Arrival, take_file
+from core.ledger.store import Batch, Store
 from core.multiplicity import chance_text
 from tests.ledger.test_store import a_trace, spans_batch
 
@@ -39,6 +40,24 @@ def spans(*rows: tuple[str, str | None, int]) -> pl.DataFrame:
         ],
         infer_schema_length=None,
     )  # fmt: skip
+
+
+OUTCOME = b"""ts,trace_id,name,value,source
+2026-03-02T00:00:00Z,858bfae005a281be2a05aa6c0d3117cc,conversion,1,business
+"""
+BILL = b"""BilledCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ServiceName,ProviderName
+1.50,USD,Usage,2026-03-01T00:00:00Z,2026-03-02T00:00:00Z,Models,OpenAI
+"""
+
+
+def give(store: Store, name: str, content: bytes) -> None:
+    taken = take_file(store, io.BytesIO(content), Arrival("upload", name), ReadOptions())
+    assert (taken.problem, taken.total("rows_accepted")) == ("", 1)
+
+
+def eval_run(started_at: dt.datetime) -> Batch:
+    run = {"run_id": "r", "tool": "inspect", "started_at_ns": int(started_at.timestamp()) * 10**9}
+    return Batch("r.eval", "inspect", "r", 1, {"eval_runs": pl.DataFrame([run])})
 
 
 def drawn(frame: pl.DataFrame) -> list[tuple[str, int]]:
@@ -87,6 +106,18 @@ def test_scope_takes_what_is_set_and_defaults_the_rest(store: Store) -> None:
     )
     backwards = view.scope_of({"from": dt.date(2026, 3, 3), "to": dt.date(2026, 3, 2)}, store.ask, 3)
     assert (backwards.end - backwards.start).days == links.DEFAULT_DAYS - 1
+
+
+def test_a_ledger_without_traffic_opens_on_the_days_of_its_outcomes(store: Store) -> None:
+    """An outcome of 2 March and an eval of the 4th; the 4th is the last day, until a bill line of the 1st has the say."""
+    empty = view.newest_day(store.ask, 0)
+    give(store, "outcome.csv", OUTCOME)
+    assert view.newest_day(store.ask, 1) == dt.date(2026, 3, 2)
+    store.submit(eval_run(dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)))
+    assert view.newest_day(store.ask, 2) == dt.date(2026, 3, 4)
+    give(store, "bill.csv", BILL)
+    assert view.newest_day(store.ask, 3) == dt.date(2026, 3, 1)
+    assert view.newest_day(store.ask, 0) == empty  # an older version does not see them
 
 
 def test_a_missing_table_is_not_a_full_one(store: Store) -> None:
