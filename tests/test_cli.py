@@ -17,6 +17,7 @@ from core.audits import every_audit
 from core.cli import main
 from core.cli.progress import bar
 from core.ingest.templates import TEMPLATES
+from core.ledger.migrations import NEWEST
 from core.ledger.store import Store
 from tests import otlp_bodies
 
@@ -179,6 +180,24 @@ def test_a_bad_setting_is_one_line(
     monkeypatch.setenv("TRUEUP_PORT", "http")
     assert main(["attempts", "--data", ledger]) == 1
     assert "TRUEUP_PORT" in capsys.readouterr().err
+
+
+def test_prices_that_cannot_be_used_are_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ledger: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "prices.toml").write_text('[[model]]\nprovider = "openai"\nmodel = "gpt-4o"\n')
+    monkeypatch.setenv("TRUEUP_PRICE_OVERRIDES", str(tmp_path / "prices.toml"))
+    assert main(["attempts", "--data", ledger]) == 1
+    assert (
+        capsys.readouterr().err.splitlines()[-1].startswith("prices.toml [[model]] 1: input is None; write")
+    )
+
+
+def test_a_ledger_of_a_later_trueup_is_one_line(ledger: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with closing(Store.open(Path(ledger) / "trueup.duckdb")) as store:
+        store._connection.execute(f"insert into schema_version values ({NEWEST + 1}, now()::timestamp)")
+    assert main(["attempts", "--data", ledger]) == 1
+    assert capsys.readouterr().err.startswith(f"the ledger has schema version {NEWEST + 1}")
 
 
 def test_a_small_demo_loads_once(ledger: str, capsys: pytest.CaptureFixture[str]) -> None:

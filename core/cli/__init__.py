@@ -1,7 +1,10 @@
 """`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, empty-demo, serve.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
-itself; when the running app owns it, the command asks the app instead and says the same.
+itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
+
+`main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
+status (core.check_result). pull.py, empty.py: a command each. progress.py: the bar.
 """
 
 from __future__ import annotations
@@ -27,7 +30,11 @@ from core.findings import standard_scope
 from core.imports import imports_of_file, undone_text
 from core.ingest.sql_config import BadSource
 from core.ingest.templates import TEMPLATES
+from core.ledger.current import open_store
+from core.ledger.migrations import NewerSchema
 from core.ledger.store import CannotUndo, Store, StoreLocked
+from core.pricing.billability import BadRules
+from core.pricing.overrides import BadOverrides
 from core.settings import BadSetting, Settings, read_settings
 from core.state import open_state, set_state
 from core.web import running
@@ -53,7 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = options.run(options, settings)
     except (
         BadSetting,
+        BadOverrides,
+        BadRules,
         StoreLocked,
+        NewerSchema,
         running.AppUnreachable,
         running.AppRefused,
         answers.UnknownAudit,
@@ -138,14 +148,13 @@ def _size(text: str) -> int:
 
 
 @contextmanager
-def _opened_to_read(settings: Settings) -> Iterator[Store]:
+def _opened(settings: Settings) -> Iterator[Store]:
     """The ledger file, or an empty ledger in memory where there is none: a question creates no file."""
-    path: Path | str = settings.store_path
-    if not settings.store_path.exists():
+    exists = settings.store_path.exists()
+    if not exists:
         sys.stderr.write(f"No ledger in {settings.data_dir}: this is the answer for an empty one. ")
         sys.stderr.write(f"Fill it: python -m core ingest PATH --data {settings.data_dir}\n")
-        path = ":memory:"
-    store = Store.open(path, price_overrides=settings.price_overrides, currency=settings.currency)
+    store = open_store(settings, in_memory=not exists)
     try:
         yield store
     finally:
@@ -156,9 +165,7 @@ def _opened_to_read(settings: Settings) -> Iterator[Store]:
 def _sink(settings: Settings, demo: bool) -> Iterator[Sink]:
     """Where files go: the ledger, or the app that owns it."""
     try:
-        store = Store.open(
-            settings.store_path, price_overrides=settings.price_overrides, currency=settings.currency
-        )
+        store = open_store(settings)
     except StoreLocked:
         app = running.find(settings.data_dir, settings.client_token)
         sys.stderr.write(
@@ -191,7 +198,7 @@ def run_template(options: argparse.Namespace, settings: Settings) -> int:
 def run_undo(options: argparse.Namespace, settings: Settings) -> int:
     """`undo`: through the running app when it owns the ledger."""
     try:
-        with _opened_to_read(settings) as store:
+        with _opened(settings) as store:
             named = [*options.imports, *(one for f in options.file for one in imports_of_file(store.ask, f))]
             receipt = store.undo(named, options.reason)
             store.derive()
@@ -219,7 +226,7 @@ def run_question(options: argparse.Namespace, settings: Settings) -> int:
 
 def _ask(question: str, settings: Settings) -> list[Row]:
     try:
-        with _opened_to_read(settings) as store:
+        with _opened(settings) as store:
             store.derive()
             scope = answers.whole_ledger(store.ask, store.version(), store.currency)
             return (answers.attempts if question == "attempts" else answers.bridge)(store.ask, scope)
@@ -232,7 +239,7 @@ def _ask(question: str, settings: Settings) -> list[Row]:
 def ask_findings(audit: str, settings: Settings) -> list[Row]:
     """The board's own scope asked now: the newest 28 days of everything, as the board and alerts have it."""
     try:
-        with _opened_to_read(settings) as store:
+        with _opened(settings) as store:
             store.derive()
             set_state(open_state(settings))
             scope = standard_scope(store.ask, store.version(), store.currency)

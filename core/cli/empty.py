@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from core import demo
-from core.ledger.store import CannotEmpty, Store, StoreLocked
+from core.ledger.current import open_store
+from core.ledger.store import CannotEmpty, StoreLocked
 from core.settings import Settings
 from core.web import running
 
@@ -16,9 +17,7 @@ def empty_demo(settings: Settings) -> int:
         sys.stderr.write(f"There is no ledger in {settings.data_dir}: nothing to empty.\n")
         return 1
     try:
-        store = Store.open(
-            settings.store_path, price_overrides=settings.price_overrides, currency=settings.currency
-        )
+        store = open_store(settings)
     except StoreLocked:
         answer = running.post(running.find(settings.data_dir, settings.client_token), "/api/empty-demo", [])
         print(demo.told(answer["row_count"], answer["import_id"]))

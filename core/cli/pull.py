@@ -1,4 +1,7 @@
-"""`python -m core pull`: the configured SQL sources into the ledger, a sentence each."""
+"""`python -m core pull`: the configured SQL sources into the ledger, a sentence each.
+
+It needs the ledger file itself: while the app runs, the app pulls by every source's `every_minutes`.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Sequence
 
 from core import pulls
 from core.ingest.options import ReadOptions
-from core.ledger.store import Store
+from core.ledger.current import open_store
 from core.settings import Settings
 from core.uploads import receipt_text
 
@@ -27,9 +30,7 @@ def pull_sources(names: Sequence[str], settings: Settings) -> int:
         sys.stderr.write(f"{text}\n")
         return 1
     problems = 0
-    store = Store.open(
-        settings.store_path, price_overrides=settings.price_overrides, currency=settings.currency
-    )
+    store = open_store(settings)
     try:
         options, now = ReadOptions(settings.capture_content), dt.datetime.now(dt.UTC)
         for source in sources:

@@ -28,13 +28,18 @@ def get_store() -> Store:
     return _published[0]
 
 
-def open_default(settings: Settings) -> Store:
-    """Open the settings' ledger file and publish it; raises StoreLocked when another process owns it."""
-    store = Store.open(
-        settings.store_path,
+def open_store(settings: Settings, in_memory: bool = False) -> Store:
+    """The settings' ledger file, or an empty ledger with the same prices; raises StoreLocked and NewerSchema."""
+    return Store.open(
+        ":memory:" if in_memory else settings.store_path,
         queue_limit=settings.queue_limit,
         price_overrides=settings.price_overrides,
         currency=settings.currency,
     )
+
+
+def open_default(settings: Settings) -> Store:
+    """Open the settings' ledger file and publish it; raises StoreLocked when another process owns it."""
+    store = open_store(settings)
     set_store(store)
     return store
