@@ -156,6 +156,14 @@ def test_bounds_are_kept(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
         decks.edit(deck, rows(deck, order="first"), state)
 
 
+def test_notes_are_kept_without_what_postgresql_cannot_hold(state: State) -> None:
+    decks.add("Budget", BRIDGE._replace(notes="one\x00\ntwo"), state)
+    deck = decks.read(decks.ids_by_name(state)["Budget"], state)
+    assert deck.slides[0].notes == "one\ntwo"
+    decks.edit(deck, rows(deck, notes="\x00three"), state)
+    assert decks.read(deck.deck_id, state).slides[0].notes == "three"
+
+
 def test_a_slide_names_the_break_calendar_and_holds_no_copy(state: State) -> None:
     calendar = state.save("region,start,end,reason,accept\n", 0)
     made = SCOPE._replace(choices=(("breaks", str(calendar.number)),), made=(("breaks", calendar.text),))
