@@ -35,16 +35,12 @@ class Watch(NamedTuple):
     """Index of the first period at which it reached 1 / alpha; None = no alarm."""
     alpha: float
 
-    @property
-    def best_log_e(self) -> float:
-        """The largest it ever was: what a decision at the alarm may use."""
-        return max(self.log_e, default=0.0)
-
 
 class Began(NamedTuple):
-    """The period in which a shift began, by index, and a bootstrap interval."""
+    """The period in which a shift began, by index, and a bootstrap interval. core.stats.change_point counts otherwise."""
 
     at: int
+    """The first period that is shifted."""
     low: int
     high: int
     level: float

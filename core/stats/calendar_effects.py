@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from core.stats.calendar_fit import CalendarFits
 from core.stats.calendar_terms import FOURIER, STATED, TREND, YEAR_DAYS
+from core.stats.proportions import Z_95
 
 LAG_DAYS = 14
 """Two weeks of resemblance: longer ones are in the level."""
-NORMAL_95 = 1.959964
 TREND_DAYS = 28
 
 
@@ -47,7 +47,7 @@ def term_effects(fits: CalendarFits, origin: int, fourier: bool, horizon_days: i
         if kind == FOURIER or kind.startswith(STATED):
             continue
         scale = TREND_DAYS / YEAR_DAYS if kind == TREND else 1.0
-        effect, half = fitted.effects[column] * scale, NORMAL_95 * error * scale
+        effect, half = fitted.effects[column] * scale, Z_95 * error * scale
         values = fits.calendar.matrix[:, column] != 0
         found.append(
             TermEffect(

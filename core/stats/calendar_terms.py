@@ -4,7 +4,7 @@ Terms, all on local days: weekday (six dummies against Monday), public holiday o
 bridge day, year-end, one term per named break, four pairs of yearly harmonics and a linear trend. This is
 regression with calendar dummies (Young 1965, JASA 60:211; Cleveland & Devlin 1982, JASA 77:520); the harmonics
 are those of dynamic harmonic regression (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed.,
-section 7.4). The effects are fitted in `core.stats.forecast`; nothing here sees a token.
+section 7.4). The effects are fitted in `core.stats.calendar_fit`; nothing here sees a token.
 """
 
 from __future__ import annotations

@@ -18,9 +18,10 @@ positions in 68 to 81 % of bends and 88 to 98 % of steps, against 51 to 69 % and
 
 
 class Began(NamedTuple):
-    """The last position before the movement, by index, with a 95 % interval."""
+    """The last position before the movement, by index, with a 95 % interval. core.stats.betting counts otherwise."""
 
     at: int
+    """The last position that has not moved."""
     low: int
     high: int
     shape: str

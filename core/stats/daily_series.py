@@ -42,19 +42,6 @@ class Series(NamedTuple):
             return np.where(self.tokens > 0, np.log(self.tokens), np.nan)
 
 
-class DayCount(NamedTuple):
-    """What the days of a history are."""
-
-    days: int
-    missing: int
-    zero: int
-
-
-def day_count(series: Series) -> DayCount:
-    missing = int(np.isnan(series.tokens).sum())
-    return DayCount(len(series.tokens), missing, int((series.tokens == 0).sum()))
-
-
 def daily_series(days: pl.DataFrame, region: str) -> Series:
     """The series of one region from a frame (day: Date, region: String, tokens: number or null).
 

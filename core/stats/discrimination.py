@@ -58,14 +58,10 @@ def _wins(
     """Of each group: pairs won by the right answer, and pairs. By midranks within the group (Mann & Whitney 1947)."""
     from scipy.stats import rankdata
 
-    order = np.lexsort((scores, groups))
-    scores, rights, groups = scores[order], rights[order], groups[order]
     size = int(groups.max()) + 1 if len(groups) else 0
-    overall = rankdata(groups.astype(float) * 2.0, method="min")  # rank of the group's first row
-    places = np.lexsort((scores, groups))
-    ranks = np.empty(len(scores))
-    keys = np.unique(np.column_stack([groups[places], scores[places]]), axis=0, return_inverse=True)[1]
-    ranks[places] = rankdata(keys.reshape(-1), method="average") - overall[places] + 1
+    first_of_group = rankdata(groups, method="min")
+    keys = np.unique(np.column_stack([groups, scores]), axis=0, return_inverse=True)[1]
+    ranks = rankdata(keys.reshape(-1), method="average") - first_of_group + 1
     n_right = np.bincount(groups, weights=rights, minlength=size)
     n_wrong = np.bincount(groups, minlength=size) - n_right
     sums = np.bincount(groups, weights=ranks * rights, minlength=size)

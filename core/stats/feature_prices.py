@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Z_95 = 1.959963984540054
+from core.stats.proportions import Z_95
 
 
 class Price(NamedTuple):

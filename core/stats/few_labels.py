@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-Z_95 = 1.959963984540054
+from core.stats.proportions import Z_95
+
 FEWEST_GOLD = 20
 """Below it the variance of the gold labels, on which everything rests, is not known."""
 

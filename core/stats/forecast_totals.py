@@ -65,7 +65,7 @@ class Step(NamedTuple):
 
 
 class Spend(NamedTuple):
-    """Money of a forecast. `unpriced` days have no price in force and are in no sum."""
+    """Money of a forecast, in the currency of its prices. `unpriced` days have no price in force and are in no sum."""
 
     value: Decimal
     intervals: tuple[tuple[float, Decimal | None, Decimal | None, str], ...]
@@ -173,9 +173,8 @@ def spend(
             for i in range(days)
         ]
         for i, rate in enumerate(rates):
-            if rate is None or i >= len(
-                path.expected
-            ):  # a region whose forecast ends earlier has no money there either
+            # A region whose forecast ends earlier has no money there either.
+            if rate is None or i >= len(path.expected):
                 unpriced.append((path.region, first[path.region] + dt.timedelta(days=i)))
             else:
                 value += round(path.expected[i]) * rate

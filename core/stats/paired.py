@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.stats.proportions import Interval, wilson
+from core.stats.proportions import Z_95, Interval, wilson
 
-Z_ALPHA_TWO_SIDED = 1.959963984540054
 Z_ALPHA_ONE_SIDED = 1.6448536269514722
 Z_POWER_80 = 0.8416212335729143
 
@@ -123,7 +122,7 @@ def items_needed_unpaired(before: float, after: float) -> int:
     (2133, 442)
     """
     h = 2 * math.asin(math.sqrt(before)) - 2 * math.asin(math.sqrt(after))
-    z = Z_ALPHA_TWO_SIDED + Z_POWER_80
+    z = Z_95 + Z_POWER_80
     return round(2 * z * z / (h * h))
 
 

@@ -1,4 +1,4 @@
-"""How fast a mean moves along a scale, within groups, when rows of a cluster are not independent.
+"""Means and their slope along a scale, within groups, when rows of a cluster are not independent.
 
 The within estimator compares a group only with itself, so neither an easier task set nor another mix of users can
 move it: each row is measured from its group's mean, in x and in y, and y is regressed on x. The variance is that of
@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from core.stats.proportions import wilson
 
 FEWEST_CLUSTERS = 20
 """Below this the cluster-robust variance is too small on average (Cameron & Miller 2015, J. Hum. Resour. 50:317)."""
@@ -110,8 +112,6 @@ def clustered_mean(
     sums = np.bincount(clusters, weights=ys - value)
     se = math.sqrt(float((sums**2).sum()) * count / (count - 1)) / len(ys)
     if se == 0 and bounds is not None and value in bounds:
-        from core.stats.proportions import wilson
-
         low, high = wilson(count if value == bounds[1] else 0, count)
         return ClusteredMean(value, low, high, len(ys), count)
     from scipy.special import stdtrit
