@@ -9,6 +9,7 @@ from typing import NamedTuple
 from core.ledger.operations import Line
 from core.ledger.trace import Span
 from core.pricing import DAY_NS, PriceBook, Priced, Usage
+from core.pricing.billability import billable
 
 NOTHING = Decimal(0)
 CATALOGUE_CURRENCY = "USD"
@@ -27,9 +28,6 @@ class Costing:
     """Prices and billability rules, loaded once for a derivation."""
 
     def __init__(self, book: PriceBook, currency: str = CATALOGUE_CURRENCY) -> None:
-        from core.pricing.billability import billable
-
-        self._billable = billable
         self._book = book
         self._catalogue = currency == CATALOGUE_CURRENCY
         self.version = book.version if self._catalogue else f"{book.version} in {currency}"
@@ -45,7 +43,7 @@ class Costing:
         An attempt without usage costs nothing where the provider does not bill such failures, and is unknown
         where it may.
         """
-        bills = self._billable(provider, line.error_class, line.http_status_code, line.ok)
+        bills = billable(provider, line.error_class, line.http_status_code, line.ok)
         if line.call.line_kind == "tool":
             return self._tool(member, line, bills)
         if not line.carries_usage or member.input_tokens is None:

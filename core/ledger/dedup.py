@@ -98,9 +98,7 @@ def _containment(trace: Trace, spans: list[Span], removed: dict[str, Removal]) -
     left = [span for span in spans if span.span_id not in removed]
     partners: dict[str, set[str]] = {span.span_id: set() for span in left}
     crowded_until_ns = 0
-    for at, outer in enumerate(
-        left
-    ):  # in order of start, so the outer one comes first, or within the tolerance
+    for at, outer in enumerate(left):  # by start: the outer one comes first, or within the tolerance
         if outer.started_at_ns < crowded_until_ns:
             partners[outer.span_id] |= {"", outer.span_id}
         for seen, inner in enumerate(left[at + 1 : at + 1 + CROWD]):

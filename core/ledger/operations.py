@@ -18,8 +18,8 @@ OPEN_FAILURES = 50
 
 
 class Step(NamedTuple):
-    """One try of something: at most one model call attempt chain, then tool calls. `calls` pair each call with
-    the member span that belongs to this step."""
+    """One try of something: at most one model call, then tool calls. Each is a call and the position, in its
+    members, of the span that belongs to this step: a call's members may lie in several steps."""
 
     container: str
     path: tuple[str, ...]
@@ -83,7 +83,7 @@ def attempts_of(trace: Trace, calls: list[Call]) -> list[Attempt]:
         found += _attempts_of_operation(chain)
     for call in calls:
         if call.removal is not None:
-            line = _line(call, call.span, call.span.started_at_ns, call.span, "first", usage=True)
+            line = _line(call, call.span, call.span.started_at_ns, call.span, "first")
             span = call.span
             found.append(Attempt(span.span_id, _operation(span), 1, "first", (line,), line.ok, False))
     return found
@@ -232,13 +232,13 @@ def _sends(part: tuple[Call, int], kind: str) -> list[Line]:
         last = position == len(spans) - 1
         line_kind = own_kind if position == 0 else "sdk_retry"
         if last:
-            lines.append(_line(call, member, span.started_at_ns, span, line_kind, usage=True))
+            lines.append(_line(call, member, span.started_at_ns, span, line_kind))
         else:
             lines.append(_earlier_send(call, member, span, line_kind))
     return lines
 
 
-def _line(call: Call, member: Span, started_at_ns: int, send: Span, kind: str, *, usage: bool) -> Line:
+def _line(call: Call, member: Span, started_at_ns: int, send: Span, kind: str) -> Line:
     """The last send of a member: it succeeded when the member did, and carries the member's usage."""
     return Line(
         call=call,
@@ -246,7 +246,7 @@ def _line(call: Call, member: Span, started_at_ns: int, send: Span, kind: str, *
         started_at_ns=started_at_ns,
         duration_ns=max(0, member.ended_at_ns - started_at_ns),
         ok=not member.failed,
-        carries_usage=usage,
+        carries_usage=True,
         error_class=member.error_class if member.failed else None,
         http_status_code=send.http_status_code or member.http_status_code,
         kind=kind,
@@ -271,4 +271,4 @@ def _earlier_send(call: Call, member: Span, send: Span, kind: str) -> Line:
 
 def _tool_line(call: Call, index: int, kind: str) -> Line:
     span = call.members[index]
-    return _line(call, span, span.started_at_ns, span, kind, usage=True)
+    return _line(call, span, span.started_at_ns, span, kind)

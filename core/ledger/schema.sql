@@ -1,5 +1,9 @@
--- The ledger. One file, one owner (the app process), nothing updated in place except the two
--- derived columns named superseded_by, which can always be rebuilt from the rows themselves.
+-- The ledger. One file, one owner (the app process). Nothing is updated in place except the column superseded_by of
+-- runs, calls and attempts, which can always be rebuilt from the spans. Rows are deleted for three reasons only: an exact
+-- copy of a span (recorded in duplicates), retention and the demo's button (recorded in deletions).
+--
+-- Read in this order: imports (what came), spans and cost_lines (the two sides), runs, calls and attempts (derived from
+-- spans, at the end), findings (what audits said of them).
 --
 -- Conventions: names are OpenTelemetry attributes with dots as underscores, or FOCUS columns in
 -- snake_case. Instants are UTC nanoseconds since the epoch (BIGINT, suffix _ns); day is the UTC date
@@ -16,7 +20,7 @@ create table if not exists imports (
     import_id        bigint not null,   -- monotonic, starts at 1: the data version
     at_ns            bigint not null,   -- UTC ns when it was committed
     source           varchar not null,  -- 'otlp/http', a file's name, 'demo'; never a full path
-    format           varchar not null,  -- a name from core.ingest.formats.FORMATS
+    format           varchar not null,  -- a name from core.ingest.formats.FORMATS, otlp_..., or of core.ledger.batch.ROWLESS_FORMATS
     sha256           varchar not null,  -- of the bytes as received (after decompression)
     rows_read        bigint not null,   -- rows found in the input
     rows_accepted    bigint not null,   -- rows now in the ledger
@@ -335,6 +339,7 @@ create table if not exists eval_items (
     attributes      json               -- everything else
 );
 
+-- No reader fills these yet and no audit reads them: tickets, artifacts, artifact_edges, entity_changes, erasure_requests.
 create table if not exists tickets (
     import_id      bigint not null,   -- the import that brought the row
     ticket_id      varchar not null,  -- the desk's id
@@ -482,7 +487,7 @@ create table if not exists findings (
     gap        double,            -- in `unit`; null = none
     low        double,            -- lower end of the gap's interval
     high       double,            -- upper end of the gap's interval
-    unit       varchar not null,  -- share, points, count, ratio, ms or a currency
+    unit       varchar not null,  -- share, points, count, ratio, score, ms or a currency: core.amounts
     n          bigint not null,   -- rows, items or runs behind it
     sentence   varchar not null,  -- ready to show
     missing    varchar not null,  -- what is missing and how to supply it; empty = nothing
@@ -539,9 +544,10 @@ create table if not exists calls (
     response_id         varchar,           -- the provider's id of the answer
     provider_request_id varchar,           -- request id of the last send, where captured
     orphan              boolean not null,  -- its parent span has not arrived
-    removed_rule        varchar,           -- double counting: response_id, ancestry, containment, roll_up; null = counted
+    removed_rule        varchar,           -- double counting, a rule of core.ledger.dedup: response_id, tool_call_id, ancestry, roll_up, containment; null = counted
     kept_span_id        varchar            -- the call it repeats
 );
+
 create table if not exists attempts (
     import_id                 bigint not null,   -- the import that brought the row
     superseded_by             bigint not null,   -- the import that replaced it; the largest integer = in force
