@@ -1,9 +1,11 @@
 """What a call should have cost: public list prices at the call's own date, or the user's own prices.
 
-Two ways that agree to the last digit (tests/test_pricing.py): `price` lets genai-prices compute each call,
-`PriceBook` remembers the rates of a (provider, model, day, tier, batch) and multiplies whole numbers, which
-is what deriving a ledger of hundreds of thousands of calls needs. Nothing is fetched: the package holds the
-prices.
+`PriceBook` is what the ledger uses: it remembers the rates of a (provider, model, day, tier, batch) and multiplies whole
+numbers. `price` is its reference, which lets genai-prices compute each call; both agree to the last digit
+(tests/pricing/test_pricing.py). Nothing is fetched: the package holds the prices.
+
+overrides.py: the user's TOML, asked first. catalogue.py: the package's entry for a call, and its traps.
+billability.py: whether a provider bills a call that failed.
 """
 
 from __future__ import annotations
@@ -141,13 +143,6 @@ class PriceBook:
         if known is None:
             return _ask_package(Question(*key), usage, at_ns)
         return known if isinstance(known, Unpriced) else _multiply(known, usage)
-
-    def price_tool(self, name: str, at_ns: int) -> Priced | Unpriced:
-        """Cost of one tool call: only the user knows it, so only an override can say."""
-        entry = self.overrides.tool(name, at_ns // DAY_NS)
-        if entry is None:
-            return Unpriced("unknown_model", f"No [[tool]] price fits {name!r}.")
-        return Priced(entry.per_call_usd, "override", f"override tool {entry.name}")
 
     def _look_up(self, question: Question) -> Rates | Unpriced | None:
         override = _override(self.overrides, question)

@@ -1,9 +1,15 @@
-"""The arithmetic of the bridges: what was traced against what was billed, in counts and in money.
+"""What was traced against what was billed. Two audits ask it, each with its own terms:
+
+retry_ledger         here: `settle` a cell, `settle_all`, and the three bridges; bills.py fills both sides' cells,
+                     calls.py settles call by call where the bill carries response ids
+bill_reconciliation  differences.py: `split` a cell into finer terms; completeness.py: until which day a bill is final
+
+names.py is read by both. What follows is about this module.
 
 Every line falls in one bucket, by precedence: period cut-off > billed, not traced > traced, not billed > orphan
 > unrescued > rescued > variance. A cell is one provider, model and UTC day. For each cell
 
-    billed - expected = hidden - unbilled + price + token + undivided + cut_off
+    billed - expected = hidden + untraced - unbilled + price + token + undivided + cut_off
 
 holds exactly, because each term is what is left after the ones before it; all money is Decimal.
 Source: docs/decisions/003-retry-bridges.md.
@@ -102,7 +108,7 @@ def _variances(traced: Traced, billed: Billed) -> Settlement:
     quantity = billed.cost_usd - repriced
     hidden = ZERO
     if hidden_requests and billed.requests:
-        mean_of_excess = _rounded(billed.cost_usd * hidden_requests / billed.requests)
+        mean_of_excess = rounded(billed.cost_usd * hidden_requests / billed.requests)
         hidden = min(mean_of_excess, max(quantity, ZERO))
     return counts._replace(hidden=hidden, price=repriced - traced.expected_usd, token=quantity - hidden)
 
@@ -121,16 +127,17 @@ def _at_billed_prices(traced: Traced, billed: Billed) -> Decimal | None:
     used = {kind: n for kind, n in traced.tokens.items() if n}
     if used and all(billed.tokens.get(kind, 0) > 0 and kind in billed.costs for kind in used):
         parts = (billed.costs[kind] * n / billed.tokens[kind] for kind, n in used.items())
-        return _rounded(sum(parts, ZERO))
+        return rounded(sum(parts, ZERO))
     tokens = sum(billed.tokens.values())
     if used and tokens > 0:
-        return _rounded(billed.cost_usd * sum(used.values()) / tokens)
+        return rounded(billed.cost_usd * sum(used.values()) / tokens)
     if billed.requests and traced.sure:
-        return _rounded(billed.cost_usd * traced.sure / billed.requests)
+        return rounded(billed.cost_usd * traced.sure / billed.requests)
     return None
 
 
-def _rounded(amount: Decimal) -> Decimal:
+def rounded(amount: Decimal) -> Decimal:
+    """To the ledger's decimals."""
     return amount.quantize(LEDGER_UNIT)
 
 
@@ -160,7 +167,7 @@ def _slipped(over: Settlement, short: Settlement) -> tuple[Settlement, Settlemen
     n = min(over.hidden_requests, short.unbilled_requests)
     if not n or over.untraced or short.unbilled:
         return over, short
-    usd = _rounded(over.hidden * n / over.hidden_requests)
+    usd = rounded(over.hidden * n / over.hidden_requests)
     back = min(usd, max(-short.token, ZERO))
     return (
         over._replace(

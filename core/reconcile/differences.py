@@ -19,14 +19,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import NamedTuple
 
-from core.reconcile import LEDGER_UNIT, ZERO
+from core.reconcile import ZERO, rounded
 
 TERMS = (
     "open", "cut_off", "uninstrumented", "tier", "region", "price", "cache", "reasoning", "failed", "hidden",
     "unbilled", "unknown",
 )  # fmt: skip
 """In the order in which they are taken. Money, billed minus expected: unbilled is negative."""
-UNEXPLAINED = ("uninstrumented", "hidden", "unknown")
 REQUEST = "request"
 INPUT_SIDE = ("input", "cache_read", "cache_write")
 
@@ -100,7 +99,7 @@ def _both(traced: TracedCell, billed: BilledCell) -> Terms:
         amounts["unknown"] = standard - traced.expected_usd
         return Terms(amounts)
     counted = {REQUEST: traced.sure} if REQUEST in prices and not _used(traced) else _used(traced)
-    repriced = _rounded(sum((prices[kind] * n for kind, n in counted.items()), ZERO))
+    repriced = rounded(sum((prices[kind] * n for kind, n in counted.items()), ZERO))
     amounts["price"] = repriced - traced.expected_usd
     rest = standard - repriced
     amounts["cache"] = _cache(traced, billed, prices)
@@ -150,7 +149,7 @@ def _cache(traced: TracedCell, billed: BilledCell, prices: Mapping[str, Decimal]
         for kind in INPUT_SIDE
         if kind in prices
     )
-    return _rounded(sum(parts, ZERO))
+    return rounded(sum(parts, ZERO))
 
 
 def _reasoning(traced: TracedCell, billed: BilledCell, prices: Mapping[str, Decimal]) -> Decimal:
@@ -160,7 +159,7 @@ def _reasoning(traced: TracedCell, billed: BilledCell, prices: Mapping[str, Deci
         billed.tokens.get("output", 0) + billed.tokens.get("reasoning", 0) - traced.tokens.get("output", 0)
     )
     missing = min(told, excess)
-    return _rounded(missing * prices["output"]) if missing > 0 and "output" in prices else ZERO
+    return rounded(missing * prices["output"]) if missing > 0 and "output" in prices else ZERO
 
 
 def _by_requests(
@@ -170,21 +169,17 @@ def _by_requests(
     standard = max(standard, ZERO)
     if billed.requests is None:
         mean = standard / (traced.sure + traced.unsure)
-        at_most = _rounded(min(max(rest, ZERO), mean * traced.unsure))
+        at_most = rounded(min(max(rest, ZERO), mean * traced.unsure))
         return at_most, at_most, ZERO, ZERO
     mean = standard / billed.requests if billed.requests else ZERO
     over = billed.requests - traced.sure
     if over < 0:
         each = traced.expected_usd / traced.sure
-        return ZERO, ZERO, ZERO, _rounded(max(min(rest, ZERO), each * over))
+        return ZERO, ZERO, ZERO, rounded(max(min(rest, ZERO), each * over))
     positive = max(rest, ZERO)
-    failed = _rounded(min(positive, mean * min(over, traced.unsure)))
-    hidden = _rounded(min(positive - failed, mean * max(over - traced.unsure, 0)))
+    failed = rounded(min(positive, mean * min(over, traced.unsure)))
+    hidden = rounded(min(positive - failed, mean * max(over - traced.unsure, 0)))
     return failed, failed, hidden, ZERO
-
-
-def _rounded(amount: Decimal) -> Decimal:
-    return amount.quantize(LEDGER_UNIT)
 
 
 def slipped(cells: dict[Cell, Terms], step: dt.timedelta = dt.timedelta(days=1)) -> dict[Cell, Terms]:

@@ -12,7 +12,7 @@ from genai_prices.types import TieredPrices, TimeOfDateConstraint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.pricing import PriceBook, Priced, Unpriced, Usage, catalogue_version, price
+from core.pricing import DAY_NS, PriceBook, Priced, Unpriced, Usage, catalogue_version, price
 from core.pricing import overrides as price_overrides
 from core.pricing.overrides import BadOverrides
 
@@ -291,8 +291,10 @@ def test_an_override_speaks_only_for_its_tier_and_batch(overridden: PriceBook) -
 
 
 def test_a_tool_costs_what_the_user_says_and_nothing_else_is_known(overridden: PriceBook) -> None:
-    assert usd(overridden.price_tool("Web_search", NOVEMBER)) == Decimal("0.002")
-    assert isinstance(overridden.price_tool("calculator", NOVEMBER), Unpriced)
+    entry = overridden.overrides.tool("Web_search", NOVEMBER // DAY_NS)
+    assert entry is not None
+    assert entry.per_call_usd == Decimal("0.002")
+    assert overridden.overrides.tool("calculator", NOVEMBER // DAY_NS) is None
 
 
 def test_the_version_tells_the_package_and_the_overrides(overridden: PriceBook) -> None:
