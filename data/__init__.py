@@ -1,1 +1,1 @@
-"""What the product ships besides code: the demo world's generator and small dated reference facts."""
+"""What the product ships besides core: the demo world's generator (data.demo) and small dated facts (data/reference)."""

@@ -3,10 +3,16 @@
 `generate` simulates Northwind Assist, lets every run be seen through the instrumentation its service uses, and
 bills it as its provider would. The files go through the same ingest as anybody's. What was planted, and when,
 stands in `plan.py`; what it came to in `truth.json`, which nothing but tests may read.
+
+plan.py (start there) → arrivals.py (when runs begin) → world.py (what happens in a run) → three views of the same run:
+traces.py through dialect_*.py, pieces.py and wire.py (spans as bytes); charges.py and prices.py into bill_*.py;
+outcomes.py. truth.py counts along. Beside the runs: probes.py (answers by region, a release) and checkpoints.py (a
+fine-tuned model's evals and scored answers), each with its own planted effects.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -121,8 +127,7 @@ def _day(desk: _Desk, number: int, count: int, seed: int) -> None:
 
 
 def _date(desk: _Desk, number: int) -> str:
-    start = first_day(desk.plan.days)
-    return start.fromordinal(start.toordinal() + number).isoformat()
+    return (first_day(desk.plan.days) + dt.timedelta(days=number)).isoformat()
 
 
 def _run(desk: _Desk, rng: Random, run: Run) -> None:

@@ -8,7 +8,7 @@ from data.demo.bill_focus import month_of, write_focus
 from data.demo.bill_litellm import damaged_rows
 from data.demo.bill_openai import damaged_cost_row, write_openai
 from data.demo.charges import Books, first_version
-from data.demo.plan import DAY_NS, Plan, day_start_ns, first_day
+from data.demo.plan import Plan, first_day_number
 
 
 def append_spend_log(out_dir: Path, month: str, rows: list[str], paths: list[Path]) -> None:
@@ -25,7 +25,7 @@ def append_spend_log(out_dir: Path, month: str, rows: list[str], paths: list[Pat
 
 def write_bills(out_dir: Path, plan: Plan, books: Books, spend_logs: list[Path]) -> list[Path]:
     """Write every bill; returns them in ingest order, the restated day last."""
-    start = day_start_ns(first_day(plan.days)) // DAY_NS
+    start = first_day_number(plan.days)
     days = list(range(start, start + plan.days))
     months = sorted({month_of(day) for day in days})
     broken_month = months[len(months) // 2]

@@ -11,7 +11,7 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from data.demo.plan import DAY_NS, Model, Plan, day_start_ns, first_day
+from data.demo.plan import Model, Plan, first_day_number
 from data.demo.prices import Tokens, amounts, billed_tokens, billing_day, token_prices
 from data.demo.world import Call, Run
 
@@ -65,7 +65,7 @@ def usd(key: Key, charge: Charge) -> Decimal:
 def charge_run(rng: Random, plan: Plan, run: Run, books: Books) -> list[Call]:
     """Book every billed request of a run; returns the calls the untraced caller made alike."""
     untraced: list[Call] = []
-    start_day = day_start_ns(first_day(plan.days)) // DAY_NS
+    start_day = first_day_number(plan.days)
     for call in run.calls:
         if not call.billed_requests:
             continue

@@ -1,4 +1,4 @@
-"""Outcomes as OTLP log events `gen_ai.evaluation.result`: `conversion`, and thumbs (`user_feedback`) where a user gave one."""
+"""Outcomes as OTLP log events `gen_ai.evaluation.result`: `conversion` of a run, where anybody recorded it."""
 
 from __future__ import annotations
 

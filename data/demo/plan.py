@@ -245,6 +245,11 @@ def first_day(days: int) -> dt.date:
     return END_DAY - dt.timedelta(days=days - 1)
 
 
+def first_day_number(days: int) -> int:
+    """first_day as days since the epoch."""
+    return (first_day(days) - dt.date(1970, 1, 1)).days
+
+
 def day_start_ns(day: dt.date) -> int:
     """Midnight UTC of a day, in nanoseconds since the epoch."""
     return (day - dt.date(1970, 1, 1)).days * DAY_NS

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from data.demo.charges import Books, first_version, usd
-from data.demo.plan import DAY_NS, REGIONS, SERVICES, Plan, first_day
+from data.demo.plan import DAY_NS, REGIONS, SERVICES, Plan, first_day, first_day_number
 from data.demo.prices import call_usd, money
 from data.demo.probes import ProbePlan
 from data.demo.traces import Shown
@@ -46,7 +46,7 @@ def empty_tally() -> Tally:
 
 def add_run(tally: Tally, plan: Plan, run: Run, shown: Shown) -> None:
     """Count one run under the UTC day it started on."""
-    day = run.start_ns // DAY_NS - _first_day_number(plan)
+    day = run.start_ns // DAY_NS - first_day_number(plan.days)
     key = (day, REGIONS[run.region].name, run.service.name)
     row = tally.counts.setdefault(key, dict.fromkeys(COUNTS, 0))
     amounts = tally.usd.setdefault(key, dict.fromkeys(AMOUNTS, Decimal(0)))
@@ -96,13 +96,6 @@ def _add_call(row: dict[str, int], amounts: dict[str, Decimal], run: Run, call: 
 def _rescued(calls: list[Call]) -> int:
     answered = {call.operation for call in calls if not call.error}
     return sum(len(call.sends) - (not call.error) for call in calls if call.operation in answered)
-
-
-def _first_day_number(plan: Plan) -> int:
-    return (first_day(plan.days) - _EPOCH).days
-
-
-_EPOCH = first_day(1).replace(year=1970, month=1, day=1)
 
 
 def _planted(plan: Plan) -> dict[str, object]:
