@@ -125,16 +125,23 @@ class Finding(NamedTuple):
     """One audit's verdict. `low`/`high` bound the gap; text fields are ready to show."""
 
     audit: str
+    """Its module, without the package."""
     status: Status
     reported: str
+    """What the dashboard under audit says, with its unit."""
     supported: str
+    """What the evidence says of the same thing."""
     gap: float | None
+    """Between the two, in `unit`; None: it cannot be told."""
     low: float | None
     high: float | None
     unit: str
+    """A unit of core.amounts; a gap of shares in `points` is 0.25 for 25 points."""
     n: int
+    """Rows, items or runs behind it."""
     sentence: str
     missing: str = ""
+    """What is missing and how to supply it; empty when nothing is."""
     bounds: str = "95%"
     """What `low` and `high` are: a 95 % interval, or the range of an estimate that is no sample."""
 
