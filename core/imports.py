@@ -13,6 +13,7 @@ import polars as pl
 from core.amounts import count
 from core.audit import Ask
 from core.imports_sql import ARRIVALS, IMPORTS_OF, REFUSED
+from core.ledger.store import CannotUndo, Store
 
 __all__ = ["ARRIVALS", "REFUSED", "ListedArrival", "imports_of", "imports_of_file"]
 
@@ -87,6 +88,16 @@ def what_undo_does(arrival: ListedArrival) -> str:
         f"{count(arrival.rows_accepted)} rows stop counting from now on. Links that pin an earlier data version keep "
         "their numbers. The file can be imported again at any time."
     )
+
+
+def undo(store: Store, arrival: ListedArrival) -> str:
+    """Undo a row of the imports list and bring calls up to date; the sentence says what happened."""
+    try:
+        receipt = store.undo(imports_of(store.ask, arrival), "asked on the imports page")
+    except CannotUndo as error:
+        return str(error)
+    store.derive()
+    return undone_text(receipt.rows_read, receipt.import_id)
 
 
 def reasons(refused: pl.DataFrame) -> pl.DataFrame:

@@ -30,7 +30,7 @@ def resolved(
         return scope
     state = state or get_state()
     try:
-        found = _asked(state, asked) or state.newest()
+        found = _asked(state, asked) or state.newest_calendar()
     except StateProblem:
         found = NOTHING
     kept = tuple(pair for pair in scope.choices if pair[0] != BREAKS)
@@ -39,14 +39,14 @@ def resolved(
 
 def _asked(state: State, asked: str | None) -> Revision | None:
     number = asked is not None and asked.isascii() and asked.isdigit() and len(asked) < 10
-    return state.at(int(asked)) if number and asked else None
+    return state.calendar_at(int(asked)) if number and asked else None
 
 
 def told(scope: Scope, asked: str | None = None, state: State | None = None) -> str:
     """What a reader must know of the calendar shown: it is not the asked one, not the newest, or none can be had."""
     own = scope.choice(BREAKS, "0")
     try:
-        newest = str((state or get_state()).newest().number)
+        newest = str((state or get_state()).newest_calendar().number)
     except StateProblem as problem:
         return f"{problem} No breaks are applied."
     if asked is not None and asked != own:
@@ -63,6 +63,6 @@ def save(
     """Keep an edited table as the next revision, or say why not."""
     try:
         text = breaks.read_rows(rows)
-        return (state or get_state()).save(text, int(scope.choice(BREAKS, "0"))), ""
+        return (state or get_state()).save_calendar(text, int(scope.choice(BREAKS, "0"))), ""
     except (breaks.BadBreak, StateProblem) as problem:
         return None, str(problem)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Engine, Integer, Text, create_engine, func, inspect, select
+from sqlalchemy import BigInteger, Engine, Integer, Text, create_engine, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -80,23 +80,23 @@ class State:
         arguments = {"connect_timeout": CONNECT_SECONDS} if is_postgres else {}
         return create_engine(self._url, connect_args=arguments, pool_pre_ping=True)
 
-    def newest(self) -> Revision:
-        """The calendar in force; raises StateProblem when the database does not answer."""
+    def newest_calendar(self) -> Revision:
+        """The break calendar in force; raises StateProblem when the database does not answer."""
         return self._read(select(BreakCalendar).order_by(BreakCalendar.revision.desc()).limit(1)) or NOTHING
 
-    def at(self, number: int) -> Revision | None:
-        """A revision by its number; None when it was never saved."""
+    def calendar_at(self, number: int) -> Revision | None:
+        """A break calendar by its revision's number; None when it was never saved."""
         if number == 0:
             return NOTHING
         return self._read(select(BreakCalendar).where(BreakCalendar.revision == number))
 
-    def save(self, text: str, base: int) -> Revision:
+    def save_calendar(self, text: str, base: int) -> Revision:
         """Keep a calendar that was edited from revision `base`; the same text again makes no revision.
 
         Raises EditedMeanwhile when there is a newer one, StateProblem when nothing can be saved.
         """
         self._check_open()
-        newest = self.newest()
+        newest = self.newest_calendar()
         if newest.number != base:
             raise EditedMeanwhile(
                 f"Revision {newest.number} was saved after revision {base}, which this table shows. "
@@ -114,13 +114,6 @@ class State:
                 ) from problem
             raise
         return Revision(base + 1, text)
-
-    def revisions(self) -> int:
-        """How many there are."""
-        if not self._there():
-            return 0
-        with Session(self._engine) as session:
-            return int(session.scalar(select(func.count()).select_from(BreakCalendar)) or 0)
 
     @contextmanager
     def session(self) -> Iterator[Session]:

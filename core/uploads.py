@@ -9,11 +9,10 @@ from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
 from core.amounts import count
-from core.imports import ListedArrival, imports_of, undone_text
 from core.ingest import change_events
 from core.ingest.options import ReadOptions
 from core.intake import Arrival, printable, take_file
-from core.ledger.store import CannotUndo, Receipt, Store
+from core.ledger.store import Receipt, Store
 
 
 class UploadReport(NamedTuple):
@@ -91,13 +90,3 @@ def add_change(store: Store, given: Mapping[str, str], options: ReadOptions) -> 
     report = take(store, io.BytesIO(content), Arrival("upload", "change event.csv"), options)
     store.derive()
     return report.sentence
-
-
-def undo(store: Store, arrival: ListedArrival) -> str:
-    """Undo a row of the imports list and bring calls up to date; the sentence says what happened."""
-    try:
-        receipt = store.undo(imports_of(store.ask, arrival), "asked on the imports page")
-    except CannotUndo as error:
-        return str(error)
-    store.derive()
-    return undone_text(receipt.rows_read, receipt.import_id)

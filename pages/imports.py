@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import demo, downloads, imports, ui, uploads
+from core import demo, downloads, imports, ui
 from core.ledger.current import get_store
 
 ui.header("Imports", "What came when, what was refused and why, and how to undo it.")
@@ -32,7 +32,7 @@ with st.container(border=True):
         with st.popover("Undo"):
             st.text(imports.what_undo_does(arrival))
             if st.button("Undo this import", type="primary"):
-                st.session_state["undo_told"] = uploads.undo(get_store(), arrival)
+                st.session_state["undo_told"] = imports.undo(get_store(), arrival)
                 st.rerun()
 if refused.height:
     st.text(imports.MENDING)

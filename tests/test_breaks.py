@@ -112,36 +112,36 @@ def test_a_proposal_is_offered_and_not_accepted() -> None:
 
 def test_each_save_is_a_revision_and_none_changes(tmp_path: Path) -> None:
     state = State(path=tmp_path / "folder" / "state.sqlite")
-    assert (state.newest().number, state.revisions()) == (0, 0)
+    assert state.newest_calendar().number == 0
     assert not (tmp_path / "folder").exists()  # looking makes no file
-    first, second = state.save("a", 0), state.save("b", 1)
-    assert (first.number, second.number, state.newest()) == (1, 2, second)
-    assert (state.at(1), state.at(0), state.at(3)) == (first, (0, ""), None)
-    assert state.save("b", 2) == second  # the same again is no revision
+    first, second = state.save_calendar("a", 0), state.save_calendar("b", 1)
+    assert (first.number, second.number, state.newest_calendar()) == (1, 2, second)
+    assert (state.calendar_at(1), state.calendar_at(0), state.calendar_at(3)) == (first, (0, ""), None)
+    assert state.save_calendar("b", 2) == second  # the same again is no revision
     with pytest.raises(EditedMeanwhile, match="Revision 2 was saved after revision 1"):
-        state.save("c", 1)
+        state.save_calendar("c", 1)
     state.close()
     again = State(path=tmp_path / "folder" / "state.sqlite")
-    assert again.at(1) == first
+    assert again.calendar_at(1) == first
     again.close()
 
 
 def test_two_who_save_at_once_cannot_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second one has looked before the first one wrote: the number itself decides."""
     one, other = State(path=tmp_path / "s.sqlite"), State(path=tmp_path / "s.sqlite")
-    seen_before = other.newest()
-    one.save("a", 0)
-    monkeypatch.setattr(other, "newest", lambda: seen_before)
+    seen_before = other.newest_calendar()
+    one.save_calendar("a", 0)
+    monkeypatch.setattr(other, "newest_calendar", lambda: seen_before)
     with pytest.raises(EditedMeanwhile, match="just saved revision 1"):
-        other.save("b", 0)
-    assert one.newest().text == "a"
+        other.save_calendar("b", 0)
+    assert one.newest_calendar().text == "a"
     one.close()
     other.close()
 
 
 def test_without_a_database_nothing_can_be_saved() -> None:
     with pytest.raises(StateProblem, match="Nothing can be saved"):
-        State().save("a", 0)
+        State().save_calendar("a", 0)
 
 
 def test_a_broken_file_is_told_and_applies_no_breaks(tmp_path: Path) -> None:
@@ -156,11 +156,11 @@ def test_a_broken_file_is_told_and_applies_no_breaks(tmp_path: Path) -> None:
 
 def test_a_scope_carries_the_revision_and_its_text(tmp_path: Path) -> None:
     state = State(path=tmp_path / "s.sqlite")
-    state.save(LINE, 0)
+    state.save_calendar(LINE, 0)
     newest = made.resolved(token_forecast, SCOPE, state=state)
     assert (newest.choices, newest.made) == ((("breaks", "1"),), (("breaks", LINE),))
     assert "token_forecast_breaks=1" in links.share_link("http://h/p", newest, "token_forecast")
-    state.save("", 1)
+    state.save_calendar("", 1)
     pinned = made.resolved(token_forecast, SCOPE, "1", state)
     assert pinned == newest  # the link shows what it showed
     assert made.told(pinned, "1", state) == (
@@ -173,7 +173,7 @@ def test_a_scope_carries_the_revision_and_its_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("asked", ["7", "banana", "-1", "99999999999", "٣"])
 def test_a_revision_that_does_not_exist_is_told(tmp_path: Path, asked: str) -> None:
     state = State(path=tmp_path / "s.sqlite")
-    state.save(LINE, 0)
+    state.save_calendar(LINE, 0)
     within = made.resolved(token_forecast, SCOPE, asked, state)
     assert within.choice("breaks", "") == "1"
     assert made.told(within, asked, state) == f'There is no break calendar "{asked}". Showing revision 1.'

@@ -165,10 +165,10 @@ def test_notes_are_kept_without_what_postgresql_cannot_hold(state: State) -> Non
 
 
 def test_a_slide_names_the_break_calendar_and_holds_no_copy(state: State) -> None:
-    calendar = state.save("region,start,end,reason,accept\n", 0)
+    calendar = state.save_calendar("region,start,end,reason,accept\n", 0)
     made = SCOPE._replace(choices=(("breaks", str(calendar.number)),), made=(("breaks", calendar.text),))
     decks.add("Budget", Slide("token_forecast", "token_forecast_fan", made, "t"), state)
     (slide,) = decks.read(decks.ids_by_name(state)["Budget"], state).slides
     assert slide.scope.made == ()
-    state.save("region,start,end,reason,accept\nx\n", calendar.number)
+    state.save_calendar("region,start,end,reason,accept\nx\n", calendar.number)
     assert decks.asked(slide, token_forecast, state) == made

@@ -1,4 +1,4 @@
-"""What pages say before they are drawn: scope from state, run order, receipts, coverage, chance."""
+"""What pages say before they are drawn: scope from widgets, run order, receipts, coverage, chance."""
 
 from __future__ import annotations
 

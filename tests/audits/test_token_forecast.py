@@ -369,7 +369,7 @@ def test_the_command_line_and_the_api_see_accepted_breaks(troughed: Store, tmp_p
     set_state(state)
     try:
         assert findings(troughed.ask, scope(), "token-forecast")[0]["status"] == "watch"
-        state.save(text, 0)
+        state.save_calendar(text, 0)
         assert findings(troughed.ask, scope(), "token-forecast")[0]["status"] == "broken"
     finally:
         set_state(None)

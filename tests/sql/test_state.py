@@ -13,12 +13,12 @@ from tests.sql.conftest import PASSWORD, Postgres
 
 def test_revisions_in_postgres(postgres: Postgres) -> None:
     state = open_state(read_settings({"TRUEUP_STATE_URL": postgres.url()}))
-    assert state.newest().number == 0
-    first = state.save("a\tß", 0)
-    second = state.save("b", 1)
-    assert (state.at(1), state.newest(), state.revisions()) == (first, second, 2)
+    assert state.newest_calendar().number == 0
+    first = state.save_calendar("a\tß", 0)
+    second = state.save_calendar("b", 1)
+    assert (state.calendar_at(1), state.newest_calendar(), state.calendar_at(3)) == (first, second, None)
     with pytest.raises(EditedMeanwhile):
-        state.save("c", 1)
+        state.save_calendar("c", 1)
     state.close()
     other = State(postgres.url())
     assert other.at(1) == first
@@ -27,7 +27,7 @@ def test_revisions_in_postgres(postgres: Postgres) -> None:
     def save(text: str) -> None:
         mine = State(postgres.url())
         try:
-            outcomes.append(f"saved {mine.save(text, 2).number}")
+            outcomes.append(f"saved {mine.save_calendar(text, 2).number}")
         except EditedMeanwhile:
             outcomes.append("told")
         mine.close()
@@ -38,14 +38,14 @@ def test_revisions_in_postgres(postgres: Postgres) -> None:
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["saved 3", *["told"] * 4]
-    assert other.newest().number == 3
+    assert other.newest_calendar().number == 3
     other.close()
 
 
 def test_a_wrong_password_is_told_without_it(postgres: Postgres) -> None:
     state = State(postgres.url("wrong-horse-9"))
     with pytest.raises(StateProblem) as told:
-        state.newest()
+        state.newest_calendar()
     assert "OperationalError" in str(told.value)
     assert "wrong-horse-9" not in str(told.value)
     assert "check state_url" in str(told.value).lower()
@@ -59,4 +59,4 @@ def test_the_setting_hides_what_it_holds() -> None:
         read_settings({"TRUEUP_STATE_URL": f"mysql://me:{PASSWORD}@db/x"})
     assert PASSWORD not in str(told.value)
     assert "write postgresql+psycopg://" in str(told.value)
-    assert open_state(Settings()).newest().number == 0
+    assert open_state(Settings()).newest_calendar().number == 0
