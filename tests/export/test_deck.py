@@ -172,6 +172,6 @@ def test_a_deck_kept_in_a_database_is_the_one_that_was_made(
     state = State(path=tmp_path / "state.sqlite")
     for slide in worked().slides:
         decks.add("Budget", slide, state)
-    kept = decks.read(decks.named(state)["Budget"], state)
+    kept = decks.read(decks.ids_by_name(state)["Budget"], state)
     assert told(deck_pptx(deck_content.content(ledger.ask, kept, ORIGIN, state))) == told(deck_pptx(content))
     state.close()
