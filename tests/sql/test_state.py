@@ -21,7 +21,7 @@ def test_revisions_in_postgres(postgres: Postgres) -> None:
         state.save_calendar("c", 1)
     state.close()
     other = State(postgres.url())
-    assert other.at(1) == first
+    assert other.calendar_at(1) == first
     outcomes: list[str] = []
 
     def save(text: str) -> None:
