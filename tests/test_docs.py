@@ -113,9 +113,7 @@ def test_command_lines_in_the_documents_are_understood() -> None:
 def test_requirements_are_pinned_exactly() -> None:
     for name in ("requirements.in", "pyproject.toml"):
         text = (ROOT / name).read_text(encoding="utf-8")
-        lines = (
-            text.splitlines() if name.endswith(".in") else tomllib.loads(text)["dependency-groups"]["dev"]
-        )
+        lines = text.splitlines() if name.endswith(".in") else tomllib.loads(text)["dependency-groups"]["dev"]
         for line in lines:
             wanted = line.partition("#")[0].strip()
             if wanted:
