@@ -7,6 +7,7 @@ Shared beginnings are constants put in front; values only ever travel as $parame
 from __future__ import annotations
 
 from core.ledger.change_rows import CALLED, IN_SCOPE, STATED
+from core.ledger.outcome_rows import LATEST_FIRST
 
 LINES = """
 with lines as (
@@ -22,7 +23,7 @@ with lines as (
 """
 """The attempt lines in scope; put in front of a question, which goes on after the comma."""
 
-_RUN_FLAGS = """
+_RUN_FLAGS = f"""
 stated as (
     select *
     from outcomes
@@ -46,9 +47,7 @@ in_force as (
     union all
     select
         stated.*,
-        row_number() over (
-            partition by stated.outcome_key order by stated.import_id desc, stated.at_ns desc
-        ) as newest
+        row_number() over (partition by stated.outcome_key order by {LATEST_FIRST}) as newest
     from stated
     inner join revised on revised.outcome_key = stated.outcome_key
 ),
