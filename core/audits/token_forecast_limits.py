@@ -80,7 +80,7 @@ def views(
     frames: dict[str, pl.DataFrame], ahead: Mapping[str, RegionAhead]
 ) -> tuple[tuple[LimitView, ...], tuple[str, ...]]:
     """Every limit, by region; `ahead` has the sum of all regions under its own name."""
-    known, problems = limits(frames["dated"])
+    known, problems = limits(frames["limits_and_prices"])
     made = [
         _view(target, dated, frames["peaks"], ahead.get(target.region or ALL))
         for target, dated in sorted(known.items())

@@ -12,7 +12,7 @@ import polars as pl
 from core import breaks as calendar_text
 from core.audit import Scope
 from core.audits import token_forecast_limits as limits
-from core.audits.token_forecast_days import ALL, RegionDays, Told, of_all, region_days, spent
+from core.audits.token_forecast_days import ALL, RegionDays, Told, of_all, region_days, spent, spent_by_model
 from core.audits.token_forecast_league import ModelScore, WeekError, scores, week_errors
 from core.audits.token_forecast_limits import LimitView, RegionAhead
 from core.audits.token_forecast_money import HORIZONS, Money, money_of
@@ -132,7 +132,10 @@ def measured(
     able = {one.days.place.region for one in made}
     paths, first = common_paths(made)
     kind = scope.choice("kind", "all")
-    money = money_of(spent(hours, scope.currency, kind), frames["dated"], scope.end, paths, first, horizon)
+    rows = spent(hours, scope.currency, kind)
+    money = money_of(
+        rows, spent_by_model(frames, scope), frames["limits_and_prices"], scope.end, paths, first, horizon
+    )
     chances, problems = limits.views(frames, _ahead(made, frames, scope, named)) if made else ((), ())
     by_day = hours.group_by("region", "day").agg(pl.col("tokens").sum()).sort("region", "day")
     return Forecast(
@@ -191,7 +194,7 @@ def _ahead(
 ) -> dict[str, RegionAhead]:
     """What limits need of each region's forecast, and of the sum where a limit is shared by all."""
     ahead = {one.days.place.region: _region_ahead(one, scope) for one in made}
-    shared = any(not target.region for target in limits.limits(frames["dated"])[0])
+    shared = any(not target.region for target in limits.limits(frames["limits_and_prices"])[0])
     if len(made) > 1 and shared:
         whole = of_all([one.days for one in made])
         if int(whole.days["tokens"].is_not_null().sum()) >= MINIMUM_DAYS:

@@ -52,6 +52,10 @@ def _money(spent: Money, currency: str) -> list[Fact]:
         price = money(spent.prices.steps[region][0].price * 1_000_000, currency)
         note = f"average of calls since {since}"
         rows.append(Fact(region or NONE, "price of a million tokens", price, "", None, note))
+    for part in spent.prices.parts:
+        about = f"part of the money that {part.title} changes"
+        note = "a price of one model: its part of the last four weeks' money, at the prices before the change"
+        rows.append(Fact(part.region or NONE, about, share(part.share), "", None, note))
     return rows
 
 
