@@ -36,7 +36,8 @@ SUPPORTED = "the part of it that traced calls explain"
 LIMIT = 0.02
 """Cut-off and rounding of a month stay below one percent of it; two percent is somebody's work to find."""
 FEWEST_PRICED_SHARE = 0.5
-"""When less than half of the traced lines have a price, what is unknown is mostly our own price list."""
+"""When less than half of the traced lines with usage have a price, what is unknown is mostly our own price list, and
+nobody is accused of it. A bill that the tokens explain holds all the same."""
 INVOICE_SOURCES = (
     "focus", "openai_costs", "anthropic_costs", "aws_cur", "aws_cur_legacy", "azure_costs", "gcp_billing",
     "openrouter_costs", "litellm", "langfuse",
@@ -139,12 +140,13 @@ def _missing(found: Reconciliation) -> str:
             "no closed day with billed use in scope: the bill's last days may still change. "
             "Widen the range, or import the bill again in a few days."
         )
-    traced_lines = sum(1 for row in found.cells if row.traced_usd)
-    if not traced_lines:
-        return (
-            "attempts.expected_usd: no traced call of a billed provider has a price. "
-            "Report token usage, and add price overrides for unknown models."
-        )
+    how = "Report token usage, and add price overrides for unknown models."
+    if not any(row.traced_usd for row in found.cells):
+        return f"attempts.expected_usd: no traced call of a billed provider has a price. {how}"
+    past = float(found.unexplained_usd[1] / found.closed_usd) > found.limit
+    if past and found.unpriced > (1 - FEWEST_PRICED_SHARE) * found.with_usage:
+        of = f"{count(found.unpriced)} of {count(found.with_usage)} traced calls with usage have no price"
+        return f"attempts.expected_usd: {of}, so what no trace explains is mostly our own price list. {how}"
     return ""
 
 
