@@ -17,7 +17,7 @@ import orjson
 
 from core.alerts.changes import Change
 from core.amounts import count, interval, number
-from core.outcome import one_line
+from core.check_report import one_line
 
 LONGEST = 1500
 """Characters of a sentence; Slack takes 3,000 in a block."""

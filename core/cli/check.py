@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from core.answers import FINDING_COLUMNS, Row, jsonable
+from core.check_report import CONDITIONS, NOT_ASKED, check_result, junit_xml, table_text
 from core.export import safe_cell
-from core.outcome import CONDITIONS, NOT_ASKED, junit_xml, outcome, table_text
 from core.settings import Settings
 
 FORMATS = ("table", "text", "json", "junit", "csv")
@@ -56,7 +56,7 @@ def run_check(options: argparse.Namespace, settings: Settings, ask: Asked) -> in
         sys.stdout.write(json_text(rows))
     else:
         print("\n".join(map(sentence, rows)) if options.format == "text" else table_text(rows))
-    done = outcome(rows, options.fail_on)
+    done = check_result(rows, options.fail_on)
     for row in done.failed:
         sys.stderr.write(f"{row['audit']} failed, so it could not be asked. The log has more.\n")
     return done.exit_status()

@@ -10,9 +10,9 @@ from xml.etree import ElementTree
 import pytest
 
 from core.answers import FINDING_COLUMNS
+from core.check_report import check_result, junit_xml, table_text
 from core.cli import main
 from core.findings import NEVER
-from core.outcome import junit_xml, outcome, table_text
 
 
 def row(status: str, audit: str = "retry-ledger", **more: Any) -> dict[str, Any]:
@@ -44,12 +44,12 @@ ROWS = [row("holds", "a"), row("watch", "b"), row("broken", "c"), row("cannot te
     ],
 )
 def test_the_exit_status(conditions: list[str], statuses: list[str], expected: int) -> None:
-    assert outcome([row(status) for status in statuses], conditions).exit_status() == expected
+    assert check_result([row(status) for status in statuses], conditions).exit_status() == expected
 
 
 def test_an_audit_that_failed_was_not_asked() -> None:
-    assert outcome([row("holds"), FAILED], []).exit_status() == 1
-    assert outcome([row("broken"), FAILED], ["broken"]).exit_status() == 2
+    assert check_result([row("holds"), FAILED], []).exit_status() == 1
+    assert check_result([row("broken"), FAILED], ["broken"]).exit_status() == 2
 
 
 def test_the_table_is_aligned_and_tells_what_is_missing() -> None:

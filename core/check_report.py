@@ -1,4 +1,4 @@
-"""What a check of the findings comes to: a table for people, JUnit XML for CI, and an exit status for both and cron.
+"""What `python -m core check` comes to: a table for people, JUnit XML for CI, and an exit status for both and cron.
 
 Text from telemetry is hostile here too: a terminal obeys control characters, an XML reader refuses them.
 """
@@ -25,7 +25,7 @@ _COUNTED: dict[str, frozenset[str]] = {
 _HEADER = ("STATUS", "AUDIT", "REPORTED", "SUPPORTED", "GAP", "INTERVAL", "N")
 
 
-class Outcome(NamedTuple):
+class CheckResult(NamedTuple):
     """The findings by what they mean for an exit status."""
 
     met: tuple[Row, ...]
@@ -46,11 +46,11 @@ def counted(conditions: Sequence[str]) -> frozenset[str]:
     return frozenset().union(*(_COUNTED[condition] for condition in conditions))
 
 
-def outcome(rows: Sequence[Row], conditions: Sequence[str]) -> Outcome:
+def check_result(rows: Sequence[Row], conditions: Sequence[str]) -> CheckResult:
     """Which findings meet a condition, and which audits failed."""
     statuses = counted(conditions)
     met = tuple(row for row in rows if row["status"] in statuses)
-    return Outcome(met, tuple(row for row in rows if _failed(row)))
+    return CheckResult(met, tuple(row for row in rows if _failed(row)))
 
 
 def _failed(row: Row) -> bool:
@@ -103,9 +103,8 @@ def junit_xml(rows: Sequence[Row], conditions: Sequence[str]) -> str:
     statuses = counted(conditions or ["broken"])
     failures = sum(row["status"] in statuses and not _failed(row) for row in rows)
     errors = sum(_failed(row) for row in rows)
-    skipped = sum(row["status"] == "cannot tell" and row["status"] not in statuses for row in rows) - errors
-    if "cannot tell" in statuses:
-        skipped = 0
+    unknown = sum(row["status"] == "cannot tell" for row in rows)
+    skipped = 0 if "cannot tell" in statuses else unknown - errors
     counts = {"tests": len(rows), "failures": failures, "errors": errors, "skipped": skipped}
     suite = ElementTree.Element("testsuite", {"name": "trueup", **{k: str(v) for k, v in counts.items()}})
     for row in rows:
