@@ -31,8 +31,6 @@ from core.audits.retry_ledger_counts import (
 from core.reconcile import ZERO, Amount, billing_bridge, count_bridge, money_bridge
 from core.stats.proportions import clopper_pearson
 
-DEFAULT_LIMIT = "0.20"
-
 
 class Retries(NamedTuple):
     """The measure of the retry audit. Money in `currency`, shares 0 to 1; None where the data cannot carry a number."""
@@ -79,7 +77,7 @@ class Retries(NamedTuple):
         return " ".join(f"{note[0].upper()}{note[1:]}." for note in self.notes)
 
 
-def measured(frames: dict[str, pl.DataFrame], ledger: Books, scope: Scope) -> Retries:
+def measured(frames: dict[str, pl.DataFrame], ledger: Books, scope: Scope, limit: float) -> Retries:
     """Put the measure together; pure, and the same whatever the order of rows."""
     counted = product(frames["runs"])
     attempts = with_bucket(frames["attempts"], counted.definition)
@@ -106,19 +104,10 @@ def measured(frames: dict[str, pl.DataFrame], ledger: Books, scope: Scope) -> Re
         grades=grade_counts(frames["calls"]),
         removed=removed_counts(frames["calls"]),
         double_counting=scope.choice("double_counting", "removed"),
-        limit=_limit(scope),
+        limit=limit,
         currency=scope.currency,
         notes=tuple(_notes(counted, spent, ledger, grade_counts(frames["calls"]))),
     )
-
-
-def _limit(scope: Scope) -> float:
-    """The limit from the page; a text that is no number falls back to the default, as bad URLs do."""
-    text = scope.choice("limit", DEFAULT_LIMIT)
-    try:
-        return float(text)
-    except ValueError:
-        return float(DEFAULT_LIMIT)
 
 
 def _gap(table: pl.DataFrame, spent: Spend, hidden: Decimal) -> Measure | None:

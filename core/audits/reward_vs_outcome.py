@@ -26,7 +26,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 import polars as pl
 
-from core.audit import Ask, Choice, Count, Fact, Finding, Need, Scope, Status, TooLittle
+from core.audit import Ask, Choice, Count, Fact, Finding, Need, Scope, Status, TooLittle, limit_choice
 from core.audits import reward_vs_outcome_facts as told
 from core.audits import reward_vs_outcome_figures as pictures
 from core.audits import reward_vs_outcome_measure as arms
@@ -64,8 +64,8 @@ CHOICES = (
         "outcome", "Outcome it stands for", ("auto", "evals", "outcomes"), "auto",
         "auto: fixed test items where there are any, else outcomes of runs.",
     ),
-    Choice(
-        "limit", "Fall that would matter", ("0.01", "0.02", "0.05", "0.10"), "0.02",
+    limit_choice(
+        "Fall that would matter", ("0.01", "0.02", "0.05", "0.10"), LIMIT,
         "Share by which the outcome may fall.",
     ),
 )  # fmt: skip
@@ -155,7 +155,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Divergence | TooLi
     up, out = (arms.arm(rows, len(checkpoints)) for rows in (proxy, outcome))
     if up is None or out is None:
         return _no_trend(proxy if up is None else outcome)
-    limit = float(scope.choice("limit", str(LIMIT)))
+    limit = scope.limit(LIMIT)
     tellings = signals.tellings(frames["responses"], checkpoints)
     return Divergence(
         tuple(checkpoints), up, out, verdict(up, out, limit, signals.fell(tellings)), limit,

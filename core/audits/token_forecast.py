@@ -30,19 +30,23 @@ import plotly.graph_objects as go
 import polars as pl
 
 from core.amounts import count, interval, money, share
-from core.audit import Ask, Choice, Fact, Finding, Need, Scope, Status, TooLittle, against_limit
+from core.audit import (
+    Ask,
+    Choice,
+    Fact,
+    Finding,
+    Need,
+    Scope,
+    Status,
+    TooLittle,
+    against_limit,
+    limit_choice,
+)
 from core.audits import token_forecast_figures as pictures
+from core.audits import token_forecast_sql as sql
+from core.audits import token_forecast_tables as rows
 from core.audits.token_forecast_days import EPOCH, RECENT_DAYS, chosen_hours, region_days, told
 from core.audits.token_forecast_measure import HORIZONS, Forecast, measured
-from core.audits.token_forecast_sql import (
-    BILLED,
-    BILLED_MODELS,
-    EXTENT,
-    LIMITS_AND_PRICES,
-    PEAKS,
-    TRACED,
-    TRACED_MODELS,
-)
 from core.breaks import NO_REGION, Proposed
 from core.stats.forecast_totals import Total
 from core.stats.resampling import SEED
@@ -67,7 +71,7 @@ CHOICES = (
         "backtest", "Backtest", ("quick", "full"), "quick",
         "Full adds ETS, STL + ETS and SARIMAX: minutes instead of a second.",
     ),
-    Choice("limit", "Limit on the gap", ("0.05", "0.10", "0.20", "0.30"), "0.10", "Share the average may be off by."),
+    limit_choice("Limit on the gap", ("0.05", "0.10", "0.20", "0.30"), LIMIT, "Share the average may be off by."),
 )  # fmt: skip
 
 CAPTIONS = {
@@ -95,8 +99,8 @@ NEEDS = (
 )  # fmt: skip
 
 SQL = {
-    "traced": TRACED, "traced_models": TRACED_MODELS, "extent": EXTENT, "billed": BILLED, "billed_models": BILLED_MODELS,
-    "limits_and_prices": LIMITS_AND_PRICES, "peaks": PEAKS,
+    "traced": sql.TRACED, "traced_models": sql.TRACED_MODELS, "extent": sql.EXTENT, "billed": sql.BILLED,
+    "billed_models": sql.BILLED_MODELS, "limits_and_prices": sql.LIMITS_AND_PRICES, "peaks": sql.PEAKS,
 }  # fmt: skip
 
 
@@ -124,7 +128,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Forecast | TooLitt
             return TooLittle("attempts: no traced call with tokens up to the end of the scope", NEEDS[0].how)
         return TooLittle("cost_lines: no billed tokens up to the end of the scope", NEEDS[3].how)
     read = told(hours, source, region_days(hours, frames, scope))
-    return measured(hours, frames, scope, read, float(scope.choice("limit", str(LIMIT))), SEED)
+    return measured(hours, frames, scope, read, scope.limit(LIMIT), SEED)
 
 
 def the_total(found: Forecast) -> Total | None:
@@ -270,12 +274,12 @@ def figures(frames: dict[str, pl.DataFrame], found: Forecast) -> dict[str, go.Fi
 
 def facts(found: Forecast) -> list[Fact]:
     """Totals at both horizons, levels and trends, limits: every number that no figure shows."""
-    return pictures.facts(found)
+    return rows.facts(found)
 
 
 def tables(found: Forecast) -> dict[str, pl.DataFrame]:
     """Regions, backtest, proposals, headroom by week, the calendar, as rows."""
-    return pictures.tables(found)
+    return rows.tables(found)
 
 
 def proposed(found: Forecast | TooLittle) -> list[Proposed]:

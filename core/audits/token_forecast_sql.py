@@ -7,7 +7,7 @@ four weeks.
 
 from __future__ import annotations
 
-from core.audits.retry_bill_sql import BILL
+from core.ledger.bill_rows import BILL
 from core.ledger.change_rows import STATED
 
 _LINES = """
