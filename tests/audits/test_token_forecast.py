@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from core.audit import Scope, TooLittle
 from core.audits import token_forecast as audit
 from core.audits.token_forecast_measure import Forecast
 from core.breaks import canonical, parse, read_rows
+from core.ingest.change_events import TEMPLATE, read
+from core.ingest.options import ReadOptions
 from core.ledger.store import Store
 from core.state import State, set_state
 from tests.audits.forecast_world import END, attempts, change, filled, scope, usage
@@ -169,13 +172,13 @@ def test_days_are_days_of_the_region(store: Store) -> None:
     assert days[dt.date(2026, 11, 10)] == 500_000
     assert max(days) == END  # 23 UTC of 22 November is 23 November 00:00 there: the 22nd is whole
     assert min(days) == END - 58 * DAY
-    assert found.told.notes == ()
+    assert found.rows_read.notes == ()
 
 
 def test_an_unknown_region_is_utc_and_says_so(quiet: Store) -> None:
     found = measure(quiet, scope())
     assert found.regions[0].zone == "UTC"
-    assert "moon-1 are UTC days" in found.told.notes[0]
+    assert "moon-1 are UTC days" in found.rows_read.notes[0]
 
 
 def test_a_silent_day_is_a_zero_where_others_sent_and_missing_where_nobody_did(store: Store) -> None:
@@ -187,6 +190,7 @@ def test_a_silent_day_is_a_zero_where_others_sent_and_missing_where_nobody_did(s
         if row["day"] != dark and not (row["day"] == silent and row["cloud_region"] == "b")
     ]
     filled(store, attempts=kept)
+    assert audit.judge(measure(store, scope())).n == 59 + 59
     by_region = {one.region: dict(one.history) for one in measure(store, scope()).regions}
     assert (by_region["a"][silent], by_region["b"][silent]) == (1000, 0)
     assert (by_region["a"][dark], by_region["b"][dark]) == (None, None)
@@ -313,6 +317,19 @@ def test_a_bills_prices_of_one_model_come_from_the_same_source(store: Store) -> 
     assert spent(measure(store, scope(choices=(("source", "bill"),)))) == pytest.approx(28 * 1.5, rel=0.001)
 
 
+def test_the_template_of_changes_has_prices_and_limits_that_are_used(store: Store) -> None:
+    """What people start from must not end among the events that cannot be used."""
+    (batch,) = read(io.BytesIO(TEMPLATE.encode()), "changes.csv", ReadOptions())
+    filled(store, attempts=attempts(np.full(60, 1e6)))
+    store.submit(batch)
+    found = measure(store, scope())
+    assert found.problems == ()
+    assert [(event.title, float(event.factor)) for event in found.money.prices.events] == [
+        ("A fifth less", 0.8)
+    ]
+    assert {view.title for view in found.limits} == {"Tier 4"}
+
+
 def test_an_event_restated_as_another_kind_limits_and_prices_nothing(store: Store) -> None:
     """A limit that turned out to be an incident: its newest statement counts, and that is of another kind."""
     limit = change("l", "limit", END, {"tpm": 1}, region="moon-1")
@@ -335,9 +352,9 @@ def test_a_bill_instead_of_traces(store: Store) -> None:
     within = scope(choices=(("source", "bill"),))
     found = measure(store, within)
     history = dict(found.regions[0].history)
-    assert found.told.source == "openai_usage (usage lines)"
+    assert found.rows_read.source == "openai_usage (usage lines)"
     assert (history[END], history[first]) == (2_000_000, int(steady(90)[0]))
-    assert found.told.notes[-1] == "the bill has days and no hours, so every region's days are UTC days"
+    assert found.rows_read.notes[-1] == "the bill has days and no hours, so every region's days are UTC days"
     assert isinstance(measure(store, scope()), TooLittle)
 
 
