@@ -41,7 +41,7 @@ from core.audit import (
 )
 from core.audits import retry_ledger_facts, retry_ledger_figures
 from core.audits.retry_ledger_bill_sql import BILLS, CELLS, JOINS
-from core.audits.retry_ledger_books import Books, books
+from core.audits.retry_ledger_books import settled_books
 from core.audits.retry_ledger_evidence_sql import SPAN_TREE, WORST_CALLS
 from core.audits.retry_ledger_measure import Retries, measured
 from core.audits.retry_ledger_sql import ATTEMPTS, CALLS, RUNS
@@ -59,7 +59,6 @@ LIMIT = 0.20
 it, unit economics quoted per call mislead the decision they are quoted for."""
 FEWEST_RUNS = 30
 """Below it a share's 95 % interval is wider than 35 points and a cost ratio rests on single runs."""
-NEWEST = 9_223_372_036_854_775_806
 FEWEST_PRICED_SHARE = 0.5
 """When less than half of the billable lines have a price, the ratio speaks of the minority."""
 
@@ -137,21 +136,14 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
 
 
 def _parameters(scope: Scope) -> dict[str, object]:
-    """The scope's parameters and this audit's switch. Rows in force are superseded by the largest integer, so
-    "as of for ever" must stay below it."""
-    parameters = scope.parameters()
-    return parameters | {
-        "as_of": min(scope.as_of, NEWEST),
-        "double_counting": scope.choice("double_counting", "removed"),
-    }
+    return scope.parameters() | {"double_counting": scope.choice("double_counting", "removed")}
 
 
 def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Retries | TooLittle:
     """The three counts, their bridges and what is not known; also for a single run, then without intervals."""
     if not frames["attempts"].height and not frames["bills"].height:
         return TooLittle("attempts: no traced call in scope", NEEDS[0].how)
-    ledger: Books = books(frames, scope)
-    return measured(frames, ledger, scope, scope.limit(LIMIT))
+    return measured(frames, settled_books(frames, scope), scope, scope.limit(LIMIT))
 
 
 def judge(retries: Retries | TooLittle) -> Finding:
@@ -205,7 +197,7 @@ def evidence(ask: Ask, scope: Scope) -> pl.DataFrame:
 
 def span_tree(ask: Ask, trace_id: str, as_of: int) -> pl.DataFrame:
     """Spans of one run in order of start, attempts marked; empty when the run is not in the ledger."""
-    return ask(SPAN_TREE, trace_id=trace_id, as_of=min(as_of, NEWEST))
+    return ask(SPAN_TREE, trace_id=trace_id, as_of=as_of)
 
 
 def _missing(retries: Retries) -> str:

@@ -45,7 +45,7 @@ from core.audit import (
 from core.audits import token_forecast_figures as pictures
 from core.audits import token_forecast_sql as sql
 from core.audits import token_forecast_tables as rows
-from core.audits.token_forecast_days import EPOCH, RECENT_DAYS, chosen_hours, region_days, told
+from core.audits.token_forecast_days import EPOCH, RECENT_DAYS, chosen_hours, region_days, rows_read
 from core.audits.token_forecast_measure import HORIZONS, Forecast, measured
 from core.breaks import NO_REGION, Proposed
 from core.stats.forecast_totals import Total
@@ -127,8 +127,8 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Forecast | TooLitt
         if source == "traces":
             return TooLittle("attempts: no traced call with tokens up to the end of the scope", NEEDS[0].how)
         return TooLittle("cost_lines: no billed tokens up to the end of the scope", NEEDS[3].how)
-    read = told(hours, source, region_days(hours, frames, scope))
-    return measured(hours, frames, scope, read, scope.limit(LIMIT), SEED)
+    days = region_days(hours, frames, scope)
+    return measured(hours, days, frames, scope, rows_read(hours, source, days), scope.limit(LIMIT), SEED)
 
 
 def the_total(found: Forecast) -> Total | None:
@@ -167,7 +167,7 @@ def judge(found: Forecast | TooLittle) -> Finding:
             "unknown", "unknown", found.n, "Nothing can be forecast.", f"{found.missing}. {found.how}"
         )
     total = the_total(found)
-    n = sum(one.window.observed + max(len(one.history) - 28, 0) for one in found.regions)
+    n = sum(one.observed_days for one in found.regions)
     if total is None or not total.value:
         days = max((n for _, n in found.short), default=0)
         return _cannot(
@@ -258,12 +258,12 @@ def _not_known(found: Forecast) -> str:
     parts += [f"{region or '(no region)'} has {n} whole days, 28 are needed" for region, n in found.short]
     if found.money is None:
         parts.append("no money: no priced calls of all kinds in the last four weeks")
-    if found.told.without_usage:
+    if found.rows_read.without_usage:
         parts.append(
-            f"{count(found.told.without_usage)} of {count(found.told.requests)} calls report no tokens"
+            f"{count(found.rows_read.without_usage)} of {count(found.rows_read.requests)} calls report no tokens"
         )
     parts += [text for one in found.regions for text in one.unknown][:2]
-    parts += [*found.told.notes, *found.problems[:2]]
+    parts += [*found.rows_read.notes, *found.problems[:2]]
     return ". ".join((text[:1].upper() + text[1:]).rstrip(".") for text in parts)
 
 

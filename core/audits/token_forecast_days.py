@@ -29,15 +29,20 @@ class RegionDays(NamedTuple):
     """(day, region, tokens)."""
 
 
-class Told(NamedTuple):
+class RowsRead(NamedTuple):
     """What was read, beside the days themselves."""
 
     source: str
+    """traces, or the format and kind of lines of a bill."""
     n_hours: int
+    """Rows of region and hour (or day)."""
     requests: int
     without_usage: int
+    """Requests that report no tokens; 0 for a bill."""
     throttled: int
+    """Requests answered by a rate limit (429); 0 for a bill."""
     notes: tuple[str, ...]
+    """What a reader must know about the days, one sentence each."""
 
 
 class Spent(NamedTuple):
@@ -156,7 +161,7 @@ def spent_by_model(frames: dict[str, pl.DataFrame], scope: Scope) -> list[Spent]
     return sorted(Spent(*row) for row in columns if row[3])
 
 
-def told(hours: pl.DataFrame, source: str, regions: list[RegionDays]) -> Told:
+def rows_read(hours: pl.DataFrame, source: str, regions: list[RegionDays]) -> RowsRead:
     """Counts of what was read, and what a reader must know about the days."""
     notes = []
     unknown = sorted(one.place.region or "(no region)" for one in regions if not one.zone_known)
@@ -170,4 +175,4 @@ def told(hours: pl.DataFrame, source: str, regions: list[RegionDays]) -> Told:
         int(hours[name].sum()) if name in hours.columns else 0
         for name in ("requests", "without_usage", "throttled")
     )
-    return Told(source, hours.height, requests, without_usage, throttled, tuple(notes))
+    return RowsRead(source, hours.height, requests, without_usage, throttled, tuple(notes))
