@@ -180,7 +180,13 @@ from (
 ) as stated
 where day between $start and $end
     and kind in ('release', 'deploy', 'checkpoint', 'incident')
-    and (model is null or model in (select request_model from probes where request_model is not null))
+    and (model is null or model in (
+        select request_model
+        from probes
+        where request_model is not null
+            and import_id <= $as_of
+            and import_id not in (select import_id from undone where undone_by <= $as_of)
+    ))
     and {IN_SCOPE}
 order by day, title
 limit 200

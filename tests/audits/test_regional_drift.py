@@ -339,6 +339,15 @@ def test_a_release_restated_as_another_kind_or_day_is_no_release_of_the_range(st
     assert [title for _, title, _ in found.releases] == ["real"]
 
 
+def test_probes_that_came_later_do_not_change_what_an_older_link_shows(store: Store) -> None:
+    """A release of model n concerns nobody until n is probed."""
+    send(store, probes=world(5, SHORT), change_events=[release(day(3), "of n", model="n")])
+    pinned = scope()._replace(as_of=store.latest_import())
+    send(store, probes=[row | {"request_model": "n"} for row in world(1, SHORT)])
+    assert measured(store, pinned).releases == []
+    assert [title for _, title, _ in measured(store).releases] == ["of n"]
+
+
 def test_a_probe_restated_to_another_day_leaves_the_first(store: Store) -> None:
     rows = world(5, SHORT)
     send(store, probes=rows)
