@@ -36,6 +36,16 @@ class Scope(NamedTuple):
         """One audit-specific setting of the page (a limit, a switch), as text from the URL."""
         return dict(self.choices).get(name, default)
 
+    def limit(self, default: float) -> float:
+        """What the page's `limit` choice says, else the audit's own LIMIT; so too where it says no number.
+
+        Pages and the API refuse such a text aloud before it comes here.
+        """
+        try:
+            return float(self.choice("limit", str(default)))
+        except ValueError:
+            return default
+
     def parameters(self) -> dict[str, object]:
         """The SQL parameters every audit query may use.
 
@@ -100,6 +110,15 @@ class Choice(NamedTuple):
     def key(self, audit: str) -> str:
         """The widget key and URL parameter: prefixed, so that two pages never share one."""
         return f"{audit}_{self.name}"
+
+
+def limit_choice(label: str, limits: tuple[str, ...], default: float, help: str) -> Choice:
+    """The setting that moves an audit's LIMIT. `limits` are written as the address has them; LIMIT is one of them.
+
+    >>> limit_choice("Limit on the gap", ("0.05", "0.10"), 0.1, "").default
+    '0.10'
+    """
+    return Choice("limit", label, limits, next(text for text in limits if float(text) == default), help)
 
 
 class Count(NamedTuple):

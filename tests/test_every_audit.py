@@ -79,6 +79,14 @@ def test_the_contract_is_complete(audit: ModuleType) -> None:
         assert callable(getattr(audit, name))
 
 
+def test_the_limit_can_be_moved_and_starts_at_the_audits_own(audit: ModuleType) -> None:
+    (limit,) = [choice for choice in audit.CHOICES if choice.name == "limit"]
+    assert (float(limit.default), SCOPE.limit(audit.LIMIT)) == (audit.LIMIT, audit.LIMIT)
+    assert SCOPE._replace(choices=(("limit", limit.options[0]),)).limit(audit.LIMIT) == float(
+        limit.options[0]
+    )
+
+
 def test_every_needed_column_exists(audit: ModuleType, empty: Store) -> None:
     known = empty.ask("select table_name || '.' || column_name as name from information_schema.columns")
     assert {need.column for need in audit.NEEDS} <= set(known["name"].to_list())

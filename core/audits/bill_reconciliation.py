@@ -22,12 +22,13 @@ import plotly.graph_objects as go
 import polars as pl
 
 from core.amounts import count, money, share
-from core.audit import Ask, Choice, Fact, Finding, Need, Scope, TooLittle, against_limit
+from core.audit import Ask, Choice, Fact, Finding, Need, Scope, TooLittle, against_limit, limit_choice
 from core.audits import bill_reconciliation_figures as pictures
 from core.audits.bill_reconciliation_measure import Reconciliation, measured
 from core.audits.bill_reconciliation_sql import BILLED, HISTORY, RESTATED, TRACED
-from core.audits.retry_ledger_sql import CHANGES
+from core.ledger.change_rows import MARKS
 from core.reconcile import ZERO
+from core.reconcile.bills import INVOICE_SOURCE
 
 TITLE = "The bill against the traces"
 SECTION = "Headline"
@@ -36,22 +37,15 @@ SUPPORTED = "the part of it that traced calls explain"
 LIMIT = 0.02
 """Cut-off and rounding of a month stay below one percent of it; two percent is somebody's work to find."""
 FEWEST_PRICED_SHARE = 0.5
-"""When less than half of the traced lines have a price, what is unknown is mostly our own price list."""
-INVOICE_SOURCES = (
-    "focus", "openai_costs", "anthropic_costs", "aws_cur", "aws_cur_legacy", "azure_costs", "gcp_billing",
-    "openrouter_costs", "litellm", "langfuse",
-)  # fmt: skip
-
+"""When less than half of the traced lines with usage have a price, what is unknown is mostly our own price list, and
+nobody is accused of it. A bill that the tokens explain holds all the same."""
 CHOICES = (
     Choice("grain", "Grain of the cells", ("day", "hour"), "day", "Hours are used where every line of a bill has one."),
-    Choice(
-        "limit", "Limit on what is unexplained", ("0.01", "0.02", "0.05", "0.10", "0.20"), "0.02",
+    limit_choice(
+        "Limit on what is unexplained", ("0.01", "0.02", "0.05", "0.10", "0.20"), LIMIT,
         "Share of the closed bill that no trace may leave unexplained.",
     ),
-    Choice(
-        "invoice_source", "Invoice taken from", ("", *INVOICE_SOURCES), "",
-        "Empty: a vendor's or FOCUS bill before a gateway's log. Two sources are never added.",
-    ),
+    INVOICE_SOURCE,
 )  # fmt: skip
 
 CAPTIONS = {
@@ -74,7 +68,7 @@ NEEDS = (
     ),
 )  # fmt: skip
 
-SQL = {"traced": TRACED, "billed": BILLED, "history": HISTORY, "restated": RESTATED, "changes": CHANGES}
+SQL = {"traced": TRACED, "billed": BILLED, "history": HISTORY, "restated": RESTATED, "changes": MARKS}
 
 
 def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
@@ -96,7 +90,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Reconciliation | T
         return TooLittle(why[0], why[1], n)
     if not frames["traced"].height:
         return TooLittle("attempts: no traced model call in scope", NEEDS[1].how, n)
-    return measured(frames, scope, float(scope.choice("limit", str(LIMIT))))
+    return measured(frames, scope, scope.limit(LIMIT))
 
 
 def _cannot_compare(costs: pl.DataFrame, scope: Scope) -> tuple[str, str] | None:
@@ -139,12 +133,13 @@ def _missing(found: Reconciliation) -> str:
             "no closed day with billed use in scope: the bill's last days may still change. "
             "Widen the range, or import the bill again in a few days."
         )
-    traced_lines = sum(1 for row in found.cells if row.traced_usd)
-    if not traced_lines:
-        return (
-            "attempts.expected_usd: no traced call of a billed provider has a price. "
-            "Report token usage, and add price overrides for unknown models."
-        )
+    how = "Report token usage, and add price overrides for unknown models."
+    if not any(row.traced_usd for row in found.cells):
+        return f"attempts.expected_usd: no traced call of a billed provider has a price. {how}"
+    past = float(found.unexplained_usd[1] / found.closed_usd) > found.limit
+    if past and found.unpriced > (1 - FEWEST_PRICED_SHARE) * found.with_usage:
+        of = f"{count(found.unpriced)} of {count(found.with_usage)} traced calls with usage have no price"
+        return f"attempts.expected_usd: {of}, so what no trace explains is mostly our own price list. {how}"
     return ""
 
 

@@ -35,8 +35,10 @@ class Sides(NamedTuple):
     billed: dict[Cell, BilledCell]
     duplicates_usd: Decimal
     roll_ups_usd: Decimal
+    with_usage: int
+    """Traced lines that may be billed and report usage."""
     unpriced: int
-    """Traced lines with usage and no price."""
+    """Of them, those without a price."""
 
 
 def day_of(row: Row) -> dt.date:
@@ -109,15 +111,17 @@ def _cell(row: Row, project: str, by_hour: set[str], names: dict[tuple[str, str]
 
 def _traced(
     traced: pl.DataFrame, joined: set[str], by_hour: set[str], names: dict[tuple[str, str], str]
-) -> tuple[dict[Cell, TracedCell], tuple[Decimal, Decimal, int]]:
+) -> tuple[dict[Cell, TracedCell], tuple[Decimal, Decimal, int, int]]:
     cells: dict[Cell, TracedCell] = {}
     removed = {True: ZERO, False: ZERO}
-    unpriced = 0
+    with_usage = unpriced = 0
     for row in traced.rows(named=True):
         if row["removed_rule"]:
             removed[row["removed_rule"] == ROLL_UP] += usd(row, "expected_usd")
             continue
-        unpriced += number(row, "unpriced")
+        if row["billable"] != "no":
+            with_usage += number(row, "lines") - number(row, "without_usage")
+            unpriced += number(row, "unpriced")
         project = (
             (row["sub_account_id"] or row["api_key_id"] or "(no project mapped)")
             if row["provider"] in joined
@@ -125,7 +129,7 @@ def _traced(
         )
         cell = _cell(row, project, by_hour, names)
         cells[cell] = _with_traced(cells.get(cell, TracedCell(ZERO, 0)), row)
-    return cells, (removed[False], removed[True], unpriced)
+    return cells, (removed[False], removed[True], with_usage, unpriced)
 
 
 def _with_traced(cell: TracedCell, row: Row) -> TracedCell:

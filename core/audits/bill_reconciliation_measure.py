@@ -79,7 +79,10 @@ class Reconciliation(NamedTuple):
     callers: tuple[Caller, ...]
     restated: tuple[tuple[str, int, Decimal], ...]
     """Source, lines, amount by which later imports changed lines billed before."""
+    with_usage: int
+    """Traced lines that may be billed and report usage."""
     unpriced: int
+    """Of them, those without a price."""
     lines: int
     """Bill lines read."""
 
@@ -157,6 +160,7 @@ def measured(frames: dict[str, pl.DataFrame], scope: Scope, limit: float) -> Rec
         unmapped=_unmapped(bill.unmapped, bill.models),
         callers=_callers(bill.models, traced),
         restated=_restated(frames["restated"], scope.currency),
+        with_usage=both.with_usage,
         unpriced=both.unpriced,
         lines=int(bill.costs["lines"].sum()),
     )

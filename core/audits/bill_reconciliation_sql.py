@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.audits.retry_bill_sql import BILL
+from core.ledger.bill_rows import BILL
 
 _CALLERS = """
 with newest_map as (

@@ -33,7 +33,7 @@ import plotly.graph_objects as go
 import polars as pl
 
 from core.amounts import count, interval, number
-from core.audit import Ask, Choice, Fact, Finding, Need, Scope, Status, TooLittle
+from core.audit import Ask, Choice, Fact, Finding, Need, Scope, Status, TooLittle, limit_choice
 from core.audits import regional_drift_figures as pictures
 from core.audits.regional_drift_measure import Drift, measured, reference_region
 from core.audits.regional_drift_passive import snapshots
@@ -59,8 +59,8 @@ CHOICES = (
         "window", "Days that are tested", ("7", "14", "28", "90"), "28",
         "The battery looks at the last days; the watch at all of them.",
     ),
-    Choice(
-        "limit", "Limit on a difference", ("0.05", "0.10", "0.20"), "0.10",
+    limit_choice(
+        "Limit on a difference", ("0.05", "0.10", "0.20"), LIMIT,
         "Same means that every interval lies within it: points of a share, or share of a length.",
     ),
 )  # fmt: skip
@@ -112,7 +112,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Drift | TooLittle:
         n = int(frames["counts"]["answers"].sum())
         what = f"probes: only {regions[0]} was probed" if regions else "probes: no probe in scope"
         return TooLittle(what, _RECIPE, n)
-    limit, window = float(scope.choice("limit", str(LIMIT))), int(scope.choice("window", "28"))
+    limit, window = scope.limit(LIMIT), int(scope.choice("window", "28"))
     found = measured(frames, scope, limit, window)
     if not found.regions:
         return TooLittle(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from core.ledger.change_rows import IN_SCOPE
+from core.ledger.change_rows import IN_SCOPE, STATED
+from core.ledger.eval_rows import NEWEST_EVALS
 
 _ARRIVED = """
 with arrived as (
@@ -10,9 +11,7 @@ with arrived as (
         *,
         row_number() over (partition by probe_id order by import_id desc) as revision
     from probes
-    where kind = 'model'
-        and day between $start and $end
-        and import_id <= $as_of
+    where import_id <= $as_of
         and import_id not in (select import_id from undone where undone_by <= $as_of)
 ),
 answers as (
@@ -22,6 +21,8 @@ answers as (
         dense_rank() over (order by md5(prompt_id))                                      as prompt_number
     from arrived
     where revision = 1
+        and kind = 'model'
+        and day between $start and $end
         and region is not null
         and prompt_id is not null
         and ($models = '' or strpos($models, concat(chr(31), request_model, chr(31))) > 0)
@@ -94,7 +95,6 @@ where line_kind = 'inference'
     and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
 group by cloud_region, request_model, response_model
 """
-
 """Ordinary traffic: which snapshot answered a requested model, by region."""
 
 LENGTHS = """
@@ -121,37 +121,33 @@ group by 1, 2, 3, 4
 """
 """Ordinary traffic: how long answers are, in buckets a tenth wide, by service, model and region."""
 
-EVALS = """
-with runs as (
+EVALS = f"""
+with {NEWEST_EVALS},
+ranked_runs as (
     select
         *,
         row_number() over (
             partition by task, task_version, dataset_hash, model, region order by started_at_ns desc, import_id desc, run_id
-        ) as age
-    from eval_runs
+        ) as place
+    from newest_eval_runs
     where region is not null
-        and import_id <= $as_of
-        and import_id not in (select import_id from undone where undone_by <= $as_of)
         and cast(make_timestamp_ns(started_at_ns) as date) between $start and $end
         and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
 ),
 verdicts as (
     select
-        runs.region,
-        runs.task,
-        runs.task_version,
-        runs.dataset_hash,
-        runs.model,
-        eval_samples.sample_id,
-        eval_samples.epoch,
-        eval_samples.scorer,
-        min(eval_samples.verdict) as verdict
-    from eval_samples
-    join runs on runs.run_id = eval_samples.run_id and runs.age = 1
-    where eval_samples.verdict in ('pass', 'fail')
-        and eval_samples.import_id <= $as_of
-        and eval_samples.import_id not in (select import_id from undone where undone_by <= $as_of)
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+        ranked_runs.region,
+        ranked_runs.task,
+        ranked_runs.task_version,
+        ranked_runs.dataset_hash,
+        ranked_runs.model,
+        newest_eval_samples.sample_id,
+        newest_eval_samples.epoch,
+        newest_eval_samples.scorer,
+        newest_eval_samples.verdict
+    from newest_eval_samples
+    join ranked_runs on ranked_runs.run_id = newest_eval_samples.run_id and ranked_runs.place = 1
+    where newest_eval_samples.verdict in ('pass', 'fail')
 )
 select
     other.region,
@@ -174,25 +170,25 @@ group by 1, 2, 3
 """The newest eval run of each region, sample by sample beside the reference's run of the same task and data."""
 
 CHANGES = f"""
-with newest as (
-    select
-        *,
-        row_number() over (partition by event_id order by import_id desc) as revision
-    from change_events
-    where day between $start and $end
-        and import_id <= $as_of
-        and import_id not in (select import_id from undone where undone_by <= $as_of)
-)
 select
     day,
     kind,
     title,
     region
-from newest
-where revision = 1
+from (
+{STATED}
+) as stated
+where day between $start and $end
     and kind in ('release', 'deploy', 'checkpoint', 'incident')
-    and (model is null or model in (select request_model from probes where request_model is not null))
+    and (model is null or model in (
+        select request_model
+        from probes
+        where request_model is not null
+            and import_id <= $as_of
+            and import_id not in (select import_id from undone where undone_by <= $as_of)
+    ))
     and {IN_SCOPE}
 order by day, title
 limit 200
 """
+"""What was released, changed or broke in scope: what a date of drift is laid beside."""

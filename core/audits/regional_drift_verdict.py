@@ -96,6 +96,10 @@ def judged_region(
     streams: Mapping[str, list[list[float]]],
     context: Context,
 ) -> Region:
+    """One region's answer. `alarms`: first day of each signal that alarmed; `log_e`: each signal's newest log e-value.
+
+    `streams`: by signal, a list a day of bounded paired differences; `signals` are adjusted over all regions.
+    """
     behaviour = [signal for signal in signals if signal.kind == "behaviour"]
     level = SUSPECT_ALPHA if context.watched else ALPHA
     differs = [signal for signal in behaviour if signal.p_holm <= level]

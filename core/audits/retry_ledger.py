@@ -26,13 +26,27 @@ import plotly.graph_objects as go
 import polars as pl
 
 from core.amounts import count, money, share
-from core.audit import Ask, Choice, Count, Fact, Finding, Measure, Need, Scope, TooLittle, against_limit
+from core.audit import (
+    Ask,
+    Choice,
+    Count,
+    Fact,
+    Finding,
+    Measure,
+    Need,
+    Scope,
+    TooLittle,
+    against_limit,
+    limit_choice,
+)
 from core.audits import retry_ledger_facts, retry_ledger_figures
-from core.audits.retry_bill_sql import BILLS, CELLS, JOINS
-from core.audits.retry_evidence_sql import SPAN_TREE, WORST_CALLS
-from core.audits.retry_ledger_books import Books, books
+from core.audits.retry_ledger_bill_sql import BILLS, CELLS, JOINS
+from core.audits.retry_ledger_books import settled_books
+from core.audits.retry_ledger_evidence_sql import SPAN_TREE, WORST_CALLS
 from core.audits.retry_ledger_measure import Retries, measured
-from core.audits.retry_ledger_sql import ATTEMPTS, CALLS, CHANGES, RUNS
+from core.audits.retry_ledger_sql import ATTEMPTS, CALLS, RUNS
+from core.ledger.change_rows import MARKS
+from core.reconcile.bills import INVOICE_SOURCE
 from core.stats import resampling
 
 SEED = resampling.SEED
@@ -45,25 +59,19 @@ LIMIT = 0.20
 it, unit economics quoted per call mislead the decision they are quoted for."""
 FEWEST_RUNS = 30
 """Below it a share's 95 % interval is wider than 35 points and a cost ratio rests on single runs."""
-NEWEST = 9_223_372_036_854_775_806
 FEWEST_PRICED_SHARE = 0.5
 """When less than half of the billable lines have a price, the ratio speaks of the minority."""
-
-INVOICE_SOURCES = ("focus", "openai_costs", "anthropic_costs", "openrouter_costs", "litellm")
 
 CHOICES = (
     Choice(
         "double_counting", "Calls told twice", ("removed", "kept"), "removed",
         "Overlapping instrumentations tell of one call twice; 'kept' counts every span.",
     ),
-    Choice(
-        "limit", "Limit on the gap", ("0.05", "0.10", "0.20", "0.50", "1.00"), "0.20",
+    limit_choice(
+        "Limit on the gap", ("0.05", "0.10", "0.20", "0.50", "1.00"), LIMIT,
         "Share by which all attempts may cost more than the successful ones.",
     ),
-    Choice(
-        "invoice_source", "Invoice taken from", ("", *INVOICE_SOURCES), "",
-        "Empty: a vendor's or FOCUS bill before a gateway's log. Two sources are never added.",
-    ),
+    INVOICE_SOURCE,
 )  # fmt: skip
 
 CAPTIONS = {
@@ -117,7 +125,7 @@ SQL = {
     "bills": BILLS,
     "joins": JOINS,
     "calls": CALLS,
-    "changes": CHANGES,
+    "changes": MARKS,
 }
 
 
@@ -128,24 +136,17 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
 
 
 def _parameters(scope: Scope) -> dict[str, object]:
-    """The scope's parameters and this audit's switch. Rows in force are superseded by the largest integer, so
-    "as of for ever" must stay below it."""
-    parameters = scope.parameters()
-    return parameters | {
-        "as_of": min(scope.as_of, NEWEST),
-        "double_counting": scope.choice("double_counting", "removed"),
-    }
+    return scope.parameters() | {"double_counting": scope.choice("double_counting", "removed")}
 
 
 def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Retries | TooLittle:
     """The three counts, their bridges and what is not known; also for a single run, then without intervals."""
     if not frames["attempts"].height and not frames["bills"].height:
         return TooLittle("attempts: no traced call in scope", NEEDS[0].how)
-    ledger: Books = books(frames, scope)
-    return measured(frames, ledger, scope)
+    return measured(frames, settled_books(frames, scope), scope, scope.limit(LIMIT))
 
 
-def judge(retries: Retries | TooLittle, limit: float | None = None) -> Finding:
+def judge(retries: Retries | TooLittle) -> Finding:
     """The gap's whole interval against the limit; cannot tell below 30 runs or without prices, saying which."""
     if isinstance(retries, TooLittle):
         return Finding(
@@ -159,7 +160,7 @@ def judge(retries: Retries | TooLittle, limit: float | None = None) -> Finding:
             "retry-ledger", "cannot tell", _per(retries, retries.naive_usd), _per(retries, retries.all_in_usd),
             retries.gap_value, None, None, "share", retries.product.runs, _sentence(retries), missing,
         )  # fmt: skip
-    status = against_limit(gap.low, gap.high, retries.limit if limit is None else limit)
+    status = against_limit(gap.low, gap.high, retries.limit)
     return Finding(
         "retry-ledger", status, _per(retries, retries.naive_usd), _per(retries, retries.all_in_usd),
         gap.value, gap.low, gap.high, "share", retries.product.runs, _sentence(retries), retries.not_known,
@@ -196,7 +197,7 @@ def evidence(ask: Ask, scope: Scope) -> pl.DataFrame:
 
 def span_tree(ask: Ask, trace_id: str, as_of: int) -> pl.DataFrame:
     """Spans of one run in order of start, attempts marked; empty when the run is not in the ledger."""
-    return ask(SPAN_TREE, trace_id=trace_id, as_of=min(as_of, NEWEST))
+    return ask(SPAN_TREE, trace_id=trace_id, as_of=as_of)
 
 
 def _missing(retries: Retries) -> str:

@@ -64,7 +64,7 @@ class Books(NamedTuple):
     joined: tuple[Joined, ...]
 
 
-def books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
+def settled_books(frames: dict[str, pl.DataFrame], scope: Scope) -> Books:
     """Settle the bill of a scope against its traces."""
     bills, cells = frames["bills"], frames["cells"]
     why_none = _why_none(bills, scope)

@@ -31,8 +31,6 @@ from core.audits.retry_ledger_counts import (
 from core.reconcile import ZERO, Amount, billing_bridge, count_bridge, money_bridge
 from core.stats.proportions import clopper_pearson
 
-DEFAULT_LIMIT = "0.20"
-
 
 class Retries(NamedTuple):
     """The measure of the retry audit. Money in `currency`, shares 0 to 1; None where the data cannot carry a number."""
@@ -79,20 +77,20 @@ class Retries(NamedTuple):
         return " ".join(f"{note[0].upper()}{note[1:]}." for note in self.notes)
 
 
-def measured(frames: dict[str, pl.DataFrame], ledger: Books, scope: Scope) -> Retries:
+def measured(frames: dict[str, pl.DataFrame], books: Books, scope: Scope, limit: float) -> Retries:
     """Put the measure together; pure, and the same whatever the order of rows."""
     counted = product(frames["runs"])
     attempts = with_bucket(frames["attempts"], counted.definition)
     spent = spend(attempts)
     table = clusters(attempts, frames["runs"], counted.definition)
-    hidden = ledger.settled.hidden
+    hidden = books.settled.hidden
     gap_value = float((spent.total + hidden) / spent.successful) - 1 if spent.successful else None
     return Retries(
         product=counted,
         grains=grains(attempts, counted, frames["runs"]),
         spend=spent,
-        books=ledger,
-        bridges=tuple(_bridges(spent, ledger)),
+        books=books,
+        bridges=tuple(_bridges(spent, books)),
         naive_usd=spent.successful,
         all_in_usd=spent.total + hidden,
         hidden_usd=hidden,
@@ -106,19 +104,10 @@ def measured(frames: dict[str, pl.DataFrame], ledger: Books, scope: Scope) -> Re
         grades=grade_counts(frames["calls"]),
         removed=removed_counts(frames["calls"]),
         double_counting=scope.choice("double_counting", "removed"),
-        limit=_limit(scope),
+        limit=limit,
         currency=scope.currency,
-        notes=tuple(_notes(counted, spent, ledger, grade_counts(frames["calls"]))),
+        notes=tuple(_notes(counted, spent, books, grade_counts(frames["calls"]))),
     )
-
-
-def _limit(scope: Scope) -> float:
-    """The limit from the page; a text that is no number falls back to the default, as bad URLs do."""
-    text = scope.choice("limit", DEFAULT_LIMIT)
-    try:
-        return float(text)
-    except ValueError:
-        return float(DEFAULT_LIMIT)
 
 
 def _gap(table: pl.DataFrame, spent: Spend, hidden: Decimal) -> Measure | None:
@@ -137,21 +126,21 @@ def _gap(table: pl.DataFrame, spent: Spend, hidden: Decimal) -> Measure | None:
     return Measure(found.value + shift, found.low + shift, high + shift, found.n, method)
 
 
-def _bridges(spent: Spend, ledger: Books) -> list[Amount]:
+def _bridges(spent: Spend, books: Books) -> list[Amount]:
     rows = count_bridge(spent.attempts_by_bucket, sum(spent.attempts_by_bucket.values()))
-    if ledger.counted_providers:
-        rows += billing_bridge(ledger.sure, ledger.counted, ledger.billed_requests)
+    if books.counted_providers:
+        rows += billing_bridge(books.sure, books.counted, books.billed_requests)
     return rows + money_bridge(
         spent.by_bucket,
         spent.attempts_by_bucket,
-        ledger.settled,
-        ledger.no_bill,
-        ledger.bill.adjustments if ledger.bill else {},
-        ledger.bill.invoice if ledger.bill else None,
+        books.settled,
+        books.no_bill,
+        books.bill.adjustments if books.bill else {},
+        books.bill.invoice if books.bill else None,
     )
 
 
-def _notes(counted: Product, spent: Spend, ledger: Books, grades: dict[str, int]) -> list[str]:
+def _notes(counted: Product, spent: Spend, books: Books, grades: dict[str, int]) -> list[str]:
     notes = []
     if counted.definition == "completed":
         notes.append(
@@ -168,22 +157,22 @@ def _notes(counted: Product, spent: Spend, ledger: Books, grades: dict[str, int]
     if spent.unpriced:
         lines = spent.inference_lines + spent.tool_lines
         notes.append(f"{count(spent.unpriced)} of {count(lines)} lines that may be billed have no price")
-    if ledger.why_none:
-        notes.append(ledger.why_none)
-    elif ledger.bill:
-        notes += ledger.bill.set_aside
+    if books.why_none:
+        notes.append(books.why_none)
+    elif books.bill:
+        notes += books.bill.set_aside
         notes += [
             f"by response id, {count(seen.in_no_trace)} of {count(seen.calls)} {seen.provider} calls in {seen.source} "
             "are in no trace"
-            for seen in ledger.joined
+            for seen in books.joined
             if seen.in_no_trace
         ]
-        if not ledger.counted_providers:
+        if not books.counted_providers:
             notes.append(
                 "cost_lines.requests: no bill in scope counts requests, so hidden requests cannot be counted"
             )
-        if ledger.no_bill and ledger.no_bill != ZERO:
+        if books.no_bill and books.no_bill != ZERO:
             notes.append(
-                f"no bill for {', '.join(name or 'unnamed providers' for name in ledger.no_bill_providers)}"
+                f"no bill for {', '.join(name or 'unnamed providers' for name in books.no_bill_providers)}"
             )
     return notes

@@ -1,12 +1,12 @@
 """The questions the retry audit asks the ledger: one text each, in the portable subset, shown on its page.
 
-Each aggregates in the database; the largest answer has a row per hundredth of a thousandth of the runs' ids.
-Shared beginnings are constants put in front; values only ever travel as $parameters.
+Each aggregates in the database: the largest answer has a few dozen rows for each of the 4,096 clusters of runs, however
+many runs there are. Shared beginnings are constants put in front; values only ever travel as $parameters.
 """
 
 from __future__ import annotations
 
-from core.ledger.change_rows import CALLED, IN_SCOPE, STATED
+from core.ledger.outcome_rows import LATEST_FIRST
 
 LINES = """
 with lines as (
@@ -22,7 +22,7 @@ with lines as (
 """
 """The attempt lines in scope; put in front of a question, which goes on after the comma."""
 
-_RUN_FLAGS = """
+_RUN_FLAGS = f"""
 stated as (
     select *
     from outcomes
@@ -46,9 +46,7 @@ in_force as (
     union all
     select
         stated.*,
-        row_number() over (
-            partition by stated.outcome_key order by stated.import_id desc, stated.at_ns desc
-        ) as newest
+        row_number() over (partition by stated.outcome_key order by {LATEST_FIRST}) as newest
     from stated
     inner join revised on revised.outcome_key = stated.outcome_key
 ),
@@ -278,20 +276,3 @@ from known
 group by dialect, line_kind, grade, coalesce(removed_rule, ''), waiting_bucket
 """
 """How well attempts are known, what was removed as counted twice, and how long calls waited on retries."""
-
-CHANGES = f"""
-select
-    day,
-    kind,
-    title
-from (
-{STATED}
-) as changes
-where day between $start and $end
-    and {IN_SCOPE}
-    and {CALLED}
-group by day, kind, title
-order by day, kind, title
-limit 50
-"""
-"""What changed for the scope, for the marks on the time axes; a checkpoint only where its model was called."""

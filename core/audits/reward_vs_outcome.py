@@ -26,8 +26,8 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 import polars as pl
 
-from core.audit import Ask, Choice, Count, Fact, Finding, Need, Scope, Status, TooLittle
-from core.audits import reward_vs_outcome_facts as told
+from core.audit import Ask, Choice, Count, Fact, Finding, Need, Scope, Status, TooLittle, limit_choice
+from core.audits import reward_vs_outcome_facts as words
 from core.audits import reward_vs_outcome_figures as pictures
 from core.audits import reward_vs_outcome_measure as arms
 from core.audits import reward_vs_outcome_signals as signals
@@ -64,8 +64,8 @@ CHOICES = (
         "outcome", "Outcome it stands for", ("auto", "evals", "outcomes"), "auto",
         "auto: fixed test items where there are any, else outcomes of runs.",
     ),
-    Choice(
-        "limit", "Fall that would matter", ("0.01", "0.02", "0.05", "0.10"), "0.02",
+    limit_choice(
+        "Fall that would matter", ("0.01", "0.02", "0.05", "0.10"), LIMIT,
         "Share by which the outcome may fall.",
     ),
 )  # fmt: skip
@@ -155,7 +155,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Divergence | TooLi
     up, out = (arms.arm(rows, len(checkpoints)) for rows in (proxy, outcome))
     if up is None or out is None:
         return _no_trend(proxy if up is None else outcome)
-    limit = float(scope.choice("limit", str(LIMIT)))
+    limit = scope.limit(LIMIT)
     tellings = signals.tellings(frames["responses"], checkpoints)
     return Divergence(
         tuple(checkpoints), up, out, verdict(up, out, limit, signals.fell(tellings)), limit,
@@ -241,11 +241,11 @@ def judge(found: Divergence | TooLittle) -> Finding:
             "reward-vs-outcome", "cannot tell", "unknown", "unknown", None, None, None, "points", found.n,
             "Reward and outcome cannot be compared.", f"{found.missing}. {found.how}",
         )  # fmt: skip
-    missing = told.too_weak(found) if found.verdict == "cannot tell" else ""
+    missing = words.too_weak(found) if found.verdict == "cannot tell" else ""
     out = found.outcome
     return Finding(
-        "reward-vs-outcome", STATUS[found.verdict], told.change(found.proxy), told.change(out), out.change, out.low,
-        out.high, "points", out.n, told.sentence(found), missing, "90%, looks paid for",
+        "reward-vs-outcome", STATUS[found.verdict], words.change(found.proxy), words.change(out), out.change, out.low,
+        out.high, "points", out.n, words.sentence(found), missing, "90%, looks paid for",
     )  # fmt: skip
 
 
@@ -256,14 +256,14 @@ def figures(frames: dict[str, pl.DataFrame], found: Divergence) -> dict[str, go.
 
 def counts(found: Divergence) -> list[Count]:
     """The two changes and what this data could have shown."""
-    return told.counts(found)
+    return words.counts(found)
 
 
 def facts(found: Divergence) -> list[Fact]:
     """Numbers beside the verdict, each with its interval and n."""
-    return told.facts(found)
+    return words.facts(found)
 
 
 def tables(found: Divergence) -> dict[str, pl.DataFrame]:
     """Checkpoints, prices, response rates and judged shares, as rows to read and to download."""
-    return told.tables(found)
+    return words.tables(found)

@@ -7,29 +7,22 @@ the sample is the same for everybody and no prompt is torn apart.
 
 from __future__ import annotations
 
+from core.ledger.change_rows import IN_SCOPE, STATED
 from core.ledger.eval_rows import NEWEST_EVALS
+from core.ledger.outcome_rows import LATEST
 
 MOST_ROWS = 100_000
 
-_IN_FORCE = """import_id <= $as_of
-        and import_id not in (select import_id from undone where undone_by <= $as_of)"""
-
 CHECKPOINTS = f"""
-with told as (
-    select
-        *,
-        row_number() over (partition by event_id order by import_id desc) as newest
-    from change_events
-    where {_IN_FORCE}
-        and kind in ('checkpoint', 'release')
-        and day <= $end
-)
 select
     kind,
     coalesce(model, title) as checkpoint,
     min(at_ns)             as at_ns
-from told
-where newest = 1
+from (
+{STATED}
+) as stated
+where kind in ('checkpoint', 'release')
+    and day <= $end
     and ($services = '' or service_name is null or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
 group by kind, coalesce(model, title)
 order by at_ns, checkpoint
@@ -76,21 +69,20 @@ every item added and the others would no longer be compared. A run that does not
 """
 
 _SCORED = f"""
-with told as (
+with stated as (
     select
         *,
         row_number() over (partition by response_key order by import_id desc) as newest
     from responses
-    where {_IN_FORCE}
-        and day <= $end
-        and ($regions = '' or region is null or strpos($regions, concat(chr(31), region, chr(31))) > 0)
-        and ($services = '' or service_name is null or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
-        and ($models = '' or model is null or strpos($models, concat(chr(31), model, chr(31))) > 0)
+    where import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
 ),
 scored as (
     select *
-    from told
+    from stated
     where newest = 1
+        and day <= $end
+        and {IN_SCOPE}
         and coalesce(checkpoint, model) is not null
         and (reward is not null or chosen is not null)
 )
@@ -129,34 +121,29 @@ order by response_key
 """Scored answers with their features; all answers to a prompt are in the sample, or none."""
 
 _RATED = f"""
-with told as (
-    select
-        *,
-        row_number() over (partition by outcome_key order by import_id desc, at_ns desc) as newest
-    from outcomes
-    where {_IN_FORCE}
-        and day <= $end
-        and lower(name) in (
-            'user_feedback', 'thumbs', 'thumbs_up', 'feedback', 'user_rating', 'rating',
-            'conversion', 'converted', 'task_success', 'resolved'
-        )
-        and error_type is null
+with latest as (
+{LATEST}
 ),
 placed as (
     select
-        told.outcome_key,
-        lower(told.name) as name,
-        told.source,
-        told.at_ns,
-        told.value,
-        lower(coalesce(told.label, '')) as label,
-        coalesce(told.trace_id, told.response_id, told.conversation_id, told.outcome_key) as target,
-        coalesce(told.subject_hash, told.conversation_id, told.trace_id, told.outcome_key) as cluster,
+        latest.outcome_key,
+        lower(latest.name) as name,
+        latest.source,
+        latest.at_ns,
+        latest.value,
+        lower(coalesce(latest.label, '')) as label,
+        coalesce(latest.trace_id, latest.response_id, latest.conversation_id, latest.outcome_key) as target,
+        coalesce(latest.subject_hash, latest.conversation_id, latest.trace_id, latest.outcome_key) as cluster,
         coalesce(runs.cloud_region, '') as region,
         coalesce(runs.service_name, '') as service
-    from told
-    left join runs on runs.trace_id = told.trace_id and runs.import_id <= $as_of and runs.superseded_by > $as_of
-    where told.newest = 1
+    from latest
+    left join runs on runs.trace_id = latest.trace_id and runs.import_id <= $as_of and runs.superseded_by > $as_of
+    where latest.day <= $end
+        and latest.error_type is null
+        and lower(latest.name) in (
+            'user_feedback', 'thumbs', 'thumbs_up', 'feedback', 'user_rating', 'rating',
+            'conversion', 'converted', 'task_success', 'resolved'
+        )
 ),
 scoped as (
     select *

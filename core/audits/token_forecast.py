@@ -5,16 +5,17 @@ holidays, bridge days, year-end and the breaks people have entered are least squ
 median of the last 28 days that are in no break of their own. Trend and yearly waves are carried forward as far as past
 forecasts were better with them. Seasonal naive and trailing averages (with the full backtest ETS, STL + ETS and SARIMAX
 too) forecast from the same past days, and whichever errs least over four weeks is used. Intervals are what its past
-forecasts missed by; sums over days and regions are joint draws of those. Money is recent calls' average price a token
-from its day on. Runs of days that the calendar does not expect are proposed as breaks: the forecast takes them
-for normal until somebody accepts them.
+forecasts missed by; sums over days and regions are joint draws of those. Money is the last four weeks' average price a
+token, changed from its day on by every price event that is known: one of a single model changes that model's part of
+the money. Runs of days that the calendar does not expect are proposed as breaks: the forecast takes them for normal
+until somebody accepts them.
 
 Assumes: The future lives by the calendar as it stands; a break that nobody knows of yet is in no interval, and days in
-a break that could not be foreseen judge no past forecast. The mix of models and kinds stays as in the last four weeks.
-Of quiet
-histories 2 to 6 in 100 propose a break all the same, of ninety days that resemble each other closely up to 11 in 100.
-All tokens of a call count in the minute in which it began. A limit's chances need traced calls for the peaks inside an
-hour. Below four weeks of days, or when no model beats what is known without the order of days, nothing is forecast.
+a break that could not be foreseen judge no past forecast. The mix of models and kinds stays as in the last four weeks,
+so a model whose price changes keeps its part of the tokens. Of quiet histories 2 to 6 in 100 propose a break all the
+same, of ninety days that resemble each other closely up to 11 in 100. All tokens of a call count in the minute in
+which it began. A limit's chances need traced calls for the peaks inside an hour. Below four weeks of days, or when no
+model beats what is known without the order of days, nothing is forecast.
 
 Source: calendar regression (Young 1965; Cleveland & Devlin 1982); rolling origins (Tashman 2000); split conformal
 intervals (Vovk et al. 2005; Lei et al. 2018); proposals by cumulative sums and Benjamini-Hochberg;
@@ -29,11 +30,23 @@ import plotly.graph_objects as go
 import polars as pl
 
 from core.amounts import count, interval, money, share
-from core.audit import Ask, Choice, Fact, Finding, Need, Scope, Status, TooLittle, against_limit
+from core.audit import (
+    Ask,
+    Choice,
+    Fact,
+    Finding,
+    Need,
+    Scope,
+    Status,
+    TooLittle,
+    against_limit,
+    limit_choice,
+)
 from core.audits import token_forecast_figures as pictures
-from core.audits.token_forecast_days import EPOCH, chosen_hours, region_days, told
+from core.audits import token_forecast_sql as sql
+from core.audits import token_forecast_tables as rows
+from core.audits.token_forecast_days import EPOCH, RECENT_DAYS, chosen_hours, region_days, rows_read
 from core.audits.token_forecast_measure import HORIZONS, Forecast, measured
-from core.audits.token_forecast_sql import BILLED, DATED, EXTENT, PEAKS, TRACED
 from core.breaks import NO_REGION, Proposed
 from core.stats.forecast_totals import Total
 from core.stats.resampling import SEED
@@ -58,7 +71,7 @@ CHOICES = (
         "backtest", "Backtest", ("quick", "full"), "quick",
         "Full adds ETS, STL + ETS and SARIMAX: minutes instead of a second.",
     ),
-    Choice("limit", "Limit on the gap", ("0.05", "0.10", "0.20", "0.30"), "0.10", "Share the average may be off by."),
+    limit_choice("Limit on the gap", ("0.05", "0.10", "0.20", "0.30"), LIMIT, "Share the average may be off by."),
 )  # fmt: skip
 
 CAPTIONS = {
@@ -70,7 +83,8 @@ CAPTIONS = {
     "token_forecast_weeks": "Miss of past forecasts by week ahead.",
     "token_forecast_terms": "What each term of the calendar does to a day, with its 95 % interval.",
     "token_forecast_headroom": "Chance of hitting the tightest limit, by hour and weekday over the next four weeks.",
-    "token_forecast_budget": "Money a week at the price of its day; dotted lines are price changes.",
+    "token_forecast_budget": "Money a week at the price of its day; dotted lines are price changes, of which one of a "
+    "single model counts by that model's part of the money.",
 }
 
 NEEDS = (
@@ -84,7 +98,10 @@ NEEDS = (
     ),
 )  # fmt: skip
 
-SQL = {"traced": TRACED, "extent": EXTENT, "billed": BILLED, "dated": DATED, "peaks": PEAKS}
+SQL = {
+    "traced": sql.TRACED, "traced_models": sql.TRACED_MODELS, "extent": sql.EXTENT, "billed": sql.BILLED,
+    "billed_models": sql.BILLED_MODELS, "limits_and_prices": sql.LIMITS_AND_PRICES, "peaks": sql.PEAKS,
+}  # fmt: skip
 
 
 def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
@@ -92,11 +109,11 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
     parameters = scope.parameters() | {
         "kind": scope.choice("kind", "all"),
         "start": EPOCH,
-        "peaks_from": scope.end - dt.timedelta(days=27),
+        "recent_from": scope.end - dt.timedelta(days=RECENT_DAYS - 1),
     }
     bill = scope.choice("source", "traces") == "bill"
     nothing = {"end": EPOCH - dt.timedelta(days=1)}
-    unused = {"billed"} if not bill else {"traced"}
+    unused = {"traced", "traced_models"} if bill else {"billed", "billed_models"}
     return {
         name: ask(text, **(parameters | (nothing if name in unused else {}))) for name, text in SQL.items()
     }
@@ -110,8 +127,8 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Forecast | TooLitt
         if source == "traces":
             return TooLittle("attempts: no traced call with tokens up to the end of the scope", NEEDS[0].how)
         return TooLittle("cost_lines: no billed tokens up to the end of the scope", NEEDS[3].how)
-    read = told(hours, source, region_days(hours, frames, scope))
-    return measured(hours, frames, scope, read, float(scope.choice("limit", str(LIMIT))), SEED)
+    days = region_days(hours, frames, scope)
+    return measured(hours, days, frames, scope, rows_read(hours, source, days), scope.limit(LIMIT), SEED)
 
 
 def the_total(found: Forecast) -> Total | None:
@@ -150,7 +167,7 @@ def judge(found: Forecast | TooLittle) -> Finding:
             "unknown", "unknown", found.n, "Nothing can be forecast.", f"{found.missing}. {found.how}"
         )
     total = the_total(found)
-    n = sum(one.window.observed + max(len(one.history) - 28, 0) for one in found.regions)
+    n = sum(one.observed_days for one in found.regions)
     if total is None or not total.value:
         days = max((n for _, n in found.short), default=0)
         return _cannot(
@@ -241,12 +258,12 @@ def _not_known(found: Forecast) -> str:
     parts += [f"{region or '(no region)'} has {n} whole days, 28 are needed" for region, n in found.short]
     if found.money is None:
         parts.append("no money: no priced calls of all kinds in the last four weeks")
-    if found.told.without_usage:
+    if found.rows_read.without_usage:
         parts.append(
-            f"{count(found.told.without_usage)} of {count(found.told.requests)} calls report no tokens"
+            f"{count(found.rows_read.without_usage)} of {count(found.rows_read.requests)} calls report no tokens"
         )
     parts += [text for one in found.regions for text in one.unknown][:2]
-    parts += [*found.told.notes, *found.problems[:2]]
+    parts += [*found.rows_read.notes, *found.problems[:2]]
     return ". ".join((text[:1].upper() + text[1:]).rstrip(".") for text in parts)
 
 
@@ -257,12 +274,12 @@ def figures(frames: dict[str, pl.DataFrame], found: Forecast) -> dict[str, go.Fi
 
 def facts(found: Forecast) -> list[Fact]:
     """Totals at both horizons, levels and trends, limits: every number that no figure shows."""
-    return pictures.facts(found)
+    return rows.facts(found)
 
 
 def tables(found: Forecast) -> dict[str, pl.DataFrame]:
     """Regions, backtest, proposals, headroom by week, the calendar, as rows."""
-    return pictures.tables(found)
+    return rows.tables(found)
 
 
 def proposed(found: Forecast | TooLittle) -> list[Proposed]:

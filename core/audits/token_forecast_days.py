@@ -14,7 +14,8 @@ from core.stats.calendar_terms import Place
 from core.stats.daily_series import local_days, whole_days
 
 EPOCH = dt.date(1970, 1, 1)
-MONEY_DAYS = 28
+RECENT_DAYS = 28
+"""Days up to the end of the scope whose prices, mix of models and busiest minutes stand for what comes."""
 ALL = "all regions"
 """The name of the sum, where a limit is shared by all regions."""
 
@@ -28,15 +29,20 @@ class RegionDays(NamedTuple):
     """(day, region, tokens)."""
 
 
-class Told(NamedTuple):
+class RowsRead(NamedTuple):
     """What was read, beside the days themselves."""
 
     source: str
+    """traces, or the format and kind of lines of a bill."""
     n_hours: int
+    """Rows of region and hour (or day)."""
     requests: int
     without_usage: int
+    """Requests that report no tokens; 0 for a bill."""
     throttled: int
+    """Requests answered by a rate limit (429); 0 for a bill."""
     notes: tuple[str, ...]
+    """What a reader must know about the days, one sentence each."""
 
 
 class Spent(NamedTuple):
@@ -46,6 +52,8 @@ class Spent(NamedTuple):
     day: dt.date
     cost: Decimal
     tokens: int
+    model: str = ""
+    """Empty: of all models, or of one that a bill does not name."""
 
 
 def chosen_hours(frames: dict[str, pl.DataFrame], scope: Scope) -> tuple[pl.DataFrame, str]:
@@ -56,15 +64,17 @@ def chosen_hours(frames: dict[str, pl.DataFrame], scope: Scope) -> tuple[pl.Data
     billed = frames["billed"]
     if billed.is_empty():
         return billed, "bill"
+    source_format, measure = _bill_source(billed)
+    rows = billed.filter((pl.col("source_format") == source_format) & (pl.col("measure") == measure))
+    return rows.sort("region", "day", "hour"), f"{source_format} ({measure} lines)"
+
+
+def _bill_source(billed: pl.DataFrame) -> tuple[str, str]:
+    """Two sources may bill the same tokens: usage reports before cost lines, then the larger one, never both."""
     by_source = billed.group_by("source_format", "measure").agg(pl.col("tokens").sum()).sort(
         pl.col("measure") == "usage", "tokens", "source_format", descending=[True, True, False]
     )  # fmt: skip
-    # Two sources may bill the same tokens: usage reports before cost lines, then the larger one, never both.
-    best = by_source.row(0, named=True)
-    rows = billed.filter(
-        (pl.col("source_format") == best["source_format"]) & (pl.col("measure") == best["measure"])
-    )
-    return rows.sort("region", "day", "hour"), f"{best['source_format']} ({best['measure']} lines)"
+    return by_source["source_format"][0], by_source["measure"][0]
 
 
 def region_days(hours: pl.DataFrame, frames: dict[str, pl.DataFrame], scope: Scope) -> list[RegionDays]:
@@ -134,7 +144,24 @@ def spent(hours: pl.DataFrame, currency: str, kind: str) -> list[Spent]:
     return sorted(kept) if any(one.cost for one in kept) else []
 
 
-def told(hours: pl.DataFrame, source: str, regions: list[RegionDays]) -> Told:
+def spent_by_model(frames: dict[str, pl.DataFrame], scope: Scope) -> list[Spent]:
+    """The last four weeks of `spent`, from the same source, by model."""
+    if scope.choice("source", "traces") == "traces":
+        rows = frames["traced_models"]
+    elif frames["billed"].is_empty():
+        return []
+    else:
+        source_format, measure = _bill_source(frames["billed"])
+        rows = frames["billed_models"].filter(
+            (pl.col("source_format") == source_format)
+            & (pl.col("measure") == measure)
+            & (pl.col("currency") == scope.currency)
+        )
+    columns = rows.select("region", "day", "cost", "tokens", "model").iter_rows()
+    return sorted(Spent(*row) for row in columns if row[3])
+
+
+def rows_read(hours: pl.DataFrame, source: str, regions: list[RegionDays]) -> RowsRead:
     """Counts of what was read, and what a reader must know about the days."""
     notes = []
     unknown = sorted(one.place.region or "(no region)" for one in regions if not one.zone_known)
@@ -148,4 +175,4 @@ def told(hours: pl.DataFrame, source: str, regions: list[RegionDays]) -> Told:
         int(hours[name].sum()) if name in hours.columns else 0
         for name in ("requests", "without_usage", "throttled")
     )
-    return Told(source, hours.height, requests, without_usage, throttled, tuple(notes))
+    return RowsRead(source, hours.height, requests, without_usage, throttled, tuple(notes))

@@ -8,12 +8,9 @@ from collections.abc import Sequence
 import plotly.graph_objects as go
 
 from core.audits.token_forecast_measure import HORIZONS, Forecast, Money, Quantiles, RegionView
-from core.audits.token_forecast_tables import facts, tables
 from core.charts import Bar, Line, Mark, bars, count, lines
 from core.charts.grid import GridCell, grid
 from core.charts.palette import band, light, plain
-
-__all__ = ["facts", "figures", "tables"]
 
 DRAWN_HISTORY_DAYS = 120
 MOST_BANDS = 60
@@ -92,13 +89,13 @@ def _fan_of_all(found: Forecast) -> go.Figure:
     # A day that some region does not have yet would look like a fall.
     most = max(counted.values())
     history = [(day, sums[day] if counted[day] == most else None) for day in sorted(sums)]
-    off = sorted({pair for one in found.regions for pair in one.off_days if not _is_common(pair[1])})
+    off = sorted({pair for one in found.regions for pair in one.off_days if _is_break(pair[1])})
     return _fan(history, found.ahead, found.trailing, off)
 
 
-def _is_common(name: str) -> bool:
-    """Holidays of one region of several are no band of the sum."""
-    return not name.startswith(("break: ", "stated break: "))
+def _is_break(name: str) -> bool:
+    """Whether a day is off by a break, which is drawn on the sum of regions too; a holiday of one of several is not."""
+    return name.startswith(("break: ", "stated break: "))
 
 
 def _fan_of(one: RegionView, found: Forecast) -> go.Figure:
@@ -151,7 +148,7 @@ def _shade(figure: go.Figure, off: Sequence[tuple[dt.date, str]]) -> None:
             runs.append((day, day, name))
     half = dt.timedelta(hours=12)
     for start, end, name in runs[-MOST_BANDS:]:
-        role = "warn" if not _is_common(name) else "other"
+        role = "warn" if _is_break(name) else "other"
         left = dt.datetime.combine(start, dt.time()) - half
         right = dt.datetime.combine(end, dt.time()) + half
         figure.add_shape(

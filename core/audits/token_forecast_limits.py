@@ -16,7 +16,8 @@ from core.stats.forecast_totals import RegionPath, whole_errors
 from core.stats.headroom import HourChance, Limit, WeekChance, headroom, hourly_shape, peak_factors
 from core.stats.resampling import SEED
 
-DAYS = 28
+AHEAD_DAYS = 28
+"""Days ahead that are set against the limits."""
 UNITS = {"tpm": "tokens a minute", "rpm": "requests a minute"}
 _COLUMNS = {"tpm": ("tokens", "peak_tokens"), "rpm": ("requests", "peak_requests")}
 NO_LIMIT = "change_events: no event of kind limit with tpm or rpm in its attributes"
@@ -80,7 +81,7 @@ def views(
     frames: dict[str, pl.DataFrame], ahead: Mapping[str, RegionAhead]
 ) -> tuple[tuple[LimitView, ...], tuple[str, ...]]:
     """Every limit, by region; `ahead` has the sum of all regions under its own name."""
-    known, problems = limits(frames["dated"])
+    known, problems = limits(frames["limits_and_prices"])
     made = [
         _view(target, dated, frames["peaks"], ahead.get(target.region or ALL))
         for target, dated in sorted(known.items())
@@ -110,9 +111,9 @@ def _view(
     # The clock's extra hour in autumn is two hours of one name: they add up in the shape, not in the peaks.
     shape = hourly_shape(hours.group_by("day", "hour").agg(pl.col("total").sum()).sort("day", "hour"))
     part = float(own[total].sum()) / max(ahead.recent_tokens, 1)
-    errors = np.array(list(whole_errors(ahead.path, DAYS).values())).reshape(-1, DAYS)
+    errors = np.array(list(whole_errors(ahead.path, AHEAD_DAYS).values())).reshape(-1, AHEAD_DAYS)
     made = headroom(
-        ahead.path.expected[:DAYS] * part, ahead.first, errors, shape, peak_factors(hours),
+        ahead.path.expected[:AHEAD_DAYS] * part, ahead.first, errors, shape, peak_factors(hours),
         [limit for limit, _ in dated], SEED,
     )  # fmt: skip
     return LimitView(

@@ -12,7 +12,15 @@ import polars as pl
 from core import breaks as calendar_text
 from core.audit import Scope
 from core.audits import token_forecast_limits as limits
-from core.audits.token_forecast_days import ALL, RegionDays, Told, of_all, region_days, spent
+from core.audits.token_forecast_days import (
+    ALL,
+    RECENT_DAYS,
+    RegionDays,
+    RowsRead,
+    of_all,
+    spent,
+    spent_by_model,
+)
 from core.audits.token_forecast_league import ModelScore, WeekError, scores, week_errors
 from core.audits.token_forecast_limits import LimitView, RegionAhead
 from core.audits.token_forecast_money import HORIZONS, Money, money_of
@@ -34,9 +42,8 @@ from core.stats.region_forecast import RegionForecast, WindowShare, forecast_reg
 
 PATH_DAYS = 98
 """Fourteen weeks: ninety days from the first day that lies ahead of every region, which may end a day apart."""
-
-
 DAY_DRAWS = 400
+"""Joint draws behind the intervals of single days of the sum, which are only drawn; totals take more."""
 
 
 class Quantiles(NamedTuple):
@@ -81,11 +88,16 @@ class RegionView(NamedTuple):
     league: tuple[ModelScore, ...]
     weeks: tuple[WeekError, ...]
 
+    @property
+    def observed_days(self) -> int:
+        """Days whose tokens are known: an unseen day of the history is none."""
+        return sum(tokens is not None for _, tokens in self.history)
+
 
 class Forecast(NamedTuple):
     """Everything the audit measured. Tokens are of the chosen kind."""
 
-    told: Told
+    rows_read: RowsRead
     regions: tuple[RegionView, ...]
     short: tuple[tuple[str, int], ...]
     """Regions with fewer whole days than a forecast needs, and how many they have."""
@@ -117,12 +129,12 @@ class _Made(NamedTuple):
 
 
 def measured(
-    hours: pl.DataFrame, frames: dict[str, pl.DataFrame], scope: Scope, told: Told, limit: float, seed: int
-) -> Forecast:
-    """Forecast every region with four weeks of whole days, and add them up."""
+    hours: pl.DataFrame, everything: list[RegionDays], frames: dict[str, pl.DataFrame], scope: Scope,
+    read: RowsRead, limit: float, seed: int,
+) -> Forecast:  # fmt: skip
+    """Forecast every region with four weeks of whole days, and add them up. `everything`: the days of `hours`."""
     named = calendar_text.parse(dict(scope.made).get("breaks", ""))
     horizon, slow = int(scope.choice("horizon", "28")), scope.choice("backtest", "quick") == "full"
-    everything = region_days(hours, frames, scope)
     observed = [(one, int(one.days["tokens"].is_not_null().sum())) for one in everything]
     made = [
         _forecast(one, calendar_text.of_region(named, one.place.region), slow)
@@ -132,11 +144,14 @@ def measured(
     able = {one.days.place.region for one in made}
     paths, first = common_paths(made)
     kind = scope.choice("kind", "all")
-    money = money_of(spent(hours, scope.currency, kind), frames["dated"], scope.end, paths, first, horizon)
+    rows = spent(hours, scope.currency, kind)
+    money = money_of(
+        rows, spent_by_model(frames, scope), frames["limits_and_prices"], scope.end, paths, first, horizon
+    )
     chances, problems = limits.views(frames, _ahead(made, frames, scope, named)) if made else ((), ())
     by_day = hours.group_by("region", "day").agg(pl.col("tokens").sum()).sort("region", "day")
     return Forecast(
-        told, tuple(_view(one, horizon, seed) for one in made),
+        read, tuple(_view(one, horizon, seed) for one in made),
         tuple((one.place.region, n) for one, n in observed if one.place.region not in able),
         tuple((region, day, int(tokens)) for region, day, tokens in by_day.iter_rows()),
         first, _sum_ahead(paths, first, horizon, seed), sum(float(one.forecast.trailing[0]) for one in made),
@@ -191,7 +206,7 @@ def _ahead(
 ) -> dict[str, RegionAhead]:
     """What limits need of each region's forecast, and of the sum where a limit is shared by all."""
     ahead = {one.days.place.region: _region_ahead(one, scope) for one in made}
-    shared = any(not target.region for target in limits.limits(frames["dated"])[0])
+    shared = any(not target.region for target in limits.limits(frames["limits_and_prices"])[0])
     if len(made) > 1 and shared:
         whole = of_all([one.days for one in made])
         if int(whole.days["tokens"].is_not_null().sum()) >= MINIMUM_DAYS:
@@ -203,7 +218,7 @@ def _ahead(
 
 
 def _region_ahead(one: _Made, scope: Scope) -> RegionAhead:
-    recent = one.days.days.filter(pl.col("day") > scope.end - dt.timedelta(days=28))
+    recent = one.days.days.filter(pl.col("day") > scope.end - dt.timedelta(days=RECENT_DAYS))
     return RegionAhead(
         one.forecast.path, one.forecast.first, one.days.place.time_zone, int(recent["tokens"].sum() or 0)
     )

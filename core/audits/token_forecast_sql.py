@@ -1,12 +1,14 @@
 """What the forecast asks the ledger: tokens by region and hour, limits and prices with their dates, busiest minutes.
 
 A forecast learns from all history up to the end of the scope, so `$start` bounds nothing here: questions of
-`attempts` leave it out and questions of bills are given the first of all days.
+`attempts` leave it out and questions of bills are given the first of all days. `$recent_from` is the first of the last
+four weeks.
 """
 
 from __future__ import annotations
 
-from core.audits.retry_bill_sql import BILL
+from core.ledger.bill_rows import BILL
+from core.ledger.change_rows import STATED
 
 _LINES = """
 with lines as (
@@ -58,6 +60,23 @@ group by region, hour
 )
 """Tokens, requests and money of traced attempts by region and UTC hour; what was told twice is left out."""
 
+TRACED_MODELS = (
+    _LINES
+    + """
+select
+    region,
+    day,
+    model,
+    cast(sum(expected_usd) as decimal(38, 12)) as cost,
+    cast(sum(all_tokens) as bigint)            as tokens
+from lines
+where day >= $recent_from
+    and expected_usd is not null
+group by region, day, model
+"""
+)
+"""Money of traced attempts of the last four weeks, and the tokens it was for, by region, UTC day and model."""
+
 EXTENT = """
 select
     min(hour) as first_hour,
@@ -68,70 +87,102 @@ where import_id <= $as_of
 """
 """The hours that traces cover, whatever the scope: a region that is silent inside them had no traffic."""
 
-BILLED = (
+_BILLED_LINES = (
     BILL
+    + """
+,
+billed as (
+    select
+        source_format,
+        measure,
+        coalesce(region_id, '')                 as region,
+        coalesce(model, '')                     as model,
+        day,
+        coalesce(hour, -1)                      as hour,
+        coalesce(upper(billing_currency), '')   as currency,
+        tokens,
+        requests,
+        usage_cost
+    from bill
+    where tokens is not null
+        and charge_category = 'Usage'
+        and coalesce(token_type, 'mixed') in ('input', 'cache_read', 'cache_write', 'output', 'reasoning', 'mixed')
+        and ($kind = 'all'
+            or ($kind = 'input' and token_type = 'input')
+            or ($kind = 'cached' and token_type in ('cache_read', 'cache_write'))
+            or ($kind = 'output' and token_type in ('output', 'reasoning')))
+        and ($models = '' or strpos($models, concat(chr(31), coalesce(model, ''), chr(31))) > 0)
+)
+"""
+)
+
+BILLED = (
+    _BILLED_LINES
     + """
 select
     source_format,
     measure,
-    coalesce(region_id, '')                                             as region,
+    region,
     day,
-    coalesce(hour, -1)                                                  as hour,
-    coalesce(upper(billing_currency), '')                               as currency,
-    cast(sum(tokens) as bigint)                                         as tokens,
-    cast(coalesce(sum(requests), 0) as bigint)                          as requests,
-    cast(coalesce(sum(usage_cost), 0) as decimal(38, 12))               as cost
-from bill
-where tokens is not null
-    and charge_category = 'Usage'
-    and coalesce(token_type, 'mixed') in ('input', 'cache_read', 'cache_write', 'output', 'reasoning', 'mixed')
-    and ($kind = 'all'
-        or ($kind = 'input' and token_type = 'input')
-        or ($kind = 'cached' and token_type in ('cache_read', 'cache_write'))
-        or ($kind = 'output' and token_type in ('output', 'reasoning')))
-    and ($models = '' or strpos($models, concat(chr(31), coalesce(model, ''), chr(31))) > 0)
-group by
-    source_format, measure, coalesce(region_id, ''), day, coalesce(hour, -1), coalesce(upper(billing_currency), '')
+    hour,
+    currency,
+    cast(sum(tokens) as bigint)                             as tokens,
+    cast(coalesce(sum(requests), 0) as bigint)              as requests,
+    cast(coalesce(sum(usage_cost), 0) as decimal(38, 12))   as cost
+from billed
+group by source_format, measure, region, day, hour, currency
 """
 )
-"""Billed tokens by source, region and day, and by hour where the bill has hours."""
+"""Billed tokens by source, region and day, and by hour where the bill has hours (else -1)."""
 
-DATED = """
-with ranked as (
-    select
-        *,
-        row_number() over (partition by event_id order by import_id desc) as newest
-    from change_events
-    where kind in ('limit', 'price')
-        and import_id <= $as_of
-        and import_id not in (select import_id from undone where undone_by <= $as_of)
+BILLED_MODELS = (
+    _BILLED_LINES
+    + """
+select
+    source_format,
+    measure,
+    region,
+    day,
+    model,
+    currency,
+    cast(coalesce(sum(usage_cost), 0) as decimal(38, 12))   as cost,
+    cast(sum(tokens) as bigint)                             as tokens
+from billed
+where day >= $recent_from
+group by source_format, measure, region, day, model, currency
+"""
 )
+"""Money of a bill's last four weeks, and the tokens it was for, by source, region, UTC day and model ('' = not stated)."""
+
+LIMITS_AND_PRICES = f"""
 select
     kind,
     event_id,
     title,
     day,
-    coalesce(region, '')             as region,
-    coalesce(model, '')              as model,
-    coalesce(cast(attributes as varchar), '') as attributes
-from ranked
-where newest = 1
+    coalesce(region, '')     as region,
+    coalesce(model, '')      as model,
+    coalesce(attributes, '') as attributes
+from (
+{STATED}
+) as stated
+where kind in ('limit', 'price')
     and ($regions = '' or region is null or strpos($regions, concat(chr(31), region, chr(31))) > 0)
 """
 """Limits and price changes from their day on, known at the data version; those ahead of the scope count too."""
 
 PEAKS = (
     _LINES
-    + """
+    + f"""
 ,
 targets as (
     select distinct
         coalesce(region, '') as region,
         coalesce(model, '')  as model
-    from change_events
+    from (
+{STATED}
+    ) as stated
     where kind = 'limit'
-        and import_id <= $as_of
-        and import_id not in (select import_id from undone where undone_by <= $as_of)
 ),
 minutes as (
     select
@@ -152,7 +203,7 @@ minutes as (
                 and substr(lines.model, length(targets.model) + 2, 1) between '0' and '9'
             )
         )
-    where lines.day >= $peaks_from
+    where lines.day >= $recent_from
     group by targets.region, targets.model, lines.hour, lines.minute
 )
 select

@@ -22,15 +22,17 @@ def facts(found: Forecast) -> list[Fact]:
         for days, total in zip(HORIZONS, found.totals, strict=False)
     ]  # fmt: skip
     rows += _money(found.money, found.currency) if found.money else []
-    calls = found.told.requests
-    rows.append(Fact(found.told.source, "hours read", count(found.told.n_hours), "", calls, "n: calls"))
-    if throttled := found.told.throttled:
+    calls = found.rows_read.requests
+    rows.append(
+        Fact(found.rows_read.source, "hours read", count(found.rows_read.n_hours), "", calls, "n: calls")
+    )
+    if throttled := found.rows_read.throttled:
         rows.append(
             Fact("all regions", "throttled calls (429)", count(throttled), "", calls, "in all history")
         )
     for one in found.regions:
         note = f"{one.state}. {one.setting}"
-        rows.append(Fact(one.region or NONE, "model", one.model, "", len(one.history), note))
+        rows.append(Fact(one.region or NONE, "model", one.model, "", one.observed_days, note))
         rows += [Fact(one.region or NONE, "not known ahead", "", "", None, text) for text in one.unknown]
     rows += [Fact("change_events", "cannot be used", "", "", None, text) for text in found.problems]
     return rows
@@ -52,6 +54,10 @@ def _money(spent: Money, currency: str) -> list[Fact]:
         price = money(spent.prices.steps[region][0].price * 1_000_000, currency)
         note = f"average of calls since {since}"
         rows.append(Fact(region or NONE, "price of a million tokens", price, "", None, note))
+    for part in spent.prices.parts:
+        about = f"part of the money that {part.title} changes"
+        note = "a price of one model: its part of the last four weeks' money, at the prices before the change"
+        rows.append(Fact(part.region or NONE, about, share(part.share), "", None, note))
     return rows
 
 
@@ -100,7 +106,7 @@ def _region(one: RegionView, horizon: int) -> dict[str, object]:
         "interval": _both(total),
         "gap": share(one.trailing * horizon / total.value - 1 if total.value else None),
         "window not normal": share(one.window.share),
-        "n days": len(one.history),
+        "n days": one.observed_days,
         "if proposals were accepted": None if one.if_accepted is None else round(one.if_accepted),
         "looked for breaks": one.looked,
     }

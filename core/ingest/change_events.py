@@ -5,7 +5,7 @@
     2026-11-21T00:00:00Z,limit,Tier 4,,,gpt-4o-mini,2000000
 
 CSV, JSON or JSON lines. `event_id` is optional: without it an event is what it says, and a later row with the same id
-restates it. Other columns, such as tpm, rpm or price, become attributes.
+restates it. Other columns, such as tpm, rpm or factor, become attributes.
 """
 
 from __future__ import annotations
@@ -37,15 +37,16 @@ FIELDS = {
     "model": "Model; empty: all",
     "tpm": "Tokens a minute, of a limit",
     "rpm": "Requests a minute, of a limit",
-    "price": "Price, in USD per million tokens",
+    "factor": "New price over old, of a price change: 0.8 is a fifth less",
 }
 """What a person types beside the kind: column -> label."""
 
 LONGEST_TITLE = 200
 TEMPLATE = (
-    "event_id,ts,kind,title,service_name,region,model,tpm,rpm,price\n"
+    "event_id,ts,kind,title,service_name,region,model,tpm,rpm,factor\n"
     "deploy-241,2026-11-20T09:00:00Z,deploy,checkout 2.4.1,checkout,eu-west-1,,,,\n"
     ",2026-11-21T00:00:00Z,limit,Tier 4,,,gpt-4o-mini,2000000,10000,\n"
+    ",2026-12-01T00:00:00Z,price,A fifth less,,,gpt-4o-mini,,,0.8\n"
     ",2026-12-24,holiday,Christmas Eve,,,,,,\n"
 )
 _KIND = re.compile(rb'"kind"\s*:\s*"(?:' + "|".join(KINDS).encode() + rb')"', re.IGNORECASE)

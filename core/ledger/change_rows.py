@@ -105,6 +105,23 @@ CHANGE_EVENTS = f"{STATED}union all\n{_SEEN}"
 """Stated events and, as `evidence` 'first seen', every version of a service (deploy) and every model that answered it
 (checkpoint) that came more than a day after the service's first. Columns as STATED. Reads all spans: not for every page."""
 
+MARKS = f"""
+select
+    day,
+    kind,
+    title
+from (
+{STATED}
+) as changes
+where day between $start and $end
+    and {IN_SCOPE}
+    and {CALLED}
+group by day, kind, title
+order by day, kind, title
+limit 50
+"""
+"""What was stated to have changed for the scope, for the marks on time axes; a checkpoint only where its model was called."""
+
 NEWEST = f"""
 select
     make_timestamp_ns(at_ns) as at,

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import polars as pl
 
-LATEST = """
+LATEST_FIRST = "at_ns desc, import_id desc, value desc nulls last, label desc nulls last"
+"""The order of one key's rows, the one that counts first: an older file may be read later, so its own time goes first."""
+
+LATEST = f"""
 select
     outcome_key,
     at_ns,
@@ -18,6 +21,7 @@ select
     span_id,
     response_id,
     conversation_id,
+    subject_hash,
     name,
     value,
     label,
@@ -34,6 +38,7 @@ from (
         span_id,
         response_id,
         conversation_id,
+        subject_hash,
         name,
         value,
         label,
@@ -41,10 +46,7 @@ from (
         actor_hash,
         error_type,
         import_id,
-        row_number() over (
-            partition by outcome_key
-            order by at_ns desc, import_id desc, value desc nulls last, label desc nulls last
-        ) as newest
+        row_number() over (partition by outcome_key order by {LATEST_FIRST}) as newest
     from outcomes
     where import_id <= $as_of
         and import_id not in (select import_id from undone where undone_by <= $as_of)

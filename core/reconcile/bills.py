@@ -13,11 +13,22 @@ from typing import NamedTuple
 
 import polars as pl
 
+from core.audit import Choice
 from core.reconcile import ZERO, Billed, Key, Period, Traced
 from core.reconcile.names import GEN_AI_PROVIDERS, family
 
 GATEWAYS = ("litellm", "langfuse", "openrouter", "helicone", "portkey")
 """Sources that compute a price instead of charging one: used as the invoice only when nothing else bills."""
+
+INVOICE_SOURCE = Choice(
+    "invoice_source", "Invoice taken from",
+    (
+        "", "focus", "openai_costs", "anthropic_costs", "aws_cur", "aws_cur_legacy", "azure_costs", "gcp_billing",
+        "openrouter_costs", "litellm", "langfuse",
+    ), "",
+    "Empty: a vendor's or FOCUS bill before a gateway's log. Two sources are never added.",
+)  # fmt: skip
+"""The setting of every audit that compares with an invoice; its options are values of cost_lines.source_format."""
 
 TOOLS = "(tools)"
 """Provider name of the cell in which billed tools meet traced tool lines."""
@@ -61,7 +72,7 @@ def choose_sources(bills: pl.DataFrame, preferred: str = "") -> dict[str, str]:
 
 
 def read_bill(bills: pl.DataFrame, preferred: str = "", currency: str = "USD") -> Bill:
-    """Choose sources and fill the billed cells; `bills` as in retry_ledger_sql.BILLS."""
+    """Choose sources and fill the billed cells; `bills` as in retry_ledger_bill_sql.BILLS."""
     in_currency = (pl.col("billing_currency") == currency) | (pl.col("measure") == "usage")
     sources = choose_sources(bills.filter(in_currency), preferred)
     chosen = [provider + "\x1f" + source for provider, source in sources.items()]
@@ -218,7 +229,7 @@ def _other_currencies(rows: pl.DataFrame) -> list[str]:
 
 
 def traced_cells(cells: pl.DataFrame, bill: Bill) -> dict[Key, Traced]:
-    """The traced side under the names the bill uses; `cells` as in retry_ledger_sql.CELLS."""
+    """The traced side under the names the bill uses; `cells` as in retry_ledger_bill_sql.CELLS."""
     nameless = {key[0] for key in bill.cells} - {key[0] for key in bill.cells if key[1]}
     gathered: dict[Key, Traced] = {}
     for row in cells.rows(named=True):

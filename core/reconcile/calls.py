@@ -45,7 +45,7 @@ def by_call_providers(
 def settle_calls(
     joins: pl.DataFrame, traced: Mapping[Key, Traced], provider: str, source: str, period: Period
 ) -> Settlement:
-    """One provider's settlement; `joins` as in retry_bill_sql.JOINS.
+    """One provider's settlement; `joins` as in retry_ledger_bill_sql.JOINS.
 
     A matched call whose token counts agree differs in price, one whose counts differ in tokens. A traced call
     without a billed one is unbilled, or cut off when its day is outside the bill's period.

@@ -109,6 +109,28 @@ def test_a_bill_alone_cannot_tell(store: Store) -> None:
     assert (told.status, told.missing.partition(":")[0]) == ("cannot tell", "attempts")
 
 
+@pytest.mark.parametrize(("unpriced", "status"), [(10, "broken"), (11, "cannot tell")])
+def test_a_price_list_without_half_of_the_calls_accuses_nobody(
+    store: Store, unpriced: int, status: str
+) -> None:
+    """10 calls have a price; the bill is of all calls, and only our prices are missing."""
+    unknown = calls(unpriced, None, prefix="u")  # type: ignore[arg-type]
+    amount = bill(10 + unpriced, requests=None, tokens=None, token_type=None)
+    send(store, attempts=calls(10) + unknown, cost_lines=[amount])
+    told = finding(store)
+    assert told.status == status
+    if status == "cannot tell":
+        assert told.missing.startswith(
+            "attempts.expected_usd: 11 of 21 traced calls with usage have no price"
+        )
+
+
+def test_without_prices_a_bill_that_the_tokens_explain_still_holds(store: Store) -> None:
+    unknown = calls(90, None, prefix="u")  # type: ignore[arg-type]
+    send(store, attempts=calls(10) + unknown, cost_lines=[bill(100)])
+    assert finding(store).status == "holds"
+
+
 def test_only_open_days_cannot_tell(store: Store) -> None:
     """A bill of today, read today: nothing is final."""
     today = dt.datetime.now(dt.UTC).date()

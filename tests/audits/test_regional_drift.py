@@ -25,7 +25,7 @@ from tests.audits.drift_world import (
     verdicts,
     world,
 )
-from tests.audits.retry_world import DAY, call, line, run, send
+from tests.audits.retry_world import DAY, Row, at_ns, call, line, run, send
 
 SHORT = ("us-east-1", OTHER)
 ABC = ("a b c", "a c d", "b d e")
@@ -306,6 +306,53 @@ def test_evals_of_the_same_samples_are_paired(store: Store) -> None:
     found = measured(store, probes=world(2, SHORT), eval_runs=runs, eval_samples=samples)
     (evals,) = [one for one in found.regions[0].signals if one.name == "evals"]
     assert (evals.effect, evals.n, evals.p) == (-0.3, 20, 2 * 0.5**6)
+
+
+def test_an_eval_sample_that_was_scored_again_counts_as_scored_last(store: Store) -> None:
+    """One region fails all ten at first and passes all when scored again: nothing differs, each sample counts once."""
+    runs = [
+        {"run_id": here, "tool": "inspect", "task": "t", "model": "m", "dataset_hash": "d", "region": here,
+         "started_at_ns": 1_772_500_000 * 10**9, "status": "success"}
+        for here in SHORT
+    ]  # fmt: skip
+
+    def samples(region: str, verdict: str) -> list[Row]:
+        return [
+            {"run_id": region, "sample_id": str(n), "epoch": 1, "scorer": "exact", "verdict": verdict}
+            for n in range(10)
+        ]
+
+    first = samples(REFERENCE, "pass") + samples(OTHER, "fail")
+    send(store, probes=world(2, SHORT), eval_runs=runs, eval_samples=first)
+    found = measured(store, eval_samples=samples(OTHER, "pass"))
+    (evals,) = [one for one in found.regions[0].signals if one.name == "evals"]
+    assert (evals.effect, evals.n) == (0.0, 10)
+
+
+def test_a_release_restated_as_another_kind_or_day_is_no_release_of_the_range(store: Store) -> None:
+    """One turns out to have been a holiday, one to come after the range."""
+    events = [release(day(1), "none"), release(day(2), "later"), release(day(3), "real")]
+    send(store, probes=world(5, SHORT), change_events=events)
+    after = day(200)
+    restated = [events[0] | {"kind": "holiday"}, events[1] | {"day": after, "at_ns": at_ns(after)}]
+    found = measured(store, change_events=restated)
+    assert [title for _, title, _ in found.releases] == ["real"]
+
+
+def test_probes_that_came_later_do_not_change_what_an_older_link_shows(store: Store) -> None:
+    """A release of model n concerns nobody until n is probed."""
+    send(store, probes=world(5, SHORT), change_events=[release(day(3), "of n", model="n")])
+    pinned = scope()._replace(as_of=store.latest_import())
+    send(store, probes=[row | {"request_model": "n"} for row in world(1, SHORT)])
+    assert measured(store, pinned).releases == []
+    assert [title for _, title, _ in measured(store).releases] == ["of n"]
+
+
+def test_a_probe_restated_to_another_day_leaves_the_first(store: Store) -> None:
+    rows = world(5, SHORT)
+    send(store, probes=rows)
+    moved = [row | {"day": day(200), "at_ns": at_ns(day(200))} for row in rows if row["day"] == day(0)]
+    assert measured(store, probes=moved).first_day == day(1)
 
 
 def test_ordinary_traffic_is_compared_by_its_lengths(store: Store) -> None:

@@ -18,7 +18,19 @@ from core.audit import Scope, TooLittle
 from core.audits import retry_ledger
 from core.audits.retry_ledger_measure import Retries
 from core.ledger.store import Store
-from tests.audits.retry_world import DAY, Row, call, charge, line, outcome, run, send, tool, worked_scenario
+from tests.audits.retry_world import (
+    DAY,
+    Row,
+    at_ns,
+    call,
+    charge,
+    line,
+    outcome,
+    run,
+    send,
+    tool,
+    worked_scenario,
+)
 
 D = Decimal
 SCOPE = Scope(DAY - dt.timedelta(days=3), DAY + dt.timedelta(days=30))
@@ -228,6 +240,14 @@ def test_the_latest_outcome_is_in_force_and_absent_is_not_zero(store: Store) -> 
     send(store, outcomes=[outcome(trace_id(1), 1.0), by_conversation, by_label])
     found = measured(store).product
     assert (found.definition, found.runs, found.converted, found.with_outcome) == ("outcome", 4, 3, 3)
+
+
+def test_an_older_file_that_is_read_later_does_not_take_an_outcome_back(store: Store) -> None:
+    """Won at noon; the next import brings what was known at nine: lost."""
+    one = trace_id(1)
+    send(store, runs=[run(one)], attempts=[line(one, "op", 1)], outcomes=[outcome(one, 1.0)])
+    send(store, outcomes=[outcome(one, 0.0, at_ns=at_ns(DAY, 9))])
+    assert measured(store).product.converted == 1
 
 
 def test_without_outcomes_completion_stands_in_and_says_so(store: Store) -> None:

@@ -156,6 +156,50 @@ def test_thumbs_are_the_proxy_where_there_is_no_reward(empty: Store) -> None:
     assert measure.proxy.change == pytest.approx(0.09, abs=0.01)
 
 
+def positives(store: Store) -> list[float]:
+    """Share of thumbs up of each checkpoint."""
+    measure = audit.measure(audit.load(store.ask, SCOPE), SCOPE)
+    assert isinstance(measure, Divergence)
+    return [point.mean for point in measure.proxy.points]
+
+
+def test_an_older_file_that_is_read_later_does_not_take_a_rating_back(empty: Store) -> None:
+    """Half of 40 users said yes; a file of an hour earlier, in which all said no, is read afterwards."""
+    frames = frames_of(World(checkpoints=3, items=30))
+    rated = thumbs([[("eu", 40, 40, 20)] for _ in range(3)])
+    kept = {name: frames[name] for name in ("change_events", "eval_runs", "eval_samples")}
+    filled(empty, kept | rated)
+    earlier = rated["outcomes"].with_columns(pl.col("at_ns") - 3_600 * 10**9, pl.lit(0.0).alias("value"))
+    filled(empty, {"outcomes": earlier}, "older file")
+    assert positives(empty) == [0.5, 0.5, 0.5]
+
+
+def test_the_newest_statement_of_an_event_counts_whatever_kind_and_day_it_names(empty: Store) -> None:
+    """The second checkpoint was none, and the third comes into force after the range: neither is left behind."""
+    frames = frames_of(World(checkpoints=4, items=30))
+    events = frames["change_events"]
+    filled(empty, {"change_events": events})
+    none = events[1].with_columns(pl.lit("incident").alias("kind"))
+    later = events[2].with_columns(
+        pl.lit(dt.date(2027, 2, 1)).alias("day"), pl.col("at_ns") + 365 * 86_400 * 10**9
+    )
+    filled(empty, {"change_events": pl.concat([none, later])}, "restated")
+    told = audit.load(empty.ask, SCOPE)["checkpoints"]
+    assert told["checkpoint"].to_list() == [name_of(0), name_of(3)]
+
+
+def test_an_answer_restated_for_another_service_leaves_the_first(empty: Store) -> None:
+    """Stated for shop, restated for desk: shop has no answer left."""
+    rows = frames_of(World(checkpoints=2))["responses"].with_columns(pl.lit("shop").alias("service_name"))
+    filled(empty, {"responses": rows})
+    filled(empty, {"responses": rows.with_columns(pl.lit("desk").alias("service_name"))}, "restated")
+    read = {
+        service: audit.load(empty.ask, SCOPE._replace(services=(service,)))["responses"].height
+        for service in ("shop", "desk")
+    }
+    assert read == {"shop": 0, "desk": rows.height}
+
+
 def test_errored_samples_are_left_out_and_counted(empty: Store) -> None:
     frames = frames_of(World(items=100, checkpoints=3))
     broken = pl.col("sample_id").is_in([f"item-{item}" for item in range(50)]) & (pl.col("run_id") == "run-2")

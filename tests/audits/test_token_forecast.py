@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from core.audit import Scope, TooLittle
 from core.audits import token_forecast as audit
 from core.audits.token_forecast_measure import Forecast
 from core.breaks import canonical, parse, read_rows
+from core.ingest.change_events import TEMPLATE, read
+from core.ingest.options import ReadOptions
 from core.ledger.store import Store
 from core.state import State, set_state
 from tests.audits.forecast_world import END, attempts, change, filled, scope, usage
@@ -169,13 +172,13 @@ def test_days_are_days_of_the_region(store: Store) -> None:
     assert days[dt.date(2026, 11, 10)] == 500_000
     assert max(days) == END  # 23 UTC of 22 November is 23 November 00:00 there: the 22nd is whole
     assert min(days) == END - 58 * DAY
-    assert found.told.notes == ()
+    assert found.rows_read.notes == ()
 
 
 def test_an_unknown_region_is_utc_and_says_so(quiet: Store) -> None:
     found = measure(quiet, scope())
     assert found.regions[0].zone == "UTC"
-    assert "moon-1 are UTC days" in found.told.notes[0]
+    assert "moon-1 are UTC days" in found.rows_read.notes[0]
 
 
 def test_a_silent_day_is_a_zero_where_others_sent_and_missing_where_nobody_did(store: Store) -> None:
@@ -187,6 +190,7 @@ def test_a_silent_day_is_a_zero_where_others_sent_and_missing_where_nobody_did(s
         if row["day"] != dark and not (row["day"] == silent and row["cloud_region"] == "b")
     ]
     filled(store, attempts=kept)
+    assert audit.judge(measure(store, scope())).n == 59 + 59
     by_region = {one.region: dict(one.history) for one in measure(store, scope()).regions}
     assert (by_region["a"][silent], by_region["b"][silent]) == (1000, 0)
     assert (by_region["a"][dark], by_region["b"][dark]) == (None, None)
@@ -231,6 +235,110 @@ def test_a_price_that_has_changed_is_averaged_from_its_day_on(store: Store) -> N
     assert float(found.money.spends[0].value) == pytest.approx(3 * 28, rel=0.001)
 
 
+def two_models(regions: tuple[str, ...] = ("moon-1",)) -> list[dict[str, Any]]:
+    """Half a million tokens a day of each of two models, at one dollar and at three dollars a million, a region."""
+    rows = []
+    for region in regions:
+        rows += attempts(np.full(120, 5e5), region)
+        dear = attempts(np.full(120, 5e5), region, model="claude-sonnet-4-2025-05-14")
+        for row in dear:
+            row |= {"trace_id": "dear" + row["trace_id"], "expected_usd": 3 * row["expected_usd"]}
+        rows += dear
+    return rows
+
+
+def spent(found: Forecast) -> float:
+    """Dollars of the next 28 days."""
+    assert found.money is not None
+    return float(found.money.spends[0].value)
+
+
+def test_a_price_of_one_model_changes_that_models_part_of_the_money(store: Store) -> None:
+    """$0.50 and $1.50 a day. The dear model at half price from the 11th day on: 10 × 2 + 18 × (0.5 + 0.75) = 42.50."""
+    cheaper = change(
+        "half", "price", END + 11 * DAY, {"factor": 0.5}, region="moon-1", model="claude-sonnet-4"
+    )
+    filled(store, attempts=two_models(), change_events=[cheaper])
+    found = measure(store, scope())
+    assert spent(found) == pytest.approx(42.5, rel=0.001)
+    assert found.problems == ()
+    facts = {fact.name: fact.value for fact in audit.facts(found)}
+    assert facts["part of the money that half changes"] == "75.0%"
+
+
+def test_prices_of_one_model_and_of_all_go_together(store: Store) -> None:
+    """From the first day ahead the cheap model costs double, from the 15th on all half: 14 × 2.5 + 14 × 1.25 = 52.50."""
+    events = [
+        change("double", "price", END + DAY, {"factor": 2}, model="gpt-4o-mini"),
+        change("half", "price", END + 15 * DAY, {"factor": 0.5}),
+    ]
+    filled(store, attempts=two_models(), change_events=events)
+    assert spent(measure(store, scope())) == pytest.approx(52.5, rel=0.001)
+
+
+def test_a_price_of_one_model_in_the_last_weeks_is_its_average_from_its_day_on(store: Store) -> None:
+    """The dear model has cost double for ten days: the mix is of four weeks, its price of ten days: 28 × (0.5 + 3)."""
+    rows = two_models()
+    for row in rows:
+        if row["model"].startswith("claude") and row["day"] > END - 10 * DAY:
+            row["expected_usd"] *= 2
+    dearer = change("double", "price", END - 9 * DAY, {"factor": 2}, model="claude-sonnet-4")
+    filled(store, attempts=rows, change_events=[dearer])
+    assert spent(measure(store, scope())) == pytest.approx(28 * 3.5, rel=0.001)
+
+
+def test_a_price_of_a_model_that_is_not_used_is_said_to_change_nothing(store: Store) -> None:
+    """A name covers its own snapshots (gpt-4o-2024-08-06), never another model that begins alike (gpt-4o-mini)."""
+    other = change("other", "price", END + DAY, {"factor": 9}, model="gpt-4o")
+    filled(store, attempts=two_models(), change_events=[other])
+    found = measure(store, scope())
+    assert spent(found) == pytest.approx(56, rel=0.001)
+    assert found.problems == (
+        'price event "other" is of gpt-4o, on which nothing was spent in the last four weeks: it changes nothing',
+    )
+
+
+def test_a_price_of_one_model_is_of_its_region_only(store: Store) -> None:
+    """Two regions at $2 a day; in one of them the dear model is free of charge to a thousandth: 28 × (2 + 0.5015)."""
+    free = change("free", "price", END + DAY, {"factor": 0.001}, region="a", model="claude-sonnet-4")
+    filled(store, attempts=two_models(("a", "b")), change_events=[free])
+    assert spent(measure(store, scope())) == pytest.approx(28 * 2.5015, rel=0.001)
+
+
+def test_a_bills_prices_of_one_model_come_from_the_same_source(store: Store) -> None:
+    """$1 a day of a named model and $1 of one the bill does not name: the named one at half price from tomorrow on."""
+    lines = [
+        charge(f"{model}{i}", "1", day=END - i * DAY, tokens=1_000_000, token_type="input", model=model)
+        for i in range(90)
+        for model in ("gpt-4o-mini", None)
+    ]
+    half = change("half", "price", END + DAY, {"factor": 0.5}, model="gpt-4o-mini")
+    filled(store, cost_lines=lines, change_events=[half])
+    assert spent(measure(store, scope(choices=(("source", "bill"),)))) == pytest.approx(28 * 1.5, rel=0.001)
+
+
+def test_the_template_of_changes_has_prices_and_limits_that_are_used(store: Store) -> None:
+    """What people start from must not end among the events that cannot be used."""
+    (batch,) = read(io.BytesIO(TEMPLATE.encode()), "changes.csv", ReadOptions())
+    filled(store, attempts=attempts(np.full(60, 1e6)))
+    store.submit(batch)
+    found = measure(store, scope())
+    assert found.problems == ()
+    assert [(event.title, float(event.factor)) for event in found.money.prices.events] == [
+        ("A fifth less", 0.8)
+    ]
+    assert {view.title for view in found.limits} == {"Tier 4"}
+
+
+def test_an_event_restated_as_another_kind_limits_and_prices_nothing(store: Store) -> None:
+    """A limit that turned out to be an incident: its newest statement counts, and that is of another kind."""
+    limit = change("l", "limit", END, {"tpm": 1}, region="moon-1")
+    filled(store, attempts=attempts(np.full(60, 1e6)), change_events=[limit])
+    assert len(measure(store, scope()).limits) == 1
+    send(store, change_events=[limit | {"kind": "incident"}])
+    assert measure(store, scope()).limits == ()
+
+
 def test_a_bill_instead_of_traces(store: Store) -> None:
     """A usage report by day, restated once, beside cost lines of the same tokens: one of them counts, and only once."""
     first = END - 89 * DAY
@@ -244,9 +352,9 @@ def test_a_bill_instead_of_traces(store: Store) -> None:
     within = scope(choices=(("source", "bill"),))
     found = measure(store, within)
     history = dict(found.regions[0].history)
-    assert found.told.source == "openai_usage (usage lines)"
+    assert found.rows_read.source == "openai_usage (usage lines)"
     assert (history[END], history[first]) == (2_000_000, int(steady(90)[0]))
-    assert found.told.notes[-1] == "the bill has days and no hours, so every region's days are UTC days"
+    assert found.rows_read.notes[-1] == "the bill has days and no hours, so every region's days are UTC days"
     assert isinstance(measure(store, scope()), TooLittle)
 
 

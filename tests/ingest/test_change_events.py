@@ -60,8 +60,10 @@ def test_csv_says_the_same() -> None:
 def test_the_template_is_read_whole() -> None:
     (made,) = read(io.BytesIO(TEMPLATE.encode()), "x", ReadOptions())
     assert made.quarantined == []
-    assert made.frames["change_events"]["kind"].to_list() == ["deploy", "limit", "holiday"]
-    assert made.frames["change_events"]["attributes"].to_list() == [None, '{"tpm":2000000,"rpm":10000}', None]
+    assert made.frames["change_events"]["kind"].to_list() == ["deploy", "limit", "price", "holiday"]
+    assert made.frames["change_events"]["attributes"].to_list() == [
+        None, '{"tpm":2000000,"rpm":10000}', '{"factor":0.8}', None,
+    ]  # fmt: skip
 
 
 def test_an_event_without_an_id_is_what_it_says() -> None:

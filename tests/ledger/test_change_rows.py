@@ -6,10 +6,9 @@ import csv
 import io
 from typing import Any
 
-from core.audits.retry_ledger_sql import CHANGES
 from core.ingest.change_events import read
 from core.ingest.options import ReadOptions
-from core.ledger.change_rows import CHANGE_EVENTS, NEWEST, STATED
+from core.ledger.change_rows import CHANGE_EVENTS, MARKS, NEWEST, STATED
 from core.ledger.store import Store
 from tests.ingest.otlp_requests import START_NS, decoded, request, span
 
@@ -55,7 +54,7 @@ def test_the_newest_import_of_an_id_counts_as_of_each_version(store: Store) -> N
 def test_charts_mark_a_restated_event_once(store: Store) -> None:
     state(store, event_id="d-1", ts="2026-03-01", kind="deploy", title="shop 2")
     newest = state(store, event_id="d-1", ts="2026-03-02", kind="deploy", title="shop 2.0.1")
-    assert titles(store, CHANGES, newest) == ["shop 2.0.1"]
+    assert titles(store, MARKS, newest) == ["shop 2.0.1"]
 
 
 def test_a_version_is_an_event_where_it_is_first_seen_but_for_those_of_the_first_day(store: Store) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from core import answers
 from core.audit import Scope
-from core.audits.retry_bill_sql import BILLS
+from core.audits.retry_ledger_bill_sql import BILLS
 from core.imports import imports_of_file
 from core.ingest import cost_lines
 from core.ingest.cost_lines import CostLine

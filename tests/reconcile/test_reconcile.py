@@ -11,6 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core.ingest import (
+    anthropic_billing,
+    aws_cur,
+    azure_costs,
+    focus,
+    gcp_billing,
+    langfuse,
+    litellm,
+    openai_billing,
+    openrouter,
+)
 from core.reconcile import (
     ZERO,
     Billed,
@@ -25,7 +36,7 @@ from core.reconcile import (
     settle_all,
     total,
 )
-from core.reconcile.bills import choose_sources, family, under_one_name
+from core.reconcile.bills import INVOICE_SOURCE, choose_sources, family, under_one_name
 
 DAY = dt.date(2026, 3, 2)
 PERIOD = Period(DAY, DAY + dt.timedelta(days=9))
@@ -198,3 +209,12 @@ def test_a_vendor_bill_comes_before_a_gateway_log() -> None:
     seen = pl.DataFrame(rows)
     assert choose_sources(seen) == {"openai": "focus"}
     assert choose_sources(seen, preferred="litellm") == {"openai": "litellm"}
+
+
+def test_every_reader_of_money_can_be_chosen_as_the_invoice() -> None:
+    """The settings' options are the source_format of each reader whose lines cost something."""
+    written = {
+        focus.NAME, openai_billing.COSTS, anthropic_billing.COSTS, aws_cur.NAME, aws_cur.LEGACY, azure_costs.NAME,
+        gcp_billing.NAME, openrouter.COSTS, litellm.NAME, langfuse.NAME,
+    }  # fmt: skip
+    assert {*INVOICE_SOURCE.options} == {"", *written}

@@ -141,7 +141,7 @@ def test_a_column_the_query_does_not_return_is_told(store: Store, sqlite_url: st
 def test_a_restating_source_replaces_its_months(store: Store, sqlite_url: str) -> None:
     """A row that has vanished from the month no longer counts: 1.50 + 2.25, then 1.50."""
     from core.audit import Scope
-    from core.audits.retry_bill_sql import BILLS
+    from core.audits.retry_ledger_bill_sql import BILLS
 
     source = SOURCE._replace(
         url=sqlite_url, restates="month", query="select * from bill where currency = 'USD'"

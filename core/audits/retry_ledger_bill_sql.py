@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.audits.retry_ledger_sql import LINES
+from core.ledger.bill_rows import BILL
 
 CELLS = (
     LINES.rstrip().rstrip(",")
@@ -28,83 +29,6 @@ group by coalesce(lower(provider), ''), coalesce(model, ''), day, line_kind, bil
 """
 )
 """The traced side of the bill: lines, expected money and tokens per provider, model and day."""
-
-BILL = """
-with arrived as (
-    select
-        *,
-        coalesce(delivery_id, -import_id) as delivery
-    from cost_lines
-    where import_id <= $as_of
-        and import_id not in (select import_id from undone where undone_by <= $as_of)
-        and (batch_key is not null or day between $start and $end)
-),
-newest_imports as (
-    select
-        source_format,
-        coalesce(billing_account_id, '') as account,
-        batch_key,
-        max(import_id) as import_id
-    from arrived
-    where batch_key is not null
-    group by source_format, coalesce(billing_account_id, ''), batch_key
-),
-deliveries as (
-    select distinct
-        newest_imports.source_format,
-        newest_imports.account,
-        newest_imports.batch_key,
-        arrived.delivery
-    from newest_imports
-    join arrived
-        on arrived.import_id = newest_imports.import_id
-        and arrived.source_format = newest_imports.source_format
-        and arrived.batch_key = newest_imports.batch_key
-        and coalesce(arrived.billing_account_id, '') = newest_imports.account
-),
-counted as (
-    select distinct
-        deliveries.*,
-        arrived.import_id
-    from deliveries
-    join arrived
-        on arrived.delivery = deliveries.delivery
-        and arrived.source_format = deliveries.source_format
-        and arrived.batch_key = deliveries.batch_key
-        and coalesce(arrived.billing_account_id, '') = deliveries.account
-    union
-    select
-        deliveries.*,
-        redelivered.import_id
-    from deliveries
-    join redelivered on redelivered.delivery_id = deliveries.delivery
-),
-imported as (
-    select
-        arrived.*,
-        row_number() over (
-            partition by arrived.source_format, arrived.line_key order by arrived.import_id desc
-        ) as newest,
-        counted.delivery as newest_delivery
-    from arrived
-    left join counted
-        on counted.source_format = arrived.source_format
-        and counted.account = coalesce(arrived.billing_account_id, '')
-        and counted.batch_key = arrived.batch_key
-        and counted.import_id = arrived.import_id
-),
-bill as (
-    select
-        *,
-        coalesce(effective_cost, billed_cost) as usage_cost,
-        coalesce(billed_cost, effective_cost) as invoiced_cost,
-        coalesce(lower(provider_name), '') as provider
-    from imported
-    where day between $start and $end
-        and ((batch_key is null and newest = 1) or newest_delivery is not null)
-        and ($regions = '' or region_id is null or strpos($regions, concat(chr(31), region_id, chr(31))) > 0)
-)
-"""
 
 BILLS = (
     BILL
@@ -134,8 +58,7 @@ group by
     coalesce(upper(billing_currency), '')
 """
 )
-"""The bill as of the version: the newest line of every key, or the newest delivery of every restated period, per
-model, day and token type.
+"""The bill as of the version, per model, day and token type.
 
 A gateway's log has no billed cost: its own estimate stands in, and `without_invoice` counts such lines. Failed
 calls in it cost nothing and are no billed requests.
