@@ -12,8 +12,8 @@ from typing import Any, Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.amounts import Number, count, interval, money, number, share
-from core.charts.marks import Mark, along, draw_marks
+from core.amounts import Number, interval, number, share
+from core.charts.marks import Mark, draw_marks, ticks_along
 from core.charts.palette import (
     COLOURS,
     At,
@@ -31,9 +31,8 @@ from core.charts.palette import (
 from core.charts.run import Flow, SpanRow, sankey, span_waterfall
 
 __all__ = [
-    "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "count", "interval", "lines", "money",
-    "noted", "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed",
-    "waterfall",
+    "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "lines", "noted", "plain", "sankey",
+    "span_waterfall", "stacked_share", "step_cumulative", "themed", "waterfall",
 ]  # fmt: skip
 
 STANDING_STEPS = 5
@@ -168,7 +167,7 @@ def lines(
     draw_marks(figure, marks, [x for line in drawn for x in line.x])
     figure.update_layout(hovermode="x unified", showlegend=len(drawn) > 1)
     figure.update_yaxes(rangemode="tozero", nticks=5, **ticks(unit))
-    figure.update_xaxes(showgrid=False, **along([x for line in drawn for x in line.x]))
+    figure.update_xaxes(showgrid=False, **ticks_along([x for line in drawn for x in line.x]))
     told: dict[str, Any] = {"limit": limit, "marks": [[str(mark.at), mark.title] for mark in marks]}
     told["roles"] = {line.name: line.colour_role for line in drawn}
     return finish(figure, "lines", unit, ("line", "at", "value", "low", "high"), rows, **told)

@@ -45,9 +45,8 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
     if not marks:
         return
     if ends := _ends([*places, *(mark.at for mark in marks)]):
-        figure.update_xaxes(
-            range=ends
-        )  # left alone, the axis makes room for the labels and shows days without data
+        # Left alone, the axis makes room for the labels and shows days without data.
+        figure.update_xaxes(range=ends)
     dot = {"color": light("label"), "width": 1, "dash": "dot"}
     together: dict[str, list[Mark]] = {}
     for mark in marks:
@@ -77,10 +76,10 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
 def _named(same: Sequence[Mark]) -> str:
     lead = next((mark for mark in same if mark.first), same[0])
     more = len(same) - 1
-    return f"{plain_cut(lead.title)} +{more}" if more else lead.title
+    return f"{_cut(lead.title)} +{more}" if more else lead.title
 
 
-def plain_cut(title: str) -> str:
+def _cut(title: str) -> str:
     """A title short enough for a count behind it."""
     return title if len(title) <= 24 else title[:23] + "…"
 
@@ -136,7 +135,7 @@ def _spot(at: At) -> float | None:
     return float(at)
 
 
-def along(places: Sequence[At]) -> dict[str, Any]:
+def ticks_along(places: Sequence[At]) -> dict[str, Any]:
     """Ticks of an axis of days or of names.
 
     A handful of days gets a tick a day: left alone, plotly.js labels one day with its milliseconds. Names lose what

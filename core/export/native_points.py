@@ -15,6 +15,8 @@ from pptx.enum.dml import MSO_LINE_DASH_STYLE
 from pptx.util import Pt
 
 from core.amounts import interval, number
+from core.charts.compare import ROLES
+from core.charts.dumbbell import SIDE_SHIFT
 from core.export import Table
 from core.export.chart_data import XyNumbers, hide_from_legend, place_plot, safe_name
 from core.export.native import axis_format, chart, legend, number_format, round_step, scale
@@ -24,14 +26,16 @@ from core.export.template import Box
 MOST_ROWS = 22
 MOST_POINTS = 400
 """Of one side of a distribution on a slide: finer steps than that cannot be seen."""
-_ROLES = ("loss", "accent", "good", "other", "muted", "warn")
 _BESIDE = ("names", "numbers")
 """Series that are not seen: their points carry the texts at the left and the right edge."""
 
 Estimate = tuple[float, float, float]
+"""Value, low end, high end."""
 
 
 class _Side(NamedTuple):
+    """One side of every row: its series' name and colour, how far above the row's middle, its estimates row by row."""
+
     name: str
     role: str
     shift: float
@@ -50,11 +54,10 @@ def forest(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
 def dumbbell(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     """A row a pair: before and after, each with its interval."""
     rows = table.rows[:MOST_ROWS]
-    sides = [_Side(table.columns[1], "muted", 0.16, [_estimate(row[1:4]) for row in rows])]
-    if len(table.columns) > 4:
-        sides.append(_Side(table.columns[4], "accent", -0.16, [_estimate(row[4:7]) for row in rows]))
-    else:
-        sides = [sides[0]._replace(shift=0.0, role="accent")]
+    sides = [
+        _Side(table.columns[1], "muted", SIDE_SHIFT, [_estimate(row[1:4]) for row in rows]),
+        _Side(table.columns[4], "accent", -SIDE_SHIFT, [_estimate(row[4:7]) for row in rows]),
+    ]
     _rows(page, slide, [_cut(row[0]) for row in rows], sides, table.unit, (), box, alt)
 
 
@@ -178,7 +181,7 @@ def _plain_line(series: Any, role: str, dashed: bool = False) -> None:
 
 
 def ecdf(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
-    """Share of values at or below each value, one stepped line a side; of many values every so manieth is drawn."""
+    """Share of values at or below each value, one stepped line a side; of many values every n-th is drawn."""
     numbers = XyNumbers("0%")
     sides = list(dict.fromkeys(str(row[0]) for row in table.rows))
     for name in sides:
@@ -193,7 +196,7 @@ def ecdf(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     dashes = (None, MSO_LINE_DASH_STYLE.DASH, MSO_LINE_DASH_STYLE.ROUND_DOT)
     for at, series in enumerate(drawn.plots[0].series):
         series.smooth = False
-        series.format.line.color.rgb, series.format.line.width = rgb(_ROLES[at % len(_ROLES)]), Pt(2.25)
+        series.format.line.color.rgb, series.format.line.width = rgb(ROLES[at % len(ROLES)]), Pt(2.25)
         if dashes[at % len(dashes)] is not None:
             series.format.line.dash_style = dashes[at % len(dashes)]
     drawn.value_axis.minimum_scale, drawn.value_axis.maximum_scale = 0, 1
