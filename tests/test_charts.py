@@ -191,6 +191,13 @@ def test_a_forest_draws_every_interval_and_names_a_series_by_mark_too() -> None:
     assert sorted(shape.x0 for shape in figure.layout.shapes) == [-0.1, 0, 0.1]
 
 
+def test_a_forest_of_one_series_needs_no_name_for_it_and_is_no_loss() -> None:
+    figure = forest([Effect("length", "", 0.1, 0.05, 0.2, "chosen by human")], "score")
+    assert figure.layout.meta["rows"] == [["length", 0.1, 0.05, 0.2, "chosen by human"]]
+    assert figure.data[0].marker.color == COLOURS["accent"][0]
+    assert figure.layout.showlegend is False
+
+
 def test_an_ecdf_ends_at_one_and_tells_sides_by_dash() -> None:
     figure = ecdf([("a", [3.0, 1.0, 2.0]), ("b", [5.0])], "", "length")
     assert list(figure.data[0].y) == pytest.approx([1 / 3, 2 / 3, 1])

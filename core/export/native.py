@@ -27,13 +27,14 @@ from core.export.chart_data import CategoryNumbers, XyNumbers, draw_errors, erro
 from core.export.slide import Page, paint, rgb
 from core.export.template import Box
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+"""A day as a drawn table holds it."""
 _KINDS = {"plus": "useful", "minus": "loss", "rest": "muted", "total": "accent"}
 MOST_BARS = 30
 """Names of more bars than that cannot be read on a slide."""
 
 
-def number_format(unit: str) -> str:
+def chart_format(unit: str) -> str:
     """Excel's format of a unit's numbers, as the cells behind a chart have them."""
     if is_currency(unit):
         return f'"{money_sign(unit)}"#,##0.00##'
@@ -69,7 +70,7 @@ def axis_format(unit: str, largest: float) -> str:
     """
     millions = '0.0,,"M"'
     if not is_currency(unit):
-        return millions if largest >= 1e6 and unit not in ("share", "points") else number_format(unit)
+        return millions if largest >= 1e6 and unit not in ("share", "points") else chart_format(unit)
     places = (
         millions if largest >= 1e6 else "#,##0" if largest >= 20 else "0.00" if largest >= 0.2 else "0.0000"
     )
@@ -112,7 +113,7 @@ def legend(page: Page, drawn: Any) -> None:
 def in_order(places: Iterable[Any]) -> list[Any]:
     """Numbers and days in their order; names, such as checkpoints, as they were drawn."""
     found = list(places)
-    dated = all(not isinstance(place, str) or _DAY.match(place) for place in found)
+    dated = all(not isinstance(place, str) or DAY.match(place) for place in found)
     return sorted(found) if dated else found
 
 
@@ -221,7 +222,7 @@ def parts(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
 
 
 def _categories(names: Sequence[str], unit: str) -> Any:
-    numbers = CategoryNumbers(number_format(unit))
+    numbers = CategoryNumbers(chart_format(unit))
     numbers.categories = [safe_name(name, 110) for name in names]
     return numbers
 

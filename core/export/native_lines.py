@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,11 +23,10 @@ from core.export.chart_data import (
     name_every,
     safe_name,
 )
-from core.export.native import chart, in_order, legend, number_format, scale
+from core.export.native import DAY, chart, chart_format, in_order, legend, scale
 from core.export.slide import Page, rgb
 from core.export.template import Box
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ROLES = ("accent", "loss", "good", "other", "muted", "warn")
 _WIDEST_STRIP = 9.0
 """Points: a wider strip of an interval no longer reads as one of a band."""
@@ -87,7 +85,7 @@ def _numbers(
     table: Table, drawn_lines: Sequence[_Line], names: Sequence[Any], band: _Line | None
 ) -> CategoryNumbers:
     """The band first, so that it lies behind; then the lines; then the limit."""
-    numbers = CategoryNumbers(number_format(table.unit))
+    numbers = CategoryNumbers(chart_format(table.unit))
     for name in names:
         numbers.add_category(name)
     if band is not None:
@@ -139,7 +137,7 @@ def _lines_of(table: Table, places: Sequence[Any]) -> list[_Line]:
 
 def _days(places: Sequence[Any]) -> list[dt.date]:
     """The places as days, for an axis with room for missing ones; none if any is no day, or there is only one."""
-    if len(places) < 2 or not all(isinstance(place, str) and _DAY.fullmatch(place) for place in places):
+    if len(places) < 2 or not all(isinstance(place, str) and DAY.fullmatch(place) for place in places):
         return []
     return [dt.date.fromisoformat(place) for place in places]
 
@@ -196,7 +194,7 @@ def _dashed(series: Any, role: str = "warn") -> None:
 def _over_numbers(
     page: Page, slide: Any, table: Table, drawn_lines: list[_Line], places: list[Any], box: Box, alt: str
 ) -> Any:
-    numbers = XyNumbers(number_format(table.unit))
+    numbers = XyNumbers(chart_format(table.unit))
     for at, line in enumerate(drawn_lines):
         known = [place for place, value in enumerate(line.values) if value is not None]
         series = numbers.add_series(safe_name(line.name))

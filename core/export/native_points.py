@@ -19,7 +19,7 @@ from core.charts.compare import ROLES
 from core.charts.dumbbell import SIDE_SHIFT
 from core.export import Table
 from core.export.chart_data import XyNumbers, hide_from_legend, place_plot, safe_name
-from core.export.native import axis_format, chart, legend, number_format, round_step, scale
+from core.export.native import axis_format, chart, chart_format, legend, round_step, scale
 from core.export.slide import Page, rgb
 from core.export.template import Box
 
@@ -122,7 +122,7 @@ def _row_numbers(
     names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float],
     edges: tuple[float, float], top: float,
 ) -> XyNumbers:  # fmt: skip
-    numbers = XyNumbers(number_format(unit))
+    numbers = XyNumbers(chart_format(unit))
     rows = [
         [(len(names) - place + side.shift, one) for place, one in enumerate(side.estimates)] for side in sides
     ]
