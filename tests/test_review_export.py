@@ -7,6 +7,7 @@ import doctest
 import importlib.util
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,7 +21,7 @@ from core.charts.palette import plain
 from core.charts.timeline import Happening, Stretch, timeline
 from core.export import scales
 from core.export.review_html import DEMO, policy, review_html
-from core.export.review_pdf import fonts, review_pdf
+from core.export.review_pdf import _Page, _section, fonts, review_pdf
 from core.export.shapes import Box, Label, Picture, svg
 from core.export.shapes import Path as Pieces
 from core.export.still import still
@@ -129,6 +130,19 @@ def test_the_pdf_is_one_and_the_same_bytes_twice(made: Document) -> None:
     assert not [link for link in links if not link.startswith((b"http://", b"https://"))]
     assert b"/JavaScript" not in content
     assert b"/Launch" not in content
+
+
+def test_the_pdf_says_what_the_html_says_of_now(made: Document) -> None:
+    page = _Page(made.demo)
+    told = [
+        part.text for one in made.sections for part in _section(page, one, made, 400) if hasattr(part, "text")
+    ]
+    html = read(review_html(made)).text
+    sentences = [one.compared.now.sentence for one in made.sections if one.compared.now is not None]
+    changed = [text for text in sentences if f"Now: {text}" in html]
+    assert changed
+    for text in changed:
+        assert escape(f"Now: {page.drawable(text)}", quote=False) in told
 
 
 def test_a_name_in_any_script_is_not_lost_in_the_pdf() -> None:
