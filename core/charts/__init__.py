@@ -1,7 +1,14 @@
 """The chart forms of Trueup, as pure functions from numbers to Plotly figures.
 
-Every form starts its value axis at zero, draws intervals where they are given and escapes labels (Plotly reads
-some HTML in text, and names come from telemetry). Loss is a colour and a pattern.
+Here: bridges, lines, bars, shares. A module each: `compare` (forest, ecdf), `dumbbell`, `grid`, `panels`, `run` (spans,
+flows), `timeline`. Every form ends in `palette.finish`, which gives it the house's look and leaves the drawn numbers in
+`layout.meta`; core/export writes files from those. `palette` also has the colour roles and `themed` for dark pages,
+`marks` the change events and ticks of a horizontal axis. A new form needs a branch in `core.export.native.draw`, or its
+slide is a table of its rows.
+
+Intervals are drawn where they are given. Value axes start at zero; panels do not, and forests and dumbbells draw zero
+as a line. Labels are escaped (`plain`): Plotly reads some HTML in text, and names come from telemetry. Loss is a colour
+and a pattern.
 """
 
 from __future__ import annotations
