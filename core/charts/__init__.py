@@ -29,6 +29,7 @@ from core.charts.palette import (
     finish,
     floats,
     light,
+    literal,
     noted,
     plain,
     role_bars,
@@ -154,7 +155,7 @@ def lines(
     figure = go.Figure()
     rows: list[tuple[object, ...]] = []
     for line in drawn:
-        x, y, low, high = list(line.x), floats(line.y), floats(line.low), floats(line.high)
+        x, y, low, high = [*map(literal, line.x)], floats(line.y), floats(line.low), floats(line.high)
         colour = light(line.colour_role)
         if low and high:
             edges: dict[str, Any] = {"x": x, "mode": "lines", "hoverinfo": "skip", "showlegend": False}
@@ -168,7 +169,7 @@ def lines(
             x=x, y=y, name=plain(line.name), mode="lines+markers" if len(x) < 3 else "lines", customdata=texts,
             line={"color": colour, "width": 2.4}, hovertemplate="%{customdata}",
         )  # fmt: skip
-        rows += [(line.name, *point) for point in zip(x, y, lows, highs, strict=True)]
+        rows += [(line.name, *point) for point in zip(line.x, y, lows, highs, strict=True)]
     if limit is not None:
         _draw_limit(figure, limit, unit)
     draw_marks(figure, marks, [x for line in drawn for x in line.x])

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.charts.palette import At, light, plain, short_names
+from core.charts.palette import At, light, literal, plain, short_names
 
 MOST_LABELS = 5
 LABEL_ROWS = 4
@@ -52,7 +52,7 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
     for mark in marks:
         together.setdefault(str(mark.at), []).append(mark)
     for same in together.values():
-        at = same[0].at
+        at = literal(same[0].at)
         # add_vline would average date strings to place its label; shapes and annotations do not.
         figure.add_shape(type="line", x0=at, x1=at, yref="paper", y0=0, y1=1, line=dot)
     for label in labels([same[0]._replace(title=_named(same), first=any(m.first for m in same))
@@ -63,7 +63,7 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
             font={"size": 11.5, "color": light("label")},
         )  # fmt: skip
     figure.add_scatter(
-        x=[same[0].at for same in together.values()], y=[1] * len(together), yaxis=_HOVER_AXIS.replace("axis", ""),
+        x=[literal(same[0].at) for same in together.values()], y=[1] * len(together), yaxis=_HOVER_AXIS.replace("axis", ""),
         mode="markers", marker={"symbol": "triangle-down", "size": 6, "color": light("label")}, showlegend=False,
         customdata=[plain("; ".join(mark.title for mark in same), 160) for same in together.values()],
         hovertemplate="%{customdata}<extra></extra>", cliponaxis=False,
@@ -145,7 +145,7 @@ def ticks_along(places: Sequence[At]) -> dict[str, Any]:
     if names and len(names) == len(set(places)) and _spot(names[0]) is None:
         shown = names[:: -(-len(names) // MOST_NAMES)]
         short = dict(zip(names, short_names(names), strict=True))
-        return {"tickvals": shown, "ticktext": [plain(short[name], 24) for name in shown]}
+        return {"tickvals": [*map(literal, shown)], "ticktext": [plain(short[name], 24) for name in shown]}
     days = {place for place in places if isinstance(place, dt.date) and not isinstance(place, dt.datetime)}
     if not days or len(days) < len(set(places)) or max(days) - min(days) > dt.timedelta(days=6):
         return {"nticks": 7}
