@@ -22,7 +22,7 @@ from core.charts.timeline import Happening, Stretch, timeline
 from core.export import scales
 from core.export.review_html import DEMO, policy, review_html
 from core.export.review_pdf import _Page, _section, fonts, review_pdf
-from core.export.shapes import Box, Label, Picture, svg
+from core.export.shapes import Label, Picture, Rectangle, svg
 from core.export.shapes import Path as Pieces
 from core.export.still import still
 from core.ledger.store import Store
@@ -159,7 +159,7 @@ def test_every_figure_of_every_audit_is_drawn_inside_its_picture(filled: Store) 
             assert len(picture.shapes) > 3, name
             ElementTree.fromstring(svg(picture, name))
             for shape in picture.shapes:
-                if isinstance(shape, Box):
+                if isinstance(shape, Rectangle):
                     assert -2 <= shape.x <= shape.x + shape.width <= picture.width + 2, (name, shape)
                     assert -2 <= shape.y <= shape.y + shape.height <= picture.height + 2, (name, shape)
             drawn += 1
@@ -180,8 +180,8 @@ def filled() -> Iterator[Store]:
     store.close()
 
 
-def boxes(picture: Picture) -> list[Box]:
-    return [shape for shape in picture.shapes if isinstance(shape, Box)]
+def boxes(picture: Picture) -> list[Rectangle]:
+    return [shape for shape in picture.shapes if isinstance(shape, Rectangle)]
 
 
 def labels(picture: Picture) -> list[str]:
@@ -203,7 +203,7 @@ def test_a_bridge_closes_in_the_picture() -> None:
     picture = still(
         waterfall([Step("a", 1, "plus"), Step("b", 3, "plus", "loss"), Step("c", 4, "total")], "count")
     )
-    by_fill: dict[str, list[Box]] = {}
+    by_fill: dict[str, list[Rectangle]] = {}
     for box in boxes(picture):
         by_fill.setdefault(box.fill, []).append(box)
     (first, total), (second,) = by_fill.values()
