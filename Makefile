@@ -9,8 +9,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Of `run`: spans of the demo (small, medium, a number) or empty. Of `bench`: 10M for the large ledgers too.
 SIZE ?= small
-CHECKED := app.py core data/demo pages tests
 
 .PHONY: check run test slow bench format setup setup-dev browser postgres pins clean
 

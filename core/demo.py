@@ -48,7 +48,7 @@ STORIES = (
         "A reward that parted from the outcome",
         "reward_vs_outcome",
         (("from", "2026-09-10"), ("to", "2026-11-22"), ("service", "support-triage")),
-        "Reward divergence: the reward rises over thirteen checkpoints, task success falls after the fourth.",
+        "Reward divergence: the reward rises, task success falls; planted after the fourth checkpoint, in the page's interval.",
     ),
     Story(
         "Three holiday weeks that a forecast takes for demand",

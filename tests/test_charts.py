@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import doctest
 import json
 from decimal import Decimal
@@ -19,26 +18,21 @@ from core.charts import (
     COLOURS,
     STANDING_STEPS,
     Bar,
-    Flow,
     Line,
     Mark,
-    SpanRow,
     Step,
     bars,
     lines,
-    sankey,
     span_waterfall,
     stacked_share,
-    step_cumulative,
     themed,
     waterfall,
 )  # fmt: skip
 from core.charts.compare import Effect, ecdf, forest
-from core.charts.grid import DayMark, GridCell, grid
 from core.export import alt_text
+from tests.chart_forms import DAYS, every_form
 
 HOSTILE = '<img src=x onerror="alert(1)"> & %{x}'
-DAYS = [dt.date(2026, 3, day) for day in (1, 2, 3)]
 # 4 attempts = 1 converting + 0 other + 3 failed, nothing left over
 STEPS = [
     Step("converting", 1, "plus"),
@@ -46,26 +40,6 @@ STEPS = [
     Step("rest", 0, "rest"),
     Step("attempts", 4, "total"),
 ]
-
-
-def every_form(name: str) -> dict[str, go.Figure]:
-    return {
-        "waterfall": waterfall([Step(name, 1, "plus"), Step(name, 1, "total")], "count"),
-        "lying waterfall": waterfall([Step(name, 1, "plus")] * 9, "USD"),
-        "lines": lines([Line(name, DAYS, [1, 2, 3])], "count", [Mark(DAYS[1], name)], limit=2),
-        "steps": step_cumulative(name, DAYS, [0, 1, 2], "count", [1, 1, 1]),
-        "bars": bars([Bar(name, 0.5, 0.4, 0.6)], "share", limit=0.5),
-        "stacked": stacked_share([Bar(name, 3), Bar(name, 1)], "count"),
-        "run": span_waterfall([SpanRow(name, 0, 0, 5, True, name)]),
-        "forest": forest(
-            [Effect(name, name, 0.1, 0.0, 0.2, name), Effect(name, "b", 0, 0, 0)], "points", 0.1
-        ),
-        "ecdf": ecdf([(name, [1.0, 2.0]), ("b", [2.0])], "", name),
-        "grid": grid(
-            [GridCell(name, day, 0.5, "", name) for day in DAYS], "share", 1, [DayMark(DAYS[0], name, name)]
-        ),
-        "sankey": sankey([Flow(name, f"{name}2", 3)], "count"),
-    }
 
 
 def drawn_bars(figure: go.Figure) -> list[tuple[float, float, float]]:
@@ -143,7 +117,7 @@ def test_loss_is_told_apart_without_colour() -> None:
 
 
 def test_bands_limit_and_marks_are_drawn() -> None:
-    line = Line("rate", DAYS, [0.1, None, 0.3], [0.0, 0.1, 0.2], [0.2, 0.3, 0.4])
+    line = Line("rate", DAYS[:3], [0.1, None, 0.3], [0.0, 0.1, 0.2], [0.2, 0.3, 0.4])
     figure = lines([line], "share", [Mark(DAYS[1], "release")], limit=0.25)
     upper, lower, middle, _ = figure.data
     assert (list(upper.y), list(lower.y)) == ([0.2, 0.3, 0.4], [0.0, 0.1, 0.2])
@@ -189,6 +163,13 @@ def test_a_forest_draws_every_interval_and_names_a_series_by_mark_too() -> None:
     assert figure.data[0].error_x.array[0] == pytest.approx(0.1)
     assert figure.data[1].error_x.arrayminus[0] == pytest.approx(0.2)
     assert sorted(shape.x0 for shape in figure.layout.shapes) == [-0.1, 0, 0.1]
+
+
+def test_a_forest_of_one_series_needs_no_name_for_it_and_is_no_loss() -> None:
+    figure = forest([Effect("length", "", 0.1, 0.05, 0.2, "chosen by human")], "score")
+    assert figure.layout.meta["rows"] == [["length", 0.1, 0.05, 0.2, "chosen by human"]]
+    assert figure.data[0].marker.color == COLOURS["accent"][0]
+    assert figure.layout.showlegend is False
 
 
 def test_an_ecdf_ends_at_one_and_tells_sides_by_dash() -> None:

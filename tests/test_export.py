@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,10 @@ from hypothesis import strategies as some
 from pptx import Presentation
 
 from core.charts import Bar, Flow, Line, Step, bars, lines, sankey, stacked_share, waterfall
-from core.export import FORMULA_STARTS, Source, alt_text, csv_bytes, figure_csv, figure_xlsx, safe_cell
+from core.charts.dumbbell import Estimate, Pair, dumbbell
+from core.charts.panels import Panel, panels
+from core.export import Source, alt_text, csv_bytes, figure_csv, figure_xlsx
+from core.export.cells import FORMULA_STARTS, safe_cell
 from core.export.deck import figure_pptx
 
 SOURCE = Source(
@@ -68,6 +72,33 @@ def test_workbook_has_no_formula_and_is_the_same_twice() -> None:
     assert SOURCE.title in texts
 
 
+def number_formats(book: bytes) -> dict[str, str]:
+    """By cell of the first sheet: the format Excel shows its number in."""
+    main = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+    with zipfile.ZipFile(io.BytesIO(book)) as parts:
+        styles = ElementTree.fromstring(parts.read("xl/styles.xml"))
+        sheet = ElementTree.fromstring(parts.read("xl/worksheets/sheet1.xml"))
+    own = {one.get("numFmtId"): one.get("formatCode") or "" for one in styles.iter(f"{main}numFmt")}
+    own |= {"0": "General", "10": "0.00%"}  # Excel's built-in ones
+    (styled,) = styles.iter(f"{main}cellXfs")
+    codes = [own[one.get("numFmtId")] for one in styled]
+    cells = [one for one in sheet.iter(f"{main}c") if one.get("t") != "s"]
+    return {cell.get("r") or "": codes[int(cell.get("s") or 0)] for cell in cells}
+
+
+def test_each_number_of_a_workbook_is_shown_in_its_own_unit() -> None:
+    """Dollars under a panel of shares are no percentages, nor is a place on an axis."""
+    mixed = panels([Panel("p", "share", [0.5], [0.4], [0.6]), Panel("q", "USD", [5], [4], [6])], ["a"])
+    dollars = '"$"#,##0.00####'
+    assert number_formats(figure_xlsx(mixed, SOURCE)) == {
+        "C2": "0.00%", "D2": "0.00%", "E2": "0.00%", "C3": dollars, "D3": dollars, "E3": dollars,
+    }  # fmt: skip
+    over_numbers = lines([Line("by divergence", [0.5], [0.75])], "share")
+    assert number_formats(figure_xlsx(over_numbers, SOURCE)) == {"B2": "General", "C2": "0.00%"}
+    parts = stacked_share([Bar("declared", 3)], "count")
+    assert number_formats(figure_xlsx(parts, SOURCE)) == {"B2": "#,##0.##", "C2": "0.00%"}
+
+
 def test_slide_has_the_sentence_and_an_editable_bridge() -> None:
     slide = Presentation(io.BytesIO(figure_pptx(BRIDGE, SOURCE))).slides[0]
     texts = [shape.text_frame.text for shape in slide.shapes if shape.has_text_frame]
@@ -119,3 +150,10 @@ def test_alt_text_tells_the_numbers() -> None:
         alt_text("Money bridge", BRIDGE) == "Money bridge: =converting $0.012; rescued $0.034; invoice $0.046"
     )
     assert alt_text("Rate", TREND) == "Rate: attempt from 50.0% on 2026-03-01 to 75.0% on 2026-03-02"
+    pairs = dumbbell(
+        [Pair("length", Estimate(1, 0, 2), Estimate(3, 2, 4)), Pair("new", None, Estimate(1, 0, 2))],
+        "count",
+        "a",
+        "b",
+    )
+    assert alt_text("Prices", pairs) == "Prices: length 1 → 3; new unknown → 1"

@@ -7,6 +7,7 @@ import doctest
 import importlib.util
 import re
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -20,8 +21,8 @@ from core.charts.palette import plain
 from core.charts.timeline import Happening, Stretch, timeline
 from core.export import scales
 from core.export.review_html import DEMO, policy, review_html
-from core.export.review_pdf import fonts, review_pdf
-from core.export.shapes import Box, Label, Picture, svg
+from core.export.review_pdf import _Page, _section, fonts, review_pdf
+from core.export.shapes import Label, Picture, Rectangle, svg
 from core.export.shapes import Path as Pieces
 from core.export.still import still
 from core.ledger.store import Store
@@ -131,6 +132,19 @@ def test_the_pdf_is_one_and_the_same_bytes_twice(made: Document) -> None:
     assert b"/Launch" not in content
 
 
+def test_the_pdf_says_what_the_html_says_of_now(made: Document) -> None:
+    page = _Page(made.demo)
+    told = [
+        part.text for one in made.sections for part in _section(page, one, made, 400) if hasattr(part, "text")
+    ]
+    html = read(review_html(made)).text
+    sentences = [one.compared.now.sentence for one in made.sections if one.compared.now is not None]
+    changed = [text for text in sentences if f"Now: {text}" in html]
+    assert changed
+    for text in changed:
+        assert escape(f"Now: {page.drawable(text)}", quote=False) in told
+
+
 def test_a_name_in_any_script_is_not_lost_in_the_pdf() -> None:
     *_, drawable = fonts()
     assert drawable("Ana − 3 ≤ x") == "Ana − 3 ≤ x"
@@ -145,7 +159,7 @@ def test_every_figure_of_every_audit_is_drawn_inside_its_picture(filled: Store) 
             assert len(picture.shapes) > 3, name
             ElementTree.fromstring(svg(picture, name))
             for shape in picture.shapes:
-                if isinstance(shape, Box):
+                if isinstance(shape, Rectangle):
                     assert -2 <= shape.x <= shape.x + shape.width <= picture.width + 2, (name, shape)
                     assert -2 <= shape.y <= shape.y + shape.height <= picture.height + 2, (name, shape)
             drawn += 1
@@ -166,8 +180,8 @@ def filled() -> Iterator[Store]:
     store.close()
 
 
-def boxes(picture: Picture) -> list[Box]:
-    return [shape for shape in picture.shapes if isinstance(shape, Box)]
+def boxes(picture: Picture) -> list[Rectangle]:
+    return [shape for shape in picture.shapes if isinstance(shape, Rectangle)]
 
 
 def labels(picture: Picture) -> list[str]:
@@ -189,7 +203,7 @@ def test_a_bridge_closes_in_the_picture() -> None:
     picture = still(
         waterfall([Step("a", 1, "plus"), Step("b", 3, "plus", "loss"), Step("c", 4, "total")], "count")
     )
-    by_fill: dict[str, list[Box]] = {}
+    by_fill: dict[str, list[Rectangle]] = {}
     for box in boxes(picture):
         by_fill.setdefault(box.fill, []).append(box)
     (first, total), (second,) = by_fill.values()

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from core.audits.reward_vs_outcome_measure import Arm
 from core.charts import Line, Step, lines, waterfall
+from core.charts.compare import Effect, forest
 from core.charts.dumbbell import Estimate, Pair, dumbbell
 from core.charts.panels import Panel, panels
 from core.stats.feature_prices import Price
@@ -31,8 +32,11 @@ def figures(found: Divergence) -> dict[str, go.Figure]:
     if found.responses:
         drawn["reward_response_rate"] = _response_rate(found)
     if found.pairs is not None:
-        rows = [Pair(price.feature, _estimate(price), None) for price in found.pairs.prices]
-        drawn["reward_pair_prices"] = dumbbell(rows, "score", f"chosen by {found.pairs.chosen_by}")
+        chosen_by = f"chosen by {found.pairs.chosen_by}"
+        effects = [
+            Effect(one.feature, "", one.value, one.low, one.high, chosen_by) for one in found.pairs.prices
+        ]
+        drawn["reward_pair_prices"] = forest(effects, "score")
     return drawn
 
 
@@ -82,12 +86,8 @@ def _price_list(found: Divergence, prices: PriceList) -> go.Figure:
     return dumbbell(rows, "score", before, after)
 
 
-def _estimate(price: Price) -> Estimate:
-    return Estimate(price.value, price.low, price.high)
-
-
 def _optional(price: Price | None) -> Estimate | None:
-    return None if price is None else _estimate(price)
+    return None if price is None else Estimate(price.value, price.low, price.high)
 
 
 def _rise(found: Divergence, prices: PriceList) -> go.Figure:

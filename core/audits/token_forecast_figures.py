@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from core.amounts import count
 from core.audits.token_forecast_measure import HORIZONS, Forecast, Money, Quantiles, RegionView
-from core.charts import Bar, Line, Mark, bars, count, lines
+from core.charts import Bar, Line, Mark, bars, lines
 from core.charts.grid import GridCell, grid
 from core.charts.palette import band, light, plain
 

@@ -1,7 +1,14 @@
 """The chart forms of Trueup, as pure functions from numbers to Plotly figures.
 
-Every form starts its value axis at zero, draws intervals where they are given and escapes labels (Plotly reads
-some HTML in text, and names come from telemetry). Loss is a colour and a pattern.
+Here: bridges, lines, bars, shares. A module each: `compare` (forest, ecdf), `dumbbell`, `grid`, `panels`, `run` (spans,
+flows), `timeline`. Every form ends in `palette.finish`, which gives it the house's look and leaves the drawn numbers in
+`layout.meta`; core/export writes files from those. `palette` also has the colour roles and `themed` for dark pages,
+`marks` the change events and ticks of a horizontal axis. A new form needs a branch in `core.export.native.draw`, or its
+slide is a table of its rows.
+
+Intervals are drawn where they are given. Value axes start at zero; panels do not, and forests and dumbbells draw zero
+as a line. Labels are escaped (`plain`): Plotly reads some HTML in text, and names come from telemetry. Loss is a colour
+and a pattern.
 """
 
 from __future__ import annotations
@@ -12,8 +19,8 @@ from typing import Any, Literal, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.amounts import Number, count, interval, money, number, share
-from core.charts.marks import Mark, along, draw_marks
+from core.amounts import Number, interval, number, share
+from core.charts.marks import Mark, draw_marks, ticks_along
 from core.charts.palette import (
     COLOURS,
     At,
@@ -22,6 +29,7 @@ from core.charts.palette import (
     finish,
     floats,
     light,
+    literal,
     noted,
     plain,
     role_bars,
@@ -31,9 +39,8 @@ from core.charts.palette import (
 from core.charts.run import Flow, SpanRow, sankey, span_waterfall
 
 __all__ = [
-    "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "count", "interval", "lines", "money",
-    "noted", "number", "plain", "sankey", "share", "span_waterfall", "stacked_share", "step_cumulative", "themed",
-    "waterfall",
+    "COLOURS", "Bar", "Flow", "Line", "Mark", "SpanRow", "Step", "bars", "lines", "noted", "plain", "sankey",
+    "span_waterfall", "stacked_share", "step_cumulative", "themed", "waterfall",
 ]  # fmt: skip
 
 STANDING_STEPS = 5
@@ -148,7 +155,7 @@ def lines(
     figure = go.Figure()
     rows: list[tuple[object, ...]] = []
     for line in drawn:
-        x, y, low, high = list(line.x), floats(line.y), floats(line.low), floats(line.high)
+        x, y, low, high = [*map(literal, line.x)], floats(line.y), floats(line.low), floats(line.high)
         colour = light(line.colour_role)
         if low and high:
             edges: dict[str, Any] = {"x": x, "mode": "lines", "hoverinfo": "skip", "showlegend": False}
@@ -162,13 +169,13 @@ def lines(
             x=x, y=y, name=plain(line.name), mode="lines+markers" if len(x) < 3 else "lines", customdata=texts,
             line={"color": colour, "width": 2.4}, hovertemplate="%{customdata}",
         )  # fmt: skip
-        rows += [(line.name, *point) for point in zip(x, y, lows, highs, strict=True)]
+        rows += [(line.name, *point) for point in zip(line.x, y, lows, highs, strict=True)]
     if limit is not None:
         _draw_limit(figure, limit, unit)
     draw_marks(figure, marks, [x for line in drawn for x in line.x])
     figure.update_layout(hovermode="x unified", showlegend=len(drawn) > 1)
     figure.update_yaxes(rangemode="tozero", nticks=5, **ticks(unit))
-    figure.update_xaxes(showgrid=False, **along([x for line in drawn for x in line.x]))
+    figure.update_xaxes(showgrid=False, **ticks_along([x for line in drawn for x in line.x]))
     told: dict[str, Any] = {"limit": limit, "marks": [[str(mark.at), mark.title] for mark in marks]}
     told["roles"] = {line.name: line.colour_role for line in drawn}
     return finish(figure, "lines", unit, ("line", "at", "value", "low", "high"), rows, **told)

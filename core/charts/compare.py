@@ -16,7 +16,7 @@ ROLES = ("loss", "accent", "good", "other", "muted", "warn")
 
 
 class Effect(NamedTuple):
-    """One difference; `group` names its row, `series` its colour and mark."""
+    """One difference with its interval; `group` names its row, `series` its colour and mark."""
 
     group: str
     series: str
@@ -27,14 +27,17 @@ class Effect(NamedTuple):
 
 
 def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> go.Figure:
-    """Points with their intervals around zero, a row a group, the series of a group under each other."""
+    """Points with their intervals around zero, a row a group, the series of a group under each other.
+
+    Values in `unit`; `limit` is drawn on both sides of zero. A series that stands alone needs no name: leave it empty.
+    """
     groups = list(dict.fromkeys(one.group for one in effects))
     series = list(dict.fromkeys(one.series for one in effects))
     figure = go.Figure()
     for at, name in enumerate(series):
         rows = [one for one in effects if one.series == name]
         shift = 0.0 if len(series) == 1 else 0.6 * (at / (len(series) - 1) - 0.5)
-        colour = light(ROLES[at % len(ROLES)])
+        colour = light("accent" if len(series) == 1 else ROLES[at % len(ROLES)])
         bars: dict[str, Any] = {
             "type": "data",
             "symmetric": False,
@@ -60,7 +63,7 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
     signed = {"tickformat": "+.0%"} if unit in ("points", "share") else {}
     figure.update_xaxes(zeroline=False, nticks=7, **(ticks(unit) | signed))
     figure.update_layout(showlegend=len(series) > 1)
-    table = [(f"{one.series}, {one.group}", one.value, one.low, one.high, one.note) for one in effects]
+    table = [(_name(one), one.value, one.low, one.high, one.note) for one in effects]
     columns = ("difference", "value", "low", "high", "note")
     return finish(figure, "forest", unit, columns, table, _height(len(groups), len(series)), limit=limit)
 
@@ -70,9 +73,13 @@ def _height(groups: int, series: int) -> int:
     return 90 + legend + groups * max(34, 16 * series)
 
 
+def _name(one: Effect) -> str:
+    return f"{one.series}, {one.group}" if one.series else one.group
+
+
 def _told(one: Effect, unit: str) -> str:
     note = f", {one.note}" if one.note else ""
-    return f"{one.series}, {one.group}: {number(one.value, unit)} {interval(one.low, one.high, unit)}{note}"
+    return f"{_name(one)}: {number(one.value, unit)} {interval(one.low, one.high, unit)}{note}"
 
 
 def _zero_and_limits(figure: go.Figure, limit: float | None) -> None:

@@ -11,6 +11,8 @@ from core.amounts import interval, number
 from core.charts.palette import finish, light, plain, ticks
 
 ROW_HEIGHT = 40
+SIDE_SHIFT = 0.16
+"""How far the two sides of a row stand from its middle, in rows."""
 
 
 class Estimate(NamedTuple):
@@ -29,36 +31,28 @@ class Pair(NamedTuple):
     after: Estimate | None
 
 
-def dumbbell(rows: Sequence[Pair], unit: str, before: str, after: str = "") -> go.Figure:
-    """Rows from top to bottom, hollow markers for `before`, filled ones for `after`, a line at zero.
+def dumbbell(rows: Sequence[Pair], unit: str, before: str, after: str) -> go.Figure:
+    """Rows from top to bottom, values in `unit`: hollow markers for `before`, filled ones for `after`, a line at zero.
 
-    With `after` empty it is a forest plot of one value a row.
+    `before` and `after` name the sides. One value a row is a forest (core/charts/compare.py).
     """
     figure = go.Figure()
-    offset = 0.16 if after else 0.0
-    sides = [(before, -offset, "muted", "circle-open", [row.before for row in rows])]
-    if after:
-        sides.append((after, offset, "accent", "circle", [row.after for row in rows]))
+    sides = (
+        (before, -SIDE_SHIFT, "muted", "circle-open", [row.before for row in rows]),
+        (after, SIDE_SHIFT, "accent", "circle", [row.after for row in rows]),
+    )
     for name, shift, role, symbol, values in sides:
         _draw(figure, name, [(place + shift, one) for place, one in enumerate(values)], unit, role, symbol)
     figure.update_xaxes(zeroline=True, nticks=6, **ticks(unit))
-    figure.add_shape(
-        type="line",
-        x0=0,
-        x1=0,
-        yref="paper",
-        y0=0,
-        y1=1,
-        line={"color": light("label"), "width": 1, "dash": "dot"},
-    )
+    dot = {"color": light("label"), "width": 1, "dash": "dot"}
+    figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line=dot)
     figure.update_yaxes(
         tickvals=list(range(len(rows))), ticktext=[plain(row.label) for row in rows], range=[len(rows) - 0.5, -0.5],
         showgrid=False, tickfont={"color": light("ink")},
     )  # fmt: skip
-    figure.update_layout(showlegend=bool(after))
-    told = [(row.label, *_cells(row.before), *(_cells(row.after) if after else ())) for row in rows]
-    columns: tuple[str, ...] = ("row", before, f"{before} low", f"{before} high")
-    columns += (after, f"{after} low", f"{after} high") if after else ()
+    figure.update_layout(showlegend=True)
+    told = [(row.label, *_cells(row.before), *_cells(row.after)) for row in rows]
+    columns = ("row", *(f"{side}{end}" for side in (before, after) for end in ("", " low", " high")))
     return finish(figure, "dumbbell", unit, columns, told, 80 + ROW_HEIGHT * len(rows))
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.charts.palette import At, light, plain, short_names
+from core.charts.palette import At, light, literal, plain, short_names
 
 MOST_LABELS = 5
 LABEL_ROWS = 4
@@ -45,15 +45,14 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
     if not marks:
         return
     if ends := _ends([*places, *(mark.at for mark in marks)]):
-        figure.update_xaxes(
-            range=ends
-        )  # left alone, the axis makes room for the labels and shows days without data
+        # Left alone, the axis makes room for the labels and shows days without data.
+        figure.update_xaxes(range=ends)
     dot = {"color": light("label"), "width": 1, "dash": "dot"}
     together: dict[str, list[Mark]] = {}
     for mark in marks:
         together.setdefault(str(mark.at), []).append(mark)
     for same in together.values():
-        at = same[0].at
+        at = literal(same[0].at)
         # add_vline would average date strings to place its label; shapes and annotations do not.
         figure.add_shape(type="line", x0=at, x1=at, yref="paper", y0=0, y1=1, line=dot)
     for label in labels([same[0]._replace(title=_named(same), first=any(m.first for m in same))
@@ -64,7 +63,7 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
             font={"size": 11.5, "color": light("label")},
         )  # fmt: skip
     figure.add_scatter(
-        x=[same[0].at for same in together.values()], y=[1] * len(together), yaxis=_HOVER_AXIS.replace("axis", ""),
+        x=[literal(same[0].at) for same in together.values()], y=[1] * len(together), yaxis=_HOVER_AXIS.replace("axis", ""),
         mode="markers", marker={"symbol": "triangle-down", "size": 6, "color": light("label")}, showlegend=False,
         customdata=[plain("; ".join(mark.title for mark in same), 160) for same in together.values()],
         hovertemplate="%{customdata}<extra></extra>", cliponaxis=False,
@@ -77,10 +76,10 @@ def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -
 def _named(same: Sequence[Mark]) -> str:
     lead = next((mark for mark in same if mark.first), same[0])
     more = len(same) - 1
-    return f"{plain_cut(lead.title)} +{more}" if more else lead.title
+    return f"{_cut(lead.title)} +{more}" if more else lead.title
 
 
-def plain_cut(title: str) -> str:
+def _cut(title: str) -> str:
     """A title short enough for a count behind it."""
     return title if len(title) <= 24 else title[:23] + "…"
 
@@ -136,7 +135,7 @@ def _spot(at: At) -> float | None:
     return float(at)
 
 
-def along(places: Sequence[At]) -> dict[str, Any]:
+def ticks_along(places: Sequence[At]) -> dict[str, Any]:
     """Ticks of an axis of days or of names.
 
     A handful of days gets a tick a day: left alone, plotly.js labels one day with its milliseconds. Names lose what
@@ -146,7 +145,7 @@ def along(places: Sequence[At]) -> dict[str, Any]:
     if names and len(names) == len(set(places)) and _spot(names[0]) is None:
         shown = names[:: -(-len(names) // MOST_NAMES)]
         short = dict(zip(names, short_names(names), strict=True))
-        return {"tickvals": shown, "ticktext": [plain(short[name], 24) for name in shown]}
+        return {"tickvals": [*map(literal, shown)], "ticktext": [plain(short[name], 24) for name in shown]}
     days = {place for place in places if isinstance(place, dt.date) and not isinstance(place, dt.datetime)}
     if not days or len(days) < len(set(places)) or max(days) - min(days) > dt.timedelta(days=6):
         return {"nticks": 7}

@@ -55,6 +55,19 @@ _DARK = dict(COLOURS.values())
 _DARK |= {band(light_one): band(dark_one) for light_one, dark_one in COLOURS.values()}
 
 
+def literal(at: At) -> At:
+    """A place on an axis whose name Plotly shows without reading tags in it; uncut, so that names stay apart.
+
+    >>> literal("<b>x</b>"), literal(3)
+    ('&lt;b&gt;x&lt;/b&gt;', 3)
+    """
+    return _escaped(at) if isinstance(at, str) else at
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
 def plain(text: object, length: int = LABEL_LENGTH) -> str:
     """Text as Plotly shows it literally: no tags, one line, cut at `length` characters.
 
@@ -63,7 +76,7 @@ def plain(text: object, length: int = LABEL_LENGTH) -> str:
     """
     line = " ".join(str(text).split())
     line = line if len(line) <= length else line[: length - 1] + "…"
-    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _escaped(line)
 
 
 def short_names(names: Sequence[str]) -> list[str]:

@@ -101,6 +101,6 @@ def _shade(figure: go.Figure, first: int, count: int, text: str) -> None:
     )  # fmt: skip
     wrapped = "<br>".join(plain(part) for part in textwrap.wrap(text[:90], 26))
     figure.add_annotation(
-        text=wrapped, x=first, yref="paper", y=0.5, showarrow=False, xanchor="left", xshift=6, align="left",
+        text=wrapped, x=first, yref="paper", y=0.5, showarrow=False, xanchor="left", yanchor="bottom", xshift=6, align="left",
         font={"size": 11.5, "color": light("label")},
     )  # fmt: skip

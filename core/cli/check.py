@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from core.answers import FINDING_COLUMNS, Row, jsonable
 from core.check_result import CONDITIONS, NOT_ASKED, check_result, junit_xml, table_text
-from core.export import safe_cell
+from core.export.cells import safe_cell
 from core.settings import Settings
 
 FORMATS = ("table", "text", "json", "junit", "csv")

@@ -1,26 +1,29 @@
-"""A figure's numbers as files people take elsewhere: CSV and XLSX here, PPTX in core/export/deck.py.
+"""A figure's numbers as files people take elsewhere. Nothing here reads a clock: the same figure gives the same file.
 
-PNG and SVG come from the chart's own button in the browser. Text from telemetry is neutralised: a spreadsheet
-runs a cell that starts with = + - @, so such text gets an apostrophe. Nothing here reads a clock: the same figure
-gives the same file.
+Every chart form leaves what it drew in `layout.meta` (core/charts/palette.py, `finish`); `drawn_table` reads it, and
+every format is written from that table. Start there. Then, by format:
+
+- CSV, and XLSX of one figure: here; `cells` has what all workbooks share, such as text that no spreadsheet runs.
+- PPTX: `deck` (one figure, or a whole deck) → `slide` (titles, foot, colours; `template`: a company's own) → `native`,
+  `native_lines`, `native_points`, `native_tables` (a form each as editable chart or table) → `chart_data` (its numbers).
+- XLSX of a deck: `workbook`. What decks are made of, before either format: `content`.
+- HTML and PDF of a review: `review_html`, `review_pdf`; their pictures are drawn without a browser: `still` (the figure
+  as shapes, with `scales` for its axes and `still_traces` for its traces) → `shapes` (SVG text, or a PDF drawing).
+
+PNG and SVG of a figure on a page come from the chart's own button in the browser.
 """
 
 from __future__ import annotations
 
 import csv
-import datetime as dt
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
-import xlsxwriter
 
-from core.amounts import is_currency, money_sign, number
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
-_WRITTEN_ON = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+from core.amounts import number
+from core.export.cells import open_book, safe_cell, write_rows
 
 
 class Source(NamedTuple):
@@ -47,6 +50,21 @@ class Table(NamedTuple):
     note: str = ""
     """What every export of it must say: that its numbers are of demo data."""
 
+    def unit_of(self, column: str, row: Sequence[object] = ()) -> str:
+        """The unit of a column's numbers; empty for names, places on an axis and what says its unit itself.
+
+        Panels carry a unit a row: theirs is the row's, and empty without one.
+        """
+        if column == "share":
+            return "share"
+        if self.form != "dumbbell" and column not in ("value", "low", "high"):
+            return ""
+        if self.form == "dumbbell" and column == "row":
+            return ""
+        if "unit" in self.columns:
+            return str(row[self.columns.index("unit")]) if row else ""
+        return self.unit
+
 
 def drawn_table(figure: go.Figure) -> Table:
     """The table a chart form left in the figure; a figure made by hand gives its traces' x and y."""
@@ -66,17 +84,6 @@ def drawn_table(figure: go.Figure) -> Table:
 
 def _list(values: Iterable[object] | None) -> list[object]:
     return [] if values is None else list(values)
-
-
-def safe_cell(cell: object) -> object:
-    """A cell no spreadsheet takes for a formula; numbers are left alone.
-
-    >>> safe_cell("=HYPERLINK(1)"), safe_cell(-3.5), safe_cell("gpt-4"), safe_cell(" @x")
-    ("'=HYPERLINK(1)", -3.5, 'gpt-4', "' @x")
-    """
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(FORMULA_STARTS):
-        return f"'{cell}"
-    return cell
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]], note: str = "") -> bytes:
@@ -103,17 +110,12 @@ def figure_csv(figure: go.Figure) -> bytes:
 def figure_xlsx(figure: go.Figure, source: Source) -> bytes:
     """A workbook: sheet `data` with the figure's numbers, sheet `source` with what they stand for."""
     table, out = drawn_table(figure), io.BytesIO()
-    options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(out, options) as book:
-        book.set_properties({"title": source.title[:255], "created": _WRITTEN_ON})
+    with open_book(out, source.title) as book:
         bold = book.add_format({"bold": True})
-        number = book.add_format({"num_format": _number_format(table.unit)})
         sheet = book.add_worksheet("data")
         for column, name in enumerate(table.columns):
             sheet.write_string(0, column, name, bold)
-        for row, cells in enumerate(table.rows, start=1):
-            for column, cell in enumerate(cells):
-                _write(sheet, row, column, cell, number)
+        write_rows(book, sheet, table)
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, 0, 32)
         notes = book.add_worksheet("source")
@@ -124,27 +126,6 @@ def figure_xlsx(figure: go.Figure, source: Source) -> bytes:
             notes.write_string(row, 0, name, bold)
             notes.write_string(row, 1, str(safe_cell(text)))
     return out.getvalue()
-
-
-def _write(
-    sheet: xlsxwriter.worksheet.Worksheet,
-    row: int,
-    column: int,
-    cell: object,
-    number: xlsxwriter.format.Format | None,
-) -> None:
-    if isinstance(cell, bool):
-        sheet.write_boolean(row, column, cell)
-    elif isinstance(cell, int | float) and math.isfinite(cell):
-        sheet.write_number(row, column, cell, number)
-    elif cell is not None:
-        sheet.write_string(row, column, str(safe_cell(cell)))
-
-
-def _number_format(unit: str) -> str:
-    if is_currency(unit):
-        return f'"{money_sign(unit)}"#,##0.00####'
-    return {"share": "0.00%", "points": "0.00%", "count": "#,##0.##"}.get(unit, "General")
 
 
 def alt_text(title: str, figure: go.Figure) -> str:
@@ -170,6 +151,8 @@ def alt_text(title: str, figure: go.Figure) -> str:
             f"median of {name} {number(values[len(values) // 2], table.unit)}"
             for name, values in sides.items()
         ]
+    elif table.form == "dumbbell":
+        told = [f"{row[0]} {number(row[1], table.unit)} → {number(row[4], table.unit)}" for row in table.rows]
     elif table.form == "timeline":
         told = [f"{lane} {what} on {at}" for lane, at, what in table.rows]
     elif table.form == "sankey":

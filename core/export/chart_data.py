@@ -7,22 +7,20 @@ starts with = as a formula, and because intervals stand in it beside their serie
 from __future__ import annotations
 
 import copy
-import datetime as dt
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from xml.sax.saxutils import escape
 
-import xlsxwriter
 from pptx.chart.data import CategoryChartData, XyChartData
 from pptx.chart.xlsx import CategoryWorkbookWriter, XyWorkbookWriter
 from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.util import Pt
 
-_WRITTEN_ON = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
-_OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+from core.export.cells import open_book
+
 BAND_OPACITY = 0.22
 LONGEST_NAME = 80
 
@@ -101,8 +99,7 @@ class XyNumbers(XyChartData):
 
 @contextmanager
 def _open_sheet(out: io.BytesIO) -> Iterator[tuple[Any, Any]]:
-    with xlsxwriter.Workbook(out, _OPTIONS) as book:
-        book.set_properties({"created": _WRITTEN_ON})
+    with open_book(out) as book:
         yield book, book.add_worksheet()
 
 
@@ -209,7 +206,7 @@ def hide_from_legend(chart: Any, *places: int) -> None:
 
 
 def name_every(chart: Any, every: int, days: bool) -> None:
-    """Name every so manieth category, so that names stand level; `days`: of a date axis, every so many days."""
+    """Name every n-th category, so that names stand level; `days`: of a date axis, every n days."""
     plot_area = chart._chartSpace.chart.plotArea
     axis = plot_area.find(qn("c:dateAx" if days else "c:catAx"))
     after = [axis.find(qn(name)) for name in ("c:baseTimeUnit", "c:lblOffset")]

@@ -17,7 +17,7 @@ from core.export import Source, alt_text, drawn_table
 from core.export.content import Board, BoardRow, Content, Method, Shown
 from core.export.native import draw
 from core.export.native_tables import add_table, write
-from core.export.slide import Page, rgb
+from core.export.slide import SlideDeck, rgb
 
 STATUS_ROLES = {"holds": "good", "watch": "warn", "broken": "loss", "cannot tell": "label"}
 _BOARD_COLUMNS = ("Audit", "Status", "Reported", "Supported", "Gap, with its interval", "n")
@@ -29,34 +29,34 @@ MOST_MARKS = 4
 
 def figure_pptx(figure: go.Figure, source: Source, demo: bool = False) -> bytes:
     """A 16:9 deck of one slide."""
-    page = Page(demo=demo, note=drawn_table(figure).note)
-    _figure_slide(page, Shown(source, "", figure, ""))
-    return page.saved()
+    deck = SlideDeck(demo=demo, note=drawn_table(figure).note)
+    _figure_slide(deck, Shown(source, "", figure, ""))
+    return deck.saved()
 
 
 def deck_pptx(content: Content, template: bytes | None = None) -> bytes:
     """Summary, one slide a figure, appendix; raises BadTemplate for a template that cannot carry slides."""
-    page = Page(template, content.demo)
-    page.deck.core_properties.title = content.name
+    deck = SlideDeck(template, content.demo)
+    deck.presentation.core_properties.title = content.name
     for board in content.boards:
-        _board_slides(page, board)
+        _board_slides(deck, board)
     for shown in content.shown:
-        _figure_slide(page, shown)
+        _figure_slide(deck, shown)
     for method in content.methods:
-        _method_slides(page, method)
-    return page.saved()
+        _method_slides(deck, method)
+    return deck.saved()
 
 
-def _figure_slide(page: Page, shown: Shown) -> None:
+def _figure_slide(deck: SlideDeck, shown: Shown) -> None:
     table = drawn_table(shown.figure) if shown.figure is not None else None
     marks = (table.also.get("marks") or []) if table else []
     more = unit_text(table.unit if table else "") + marks_text(marks)
     caption = f"{shown.source.figure.removesuffix('.')}.{more}" if more else shown.source.figure
-    slide, place = page.slide(shown.source.title, caption, shown.source, shown.notes)
+    slide, place = deck.slide(shown.source.title, caption, shown.source, shown.notes)
     if shown.figure is None or table is None:
-        page.text(slide, f"This figure cannot be drawn. {shown.missing}", place, 16, "ink")
+        deck.text(slide, f"This figure cannot be drawn. {shown.missing}", place, 16, "ink")
         return
-    draw(page, slide, table, place, alt_text(shown.source.figure, shown.figure))
+    draw(deck, slide, table, place, alt_text(shown.source.figure, shown.figure))
 
 
 def unit_text(unit: str) -> str:
@@ -78,20 +78,20 @@ def marks_text(marks: Sequence[Sequence[str]]) -> str:
     return f" Changes: {told}{more}."
 
 
-def _board_slides(page: Page, board: Board) -> None:
+def _board_slides(deck: SlideDeck, board: Board) -> None:
     pages = [board.rows[at : at + _ROWS_A_SLIDE] for at in range(0, len(board.rows), _ROWS_A_SLIDE)] or [()]
     for at, rows in enumerate(pages):
         of = f" ({at + 1} of {len(pages)})" if len(pages) > 1 else ""
-        slide, place = page.slide(board.source.title + of, board.source.figure, board.source)
+        slide, place = deck.slide(board.source.title + of, board.source.figure, board.source)
         body = [board_cells(row) for row in rows]
         height = min(0.6, Emu(place.height).inches / (len(body) + 1))
         size = 13 if len(body) <= 6 and place.width > Inches(11) else 11 if place.width > Inches(11) else 9
-        table = add_table(page, slide, _BOARD_COLUMNS, body, place, size, _BOARD_SHARES, height)
+        table = add_table(deck, slide, _BOARD_COLUMNS, body, place, size, _BOARD_SHARES, height)
         for line, row in enumerate(rows, start=1):
             status = row.finding.status if row.finding else "cannot tell"
             cell = table.cell(line, 1)
             cell.text_frame.clear()
-            write(page, cell, body[line - 1][1], size, "ink", bold=True)
+            write(deck, cell, body[line - 1][1], size, "ink", bold=True)
             cell.text_frame.paragraphs[0].runs[0].font.color.rgb = rgb(STATUS_ROLES[status])
 
 
@@ -117,15 +117,15 @@ def gap_text(finding: Finding) -> str:
     return f"{number(finding.gap, finding.unit)}, {bounds}"
 
 
-def _method_slides(page: Page, method: Method) -> None:
+def _method_slides(deck: SlideDeck, method: Method) -> None:
     """As many slides as the text needs at a size that can be read."""
-    room = page.place()
+    room = deck.place()
     in_line = int(Emu(room.width).pt / (0.57 * _METHOD_SIZE))
     pages = paged(method.text, in_line, int(Emu(room.height).pt / (1.22 * _METHOD_SIZE)))
     for at, told in enumerate(pages):
         of = f" ({at + 1} of {len(pages)})" if len(pages) > 1 else ""
-        slide, place = page.slide(method.source.title + of, method.source.figure, method.source)
-        page.text(slide, told, place, _METHOD_SIZE, "ink")
+        slide, place = deck.slide(method.source.title + of, method.source.figure, method.source)
+        deck.text(slide, told, place, _METHOD_SIZE, "ink")
 
 
 def paged(text: str, in_line: int, lines: int) -> list[str]:

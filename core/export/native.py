@@ -24,16 +24,17 @@ from core.amounts import interval, is_currency, money_sign, number
 from core.charts.palette import light
 from core.export import Table
 from core.export.chart_data import CategoryNumbers, XyNumbers, draw_errors, errors_of, safe_name
-from core.export.slide import Page, paint, rgb
+from core.export.slide import SlideDeck, paint, rgb
 from core.export.template import Box
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+"""A day as a drawn table holds it."""
 _KINDS = {"plus": "useful", "minus": "loss", "rest": "muted", "total": "accent"}
 MOST_BARS = 30
 """Names of more bars than that cannot be read on a slide."""
 
 
-def number_format(unit: str) -> str:
+def chart_format(unit: str) -> str:
     """Excel's format of a unit's numbers, as the cells behind a chart have them."""
     if is_currency(unit):
         return f'"{money_sign(unit)}"#,##0.00##'
@@ -42,13 +43,13 @@ def number_format(unit: str) -> str:
     return "#,##0" if unit in ("count", "tokens", "attempts", "requests") else "General"
 
 
-def chart(page: Page, slide: Any, kind: Any, numbers: Any, unit: str, box: Box, alt: str = "") -> Any:
+def chart(deck: SlideDeck, slide: Any, kind: Any, numbers: Any, unit: str, box: Box, alt: str = "") -> Any:
     """A chart in the house's look: no frame, thin grid, names low, no legend yet."""
     frame = slide.shapes.add_chart(kind, *box, numbers)
     frame._element.nvGraphicFramePr.cNvPr.set("descr", safe_name(alt, 900))
     drawn = frame.chart
     drawn.has_title, drawn.has_legend = False, False
-    page.chart_font(drawn, 12)
+    deck.chart_font(drawn, 12)
     values, names = drawn.value_axis, drawn.category_axis
     values.has_major_gridlines = True
     values.major_gridlines.format.line.color.rgb = rgb("useful")
@@ -69,7 +70,7 @@ def axis_format(unit: str, largest: float) -> str:
     """
     millions = '0.0,,"M"'
     if not is_currency(unit):
-        return millions if largest >= 1e6 and unit not in ("share", "points") else number_format(unit)
+        return millions if largest >= 1e6 and unit not in ("share", "points") else chart_format(unit)
     places = (
         millions if largest >= 1e6 else "#,##0" if largest >= 20 else "0.00" if largest >= 0.2 else "0.0000"
     )
@@ -102,7 +103,7 @@ def round_step(size: float, ticks: int = 6) -> float:
     return float(f"{power * next((one for one in (1, 2, 5) if one * power >= 0.8 * rough), 10):.6g}")
 
 
-def legend(page: Page, drawn: Any) -> None:
+def legend(deck: SlideDeck, drawn: Any) -> None:
     """Names of the series above the chart."""
     drawn.has_legend = True
     drawn.legend.position, drawn.legend.include_in_layout = XL_LEGEND_POSITION.TOP, False
@@ -112,11 +113,11 @@ def legend(page: Page, drawn: Any) -> None:
 def in_order(places: Iterable[Any]) -> list[Any]:
     """Numbers and days in their order; names, such as checkpoints, as they were drawn."""
     found = list(places)
-    dated = all(not isinstance(place, str) or _DAY.match(place) for place in found)
+    dated = all(not isinstance(place, str) or DAY.match(place) for place in found)
     return sorted(found) if dated else found
 
 
-def bridge(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def bridge(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """A base that is not seen and one series a kind. A bar across zero is drawn in two parts, because stacked bars
     pile what is positive above zero and what is negative below it.
     """
@@ -140,7 +141,7 @@ def bridge(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
         numbers.add_series(name, kinds[name])
     lying = len(names) > 6
     kind_of = XL_CHART_TYPE.BAR_STACKED if lying else XL_CHART_TYPE.COLUMN_STACKED
-    drawn = chart(page, slide, kind_of, numbers, table.unit, box, alt)
+    drawn = chart(deck, slide, kind_of, numbers, table.unit, box, alt)
     if min(bases, default=0) >= 0 and not any(name.endswith("below zero") for name in order):
         drawn.value_axis.minimum_scale = 0
     if lying:
@@ -156,7 +157,7 @@ def bridge(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
                 paint(series.points[at].format, role)
 
 
-def bars(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def bars(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """Lying bars, the value and its interval in the name, the interval as whiskers too."""
     rows = table.rows[:MOST_BARS]
     names = [
@@ -169,7 +170,7 @@ def bars(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
     numbers.add_series("value", values)
     if any(low is not None for low in lows):
         numbers.errors[0] = errors_of(values, lows, highs)
-    drawn = chart(page, slide, XL_CHART_TYPE.BAR_CLUSTERED, numbers, table.unit, box, alt)
+    drawn = chart(deck, slide, XL_CHART_TYPE.BAR_CLUSTERED, numbers, table.unit, box, alt)
     _from_top(drawn)
     drawn.plots[0].gap_width = 45
     series = drawn.plots[0].series[0]
@@ -190,13 +191,13 @@ def _from_top(drawn: Any) -> None:
     drawn.value_axis._element.find(qn("c:crosses")).set("val", "max")
 
 
-def parts(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def parts(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """One bar cut into shares of a whole."""
     numbers = _categories([""], "share")
     for label, value, part_share in table.rows:
         numbers.add_series(safe_name(f"{label}  {number(value, table.unit)}"), [part_share])
     drawn = chart(
-        page,
+        deck,
         slide,
         XL_CHART_TYPE.BAR_STACKED_100,
         numbers,
@@ -217,19 +218,19 @@ def parts(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
             labels.font.size, labels.font.bold = Pt(14), True
             labels.font.color.rgb = rgb("ink" if role in ("useful", "muted") else "paper")
             labels.number_format, labels.number_format_is_linked = "0%", False
-    legend(page, drawn)
+    legend(deck, drawn)
 
 
 def _categories(names: Sequence[str], unit: str) -> Any:
-    numbers = CategoryNumbers(number_format(unit))
+    numbers = CategoryNumbers(chart_format(unit))
     numbers.categories = [safe_name(name, 110) for name in names]
     return numbers
 
 
-Draw = Callable[[Page, Any, Table, Box, str], object]
+Draw = Callable[[SlideDeck, Any, Table, Box, str], object]
 
 
-def draw(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def draw(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """What a figure drew, natively; without rows a sentence that there is nothing."""
     from core.export import native_lines, native_points, native_tables
 
@@ -239,6 +240,6 @@ def draw(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
         "ecdf": native_points.ecdf, "grid": native_tables.grid,
     }  # fmt: skip
     if not table.rows:
-        page.text(slide, "There is nothing to draw in this scope.", box, 16, "label")
+        deck.text(slide, "There is nothing to draw in this scope.", box, 16, "label")
         return
-    forms.get(table.form, native_tables.rows)(page, slide, table, box, alt)
+    forms.get(table.form, native_tables.rows)(deck, slide, table, box, alt)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -24,11 +23,10 @@ from core.export.chart_data import (
     name_every,
     safe_name,
 )
-from core.export.native import chart, in_order, legend, number_format, scale
-from core.export.slide import Page, rgb
+from core.export.native import DAY, chart, chart_format, in_order, legend, scale
+from core.export.slide import SlideDeck, rgb
 from core.export.template import Box
 
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ROLES = ("accent", "loss", "good", "other", "muted", "warn")
 _WIDEST_STRIP = 9.0
 """Points: a wider strip of an interval no longer reads as one of a band."""
@@ -51,20 +49,20 @@ class _Line(NamedTuple):
         return any(low is not None for low in self.lows)
 
 
-def lines(page: Page, slide: Any, table: Table, box: Box, alt: str, from_zero: bool = True) -> Any:
+def lines(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str, from_zero: bool = True) -> Any:
     """Lines over days or names. One band is a stacked area over a base that is not seen; several would stack on each
     other, so they are see-through strips around each point. Over numbers the lines are XY scatter.
     """
     places = in_order(dict.fromkeys(row[1] for row in table.rows))
     drawn_lines = _lines_of(table, places)
     if all(isinstance(place, int | float) for place in places):
-        return _over_numbers(page, slide, table, drawn_lines, places, box, alt)
+        return _over_numbers(deck, slide, table, drawn_lines, places, box, alt)
     days = _days(places)
     banded = [line for line in drawn_lines if line.has_band()]
     band = banded[0] if len(banded) == 1 and len(places) > 1 else None  # an area of one point is nothing
     numbers = _numbers(table, drawn_lines, [*days] or [safe_name(place) for place in places], band)
     first = 0 if band is None else 2
-    drawn = chart(page, slide, XL_CHART_TYPE.LINE, numbers, table.unit, box, alt)
+    drawn = chart(deck, slide, XL_CHART_TYPE.LINE, numbers, table.unit, box, alt)
     series = list(drawn.plots[0].series)[first:]
     for at, (one, line) in enumerate(zip(series, drawn_lines, strict=False)):
         _style(one, line.role, at, len(places))
@@ -78,7 +76,7 @@ def lines(page: Page, slide: Any, table: Table, box: Box, alt: str, from_zero: b
     _axes(drawn, table, from_zero)
     _names(drawn, places, days, box)
     if len(numbers) > 1:
-        legend(page, drawn)
+        legend(deck, drawn)
         hide_from_legend(drawn, *([] if band is None else [0]))
     return drawn
 
@@ -87,7 +85,7 @@ def _numbers(
     table: Table, drawn_lines: Sequence[_Line], names: Sequence[Any], band: _Line | None
 ) -> CategoryNumbers:
     """The band first, so that it lies behind; then the lines; then the limit."""
-    numbers = CategoryNumbers(number_format(table.unit))
+    numbers = CategoryNumbers(chart_format(table.unit))
     for name in names:
         numbers.add_category(name)
     if band is not None:
@@ -139,7 +137,7 @@ def _lines_of(table: Table, places: Sequence[Any]) -> list[_Line]:
 
 def _days(places: Sequence[Any]) -> list[dt.date]:
     """The places as days, for an axis with room for missing ones; none if any is no day, or there is only one."""
-    if len(places) < 2 or not all(isinstance(place, str) and _DAY.fullmatch(place) for place in places):
+    if len(places) < 2 or not all(isinstance(place, str) and DAY.fullmatch(place) for place in places):
         return []
     return [dt.date.fromisoformat(place) for place in places]
 
@@ -194,9 +192,9 @@ def _dashed(series: Any, role: str = "warn") -> None:
 
 
 def _over_numbers(
-    page: Page, slide: Any, table: Table, drawn_lines: list[_Line], places: list[Any], box: Box, alt: str
+    deck: SlideDeck, slide: Any, table: Table, drawn_lines: list[_Line], places: list[Any], box: Box, alt: str
 ) -> Any:
-    numbers = XyNumbers(number_format(table.unit))
+    numbers = XyNumbers(chart_format(table.unit))
     for at, line in enumerate(drawn_lines):
         known = [place for place, value in enumerate(line.values) if value is not None]
         series = numbers.add_series(safe_name(line.name))
@@ -210,7 +208,7 @@ def _over_numbers(
         series = numbers.add_series(f"limit {number(limit, table.unit)}")
         for place in (places[0], places[-1]):
             series.add_data_point(float(place), float(limit))
-    drawn = chart(page, slide, XL_CHART_TYPE.XY_SCATTER_LINES, numbers, table.unit, box, alt)
+    drawn = chart(deck, slide, XL_CHART_TYPE.XY_SCATTER_LINES, numbers, table.unit, box, alt)
     shown = list(drawn.plots[0].series)
     for at, (one, line) in enumerate(zip(shown, drawn_lines, strict=False)):
         _style(one, line.role, at, len(places))
@@ -223,11 +221,11 @@ def _over_numbers(
     if all(float(place).is_integer() for place in places):
         drawn.category_axis.major_unit = max(1.0, drawn.category_axis.major_unit)
     if len(shown) > 1:
-        legend(page, drawn)
+        legend(deck, drawn)
     return drawn
 
 
-def panels(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def panels(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """One chart a line, one above the other, because their scales differ; their axes need not begin at zero."""
     names = list(dict.fromkeys(str(row[0]) for row in table.rows))
     unit_height = box.height / (len(names) + _LAST_PANEL)
@@ -238,6 +236,6 @@ def panels(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
         told = alt if place == 0 else f"{name}, as above"
         last = place == len(names) - 1
         top, height = box.top + int(place * unit_height), int(unit_height * (1 + _LAST_PANEL * last))
-        drawn = lines(page, slide, one, box._replace(top=top, height=height), told, from_zero=False)
+        drawn = lines(deck, slide, one, box._replace(top=top, height=height), told, from_zero=False)
         if not last:
             drawn.category_axis.tick_label_position = XL_TICK_LABEL_POSITION.NONE

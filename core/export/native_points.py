@@ -15,47 +15,50 @@ from pptx.enum.dml import MSO_LINE_DASH_STYLE
 from pptx.util import Pt
 
 from core.amounts import interval, number
+from core.charts.compare import ROLES
+from core.charts.dumbbell import SIDE_SHIFT
 from core.export import Table
 from core.export.chart_data import XyNumbers, hide_from_legend, place_plot, safe_name
-from core.export.native import axis_format, chart, legend, number_format, round_step, scale
-from core.export.slide import Page, rgb
+from core.export.native import axis_format, chart, chart_format, legend, round_step, scale
+from core.export.slide import SlideDeck, rgb
 from core.export.template import Box
 
 MOST_ROWS = 22
 MOST_POINTS = 400
 """Of one side of a distribution on a slide: finer steps than that cannot be seen."""
-_ROLES = ("loss", "accent", "good", "other", "muted", "warn")
 _BESIDE = ("names", "numbers")
 """Series that are not seen: their points carry the texts at the left and the right edge."""
 
 Estimate = tuple[float, float, float]
+"""Value, low end, high end."""
 
 
 class _Side(NamedTuple):
+    """One side of every row: its series' name and colour, how far above the row's middle, its estimates row by row."""
+
     name: str
     role: str
     shift: float
     estimates: Sequence[Estimate | None]
 
 
-def forest(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def forest(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """A row a difference, its value and interval in its name, lines at zero and at the limits."""
     rows = table.rows[:MOST_ROWS]
     side = _Side("difference", "accent", 0.0, [_estimate(row[1:4]) for row in rows])
     limit = table.also.get("limit")
     ends = () if limit is None else (-float(limit), float(limit))
-    _rows(page, slide, [_cut(row[0]) for row in rows], [side], table.unit, ends, box, alt)
+    _rows(deck, slide, [_cut(row[0]) for row in rows], [side], table.unit, ends, box, alt)
 
 
-def dumbbell(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def dumbbell(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """A row a pair: before and after, each with its interval."""
     rows = table.rows[:MOST_ROWS]
-    sides = [_Side(table.columns[1], "muted", 0.16, [_estimate(row[1:4]) for row in rows])]
-    if len(table.columns) > 4:
-        sides.append(_Side(table.columns[4], "accent", -0.16, [_estimate(row[4:7]) for row in rows]))
-    else:
-        sides = [sides[0]._replace(shift=0.0, role="accent")]
-    _rows(page, slide, [_cut(row[0]) for row in rows], sides, table.unit, (), box, alt)
+    sides = [
+        _Side(table.columns[1], "muted", SIDE_SHIFT, [_estimate(row[1:4]) for row in rows]),
+        _Side(table.columns[4], "accent", -SIDE_SHIFT, [_estimate(row[4:7]) for row in rows]),
+    ]
+    _rows(deck, slide, [_cut(row[0]) for row in rows], sides, table.unit, (), box, alt)
 
 
 def _cut(name: object, length: int = 34) -> str:
@@ -68,7 +71,7 @@ def _estimate(cells: Sequence[Any]) -> Estimate | None:
 
 
 def _rows(
-    page: Page, slide: Any, names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float],
+    deck: SlideDeck, slide: Any, names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float],
     box: Box, alt: str,
 ) -> None:  # fmt: skip
     paired = len(sides) > 1
@@ -79,14 +82,14 @@ def _rows(
     edges = step * math.floor(min(ends) / step - 0.02), step * math.ceil(max(ends) / step + 0.02)
     top = len(names) + 0.5
     numbers = _row_numbers(names, sides, unit, limits, edges, top)
-    drawn = chart(page, slide, XL_CHART_TYPE.XY_SCATTER, numbers, unit, box, alt)
+    drawn = chart(deck, slide, XL_CHART_TYPE.XY_SCATTER, numbers, unit, box, alt)
     shown = list(drawn.plots[0].series)
     for at, side in enumerate(sides):
         _plain_line(shown[at], side.role)
         _marker(shown[len(sides) + at], side.role)
     beside = shown[2 * len(sides) :]
-    _write_beside(page, beside[0], names, XL_LABEL_POSITION.LEFT)
-    _write_beside(page, beside[1], told, XL_LABEL_POSITION.RIGHT)
+    _write_beside(deck, beside[0], names, XL_LABEL_POSITION.LEFT)
+    _write_beside(deck, beside[1], told, XL_LABEL_POSITION.RIGHT)
     for series in beside[2:]:
         _plain_line(series, "label" if series.name == "zero" else "warn", series.name != "zero")
     # python-pptx calls the x axis of an XY chart its category axis
@@ -100,7 +103,7 @@ def _rows(
     up.has_major_gridlines = False
     place_plot(drawn, 0.25, 0.1 if paired else 0.02, 0.45, 0.8 if paired else 0.88)
     if paired:
-        legend(page, drawn)
+        legend(deck, drawn)
         hide_from_legend(drawn, *range(len(sides)), *range(2 * len(sides), len(shown)))
 
 
@@ -119,7 +122,7 @@ def _row_numbers(
     names: Sequence[str], sides: Sequence[_Side], unit: str, limits: Sequence[float],
     edges: tuple[float, float], top: float,
 ) -> XyNumbers:  # fmt: skip
-    numbers = XyNumbers(number_format(unit))
+    numbers = XyNumbers(chart_format(unit))
     rows = [
         [(len(names) - place + side.shift, one) for place, one in enumerate(side.estimates)] for side in sides
     ]
@@ -155,7 +158,7 @@ def _marker(series: Any, role: str) -> None:
     series.marker.format.line.color.rgb = rgb(role)
 
 
-def _write_beside(page: Page, series: Any, texts: Sequence[str], side: Any) -> None:
+def _write_beside(deck: SlideDeck, series: Any, texts: Sequence[str], side: Any) -> None:
     series.format.line.fill.background()
     series.marker.style = XL_MARKER_STYLE.NONE
     size = 12 if len(texts) <= 14 else 10
@@ -166,7 +169,7 @@ def _write_beside(page: Page, series: Any, texts: Sequence[str], side: Any) -> N
         label.position = side
         run = label.text_frame.paragraphs[0].runs[0]
         run.font.size = Pt(size)
-        page.look(run, "ink")
+        deck.look(run, "ink")
 
 
 def _plain_line(series: Any, role: str, dashed: bool = False) -> None:
@@ -177,8 +180,8 @@ def _plain_line(series: Any, role: str, dashed: bool = False) -> None:
         series.format.line.dash_style = MSO_LINE_DASH_STYLE.DASH
 
 
-def ecdf(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
-    """Share of values at or below each value, one stepped line a side; of many values every so manieth is drawn."""
+def ecdf(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
+    """Share of values at or below each value, one stepped line a side; of many values every n-th is drawn."""
     numbers = XyNumbers("0%")
     sides = list(dict.fromkeys(str(row[0]) for row in table.rows))
     for name in sides:
@@ -189,11 +192,11 @@ def ecdf(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
             series.add_data_point(value, before)
             series.add_data_point(value, share)
             before = share
-    drawn = chart(page, slide, XL_CHART_TYPE.XY_SCATTER_LINES_NO_MARKERS, numbers, "share", box, alt)
+    drawn = chart(deck, slide, XL_CHART_TYPE.XY_SCATTER_LINES_NO_MARKERS, numbers, "share", box, alt)
     dashes = (None, MSO_LINE_DASH_STYLE.DASH, MSO_LINE_DASH_STYLE.ROUND_DOT)
     for at, series in enumerate(drawn.plots[0].series):
         series.smooth = False
-        series.format.line.color.rgb, series.format.line.width = rgb(_ROLES[at % len(_ROLES)]), Pt(2.25)
+        series.format.line.color.rgb, series.format.line.width = rgb(ROLES[at % len(ROLES)]), Pt(2.25)
         if dashes[at % len(dashes)] is not None:
             series.format.line.dash_style = dashes[at % len(dashes)]
     drawn.value_axis.minimum_scale, drawn.value_axis.maximum_scale = 0, 1
@@ -208,7 +211,7 @@ def ecdf(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
         across.axis_title.text_frame.text = safe_name(table.also["of"])
         across.axis_title.text_frame.paragraphs[0].runs[0].font.size = Pt(12)
         across.axis_title.text_frame.paragraphs[0].runs[0].font.bold = False
-    legend(page, drawn)
+    legend(deck, drawn)
 
 
 def thinned(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:

@@ -15,7 +15,7 @@ from core.amounts import number
 from core.charts.palette import light
 from core.export import Table
 from core.export.chart_data import safe_name
-from core.export.slide import Page, rgb
+from core.export.slide import SlideDeck, rgb
 from core.export.template import Box
 
 MOST_ROWS = 15
@@ -27,7 +27,7 @@ _TEXT_FROM = Inches(0.34)
 
 
 def add_table(
-    page: Page, slide: Any, header: Sequence[str], body: Sequence[Sequence[str]], box: Box,
+    deck: SlideDeck, slide: Any, header: Sequence[str], body: Sequence[Sequence[str]], box: Box,
     size: float = 12, shares: Sequence[float] = (), row_height: float = 0.32,
 ) -> Any:  # fmt: skip
     """A plain native table, its header in bold; `shares` divide its width, else the longest texts do."""
@@ -44,11 +44,11 @@ def add_table(
         row.height = Inches(row_height)
     for at, texts in enumerate((header, *body)):
         for place, text in enumerate(texts):
-            write(page, table.cell(at, place), text, size, "label" if at == 0 else "ink", bold=at == 0)
+            write(deck, table.cell(at, place), text, size, "label" if at == 0 else "ink", bold=at == 0)
     return table
 
 
-def write(page: Page, cell: Any, text: str, size: float, role: str, bold: bool = False) -> None:
+def write(deck: SlideDeck, cell: Any, text: str, size: float, role: str, bold: bool = False) -> None:
     """A cell's text, with narrow margins and no fill."""
     cell.margin_left = cell.margin_right = Inches(0.05)
     cell.margin_top = cell.margin_bottom = Inches(0.02)
@@ -57,26 +57,26 @@ def write(page: Page, cell: Any, text: str, size: float, role: str, bold: bool =
     frame.word_wrap = True
     run = frame.paragraphs[0].add_run()
     run.text, run.font.size, run.font.bold = safe_name(text, 400), Pt(size), bold
-    page.look(run, role)
+    deck.look(run, role)
 
 
-def rows(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def rows(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """The rows of a form that has no native chart; a last line counts what the slide has no room for."""
     shown = table.rows[:MOST_ROWS]
     body = [
         [_cell_text(cell, table.unit, name) for cell, name in zip(row, table.columns, strict=True)]
         for row in shown
     ]
-    drawn = add_table(page, slide, [name.replace("_", " ") for name in table.columns], body, box)
+    drawn = add_table(deck, slide, [name.replace("_", " ") for name in table.columns], body, box)
     drawn._graphic_frame._element.nvGraphicFramePr.cNvPr.set("descr", safe_name(alt, 900))
-    more_rows(page, slide, len(table.rows) - len(shown), box)
+    more_rows(deck, slide, len(table.rows) - len(shown), box)
 
 
-def more_rows(page: Page, slide: Any, more: int, box: Box) -> None:
+def more_rows(deck: SlideDeck, slide: Any, more: int, box: Box) -> None:
     """What is not on the slide is said."""
     if more > 0:
         at = box._replace(top=box.top + box.height - Inches(0.3), height=Inches(0.3))
-        page.text(slide, f"{more:,} more rows are in the workbook.", at, 11, "label")
+        deck.text(slide, f"{more:,} more rows are in the workbook.", at, 11, "label")
 
 
 def _cell_text(cell: Any, unit: str, column: str) -> str:
@@ -89,7 +89,7 @@ def _cell_text(cell: Any, unit: str, column: str) -> str:
     return str(cell)
 
 
-def grid(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
+def grid(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """A heat map: a row a name, a column a day. A cross is not final, a circle is too little to tell, empty is no row."""
     names = list(dict.fromkeys(str(row[0]) for row in table.rows))
     every_day = sorted({row[1] for row in table.rows})
@@ -111,17 +111,17 @@ def grid(page: Page, slide: Any, table: Table, box: Box, alt: str) -> None:
         column.width = width if at else name_width
     for row in drawn.rows:
         row.height = height
-    write(page, drawn.cell(0, 0), "", 9, "label")
-    _heads(page, drawn, days)
+    write(deck, drawn.cell(0, 0), "", 9, "label")
+    _heads(deck, drawn, days)
     for line, name in enumerate(shown, start=1):
-        write(page, drawn.cell(line, 0), safe_name(name, 30), 11, "ink")
+        write(deck, drawn.cell(line, 0), safe_name(name, 30), 11, "ink")
         drawn.cell(line, 0).vertical_anchor = MSO_ANCHOR.MIDDLE
         for at, day in enumerate(days, start=1):
-            _shade(page, drawn.cell(line, at), cells.get((name, day)), top, table.unit, width)
-    _explain(page, slide, table, box, frame, (len(every_day) - len(days), len(names) - len(shown)))
+            _shade(deck, drawn.cell(line, at), cells.get((name, day)), top, table.unit, width)
+    _explain(deck, slide, table, box, frame, (len(every_day) - len(days), len(names) - len(shown)))
 
 
-def _heads(page: Page, drawn: Any, days: Sequence[Any]) -> None:
+def _heads(deck: SlideDeck, drawn: Any, days: Sequence[Any]) -> None:
     """Days by number and month; where they are many, one name a week over its cells."""
     every = 1 if len(days) <= 16 else 7
     for at in range(1, len(days) + 1, every):
@@ -129,17 +129,17 @@ def _heads(page: Page, drawn: Any, days: Sequence[Any]) -> None:
         cell = drawn.cell(0, at)
         if every > 1 and at < len(days):
             cell.merge(drawn.cell(0, min(at + every - 1, len(days))))
-        write(page, cell, f"{text[8:10]}.{text[5:7]}." if len(text) == 10 else text, 9, "label")
+        write(deck, cell, f"{text[8:10]}.{text[5:7]}." if len(text) == 10 else text, 9, "label")
         cell.margin_left = cell.margin_right = 0
 
 
-def _shade(page: Page, cell: Any, row: Any, top: float, unit: str, width: int) -> None:
+def _shade(deck: SlideDeck, cell: Any, row: Any, top: float, unit: str, width: int) -> None:
     value = None if row is None else row[2]
     state = "" if row is None else str(row[3])
     text = {"open": "×", "unknown": "○"}.get(state, "")
     if value is not None and width >= _TEXT_FROM:
         text = _short(value, unit) + text
-    write(page, cell, text, 9, "ink")
+    write(deck, cell, text, 9, "ink")
     cell.margin_left = cell.margin_right = 0
     cell.text_frame.word_wrap = False
     cell.vertical_anchor, cell.text_frame.paragraphs[0].alignment = MSO_ANCHOR.MIDDLE, PP_ALIGN.CENTER
@@ -170,7 +170,9 @@ def colour_at(place: float) -> tuple[int, int, int]:
     return mixed[0], mixed[1], mixed[2]
 
 
-def _explain(page: Page, slide: Any, table: Table, box: Box, frame: Any, left_out: tuple[int, int]) -> None:
+def _explain(
+    deck: SlideDeck, slide: Any, table: Table, box: Box, frame: Any, left_out: tuple[int, int]
+) -> None:
     known = [row[2] for row in table.rows if row[2] is not None]
     told = ["A row a name, a column a day; darker is more."]
     if known:
@@ -181,4 +183,4 @@ def _explain(page: Page, slide: Any, table: Table, box: Box, frame: Any, left_ou
     told += [f"The oldest {left_out[0]} columns are in the workbook."] if left_out[0] else []
     told += [f"{left_out[1]} more rows are in the workbook."] if left_out[1] else []
     top = int(frame.top) + sum(int(row.height) for row in frame.table.rows) + Inches(0.1)
-    page.text(slide, " ".join(told), box._replace(top=top, height=Inches(0.3)), 11, "label")
+    deck.text(slide, " ".join(told), box._replace(top=top, height=Inches(0.3)), 11, "label")

@@ -30,7 +30,9 @@ from core.reviews import Note
 MOST_ROWS = 300
 """A table's rows beyond it are counted, not listed: the page's own CSV has all."""
 DEMO = "Demo data: nothing here happened."
-STATUS_ROLES = {"holds": "holds", "watch": "watch", "broken": "broken"}
+AS_TOLD_TODAY = "Figures and tables below show it as it is told today."
+_COLOURED = ("holds", "watch", "broken")
+"""Statuses with a style of their own below; any other badge is grey."""
 STYLE = """
 :root { color-scheme: light; }
 body { font: 15px/1.5 Inter, system-ui, sans-serif; color: #0F172A; background: #FFFFFF; margin: 0 auto; padding: 24px;
@@ -85,11 +87,12 @@ def review_html(made: Document) -> str:
 def _section(section: Section, made: Document) -> str:
     saved, then, now = section.saved, section.saved.finding, section.compared.now
     demo = '<span class="badge">Demo data</span> ' if made.demo else ""
+    coloured = then.status if then.status in _COLOURED else ""
     parts = [
         f"<section><h2>{escape(saved.name)}</h2>",
         f'<p class="small">{demo}{escape(section.title)}. {escape(section.question)}<br>{escape(scope_line(saved))}. '
         f"Saved {saved.at:%Y-%m-%d %H:%M} UTC by {escape(saved.author)}. {_link(section.link)}</p>",
-        f'<p><span class="badge {STATUS_ROLES.get(then.status, "")}">{escape(then.status)}</span> {escape(then.sentence)}</p>',
+        f'<p><span class="badge {coloured}">{escape(then.status)}</span> {escape(then.sentence)}</p>',
         f"<p>Missing: {escape(then.missing)}</p>" if then.missing else "",
         _table("Then and now", ("", "then", "now"), verdict_rows(section)),
         f"<p>Now: {escape(now.sentence)}</p>" if now is not None and now.sentence != then.sentence else "",
@@ -108,8 +111,7 @@ def _moved(section: Section) -> str:
     if not section.compared.past_changes:
         return ""
     told = "; ".join(f"{one.what}: {one.then} → {one.now}" for one in section.compared.past_changes)
-    note = "Figures and tables below show it as it is told today."
-    return f'<p class="warn">{escape(section.compared.moved)} {escape(told)}. {note}</p>'
+    return f'<p class="warn">{escape(section.compared.moved)} {escape(told)}. {AS_TOLD_TODAY}</p>'
 
 
 def _method(section: Section) -> str:

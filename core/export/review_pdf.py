@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from core import markdown
-from core.export.review_html import DEMO
+from core.export.review_html import AS_TOLD_TODAY, DEMO
 from core.export.shapes import Label, Picture, drawing
 from core.export.still import still
 from core.review_document import (
@@ -187,7 +187,7 @@ def _furniture(page: _Page, canvas: Any, made: Document, size: tuple[float, floa
 def _section(page: _Page, section: Section, made: Document, width: float) -> list[Any]:
     from reportlab.platypus import HRFlowable, Spacer
 
-    saved, then = section.saved, section.saved.finding
+    saved, then, now = section.saved, section.saved.finding, section.compared.now
     story = [
         Spacer(1, 12), HRFlowable(width="100%", color="#E2E8F0"), page.words(saved.name, "head"),
         page.words(f"{section.title}. {section.question}", "small"),
@@ -195,11 +195,12 @@ def _section(page: _Page, section: Section, made: Document, width: float) -> lis
         page.link(section.link), page.words(f"{then.status}: {then.sentence}"),
         *([page.words(f"Missing: {then.missing}")] if then.missing else []),
         _table(page, ("", "then", "now"), verdict_rows(section), width),
+        *([page.words(f"Now: {now.sentence}")] if now is not None and now.sentence != then.sentence else []),
         page.words(change_text(section, made.as_of)),
     ]  # fmt: skip
     if section.compared.past_changes:
         told = "; ".join(f"{one.what}: {one.then} → {one.now}" for one in section.compared.past_changes)
-        story.append(page.words(f"{section.compared.moved} {told}."))
+        story.append(page.words(f"{section.compared.moved} {told}. {AS_TOLD_TODAY}"))
     story += _notes(page, section.notes)
     for drawn in section.figures:
         story += _figure(page, drawn, width)

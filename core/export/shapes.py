@@ -18,7 +18,7 @@ CHARACTER_PX = 6.3
 """Mean width of a character at 12 px: only for room, so an estimate does."""
 
 
-class Box(NamedTuple):
+class Rectangle(NamedTuple):
     """A rectangle; no fill with an empty one."""
 
     x: float
@@ -64,7 +64,7 @@ class Label(NamedTuple):
     bold: bool = False
 
 
-Shape = Box | Path | Dot | Label
+Shape = Rectangle | Path | Dot | Label
 
 
 class Picture(NamedTuple):
@@ -85,7 +85,7 @@ def svg(picture: Picture, told: str) -> str:
 
 
 def _svg_shape(shape: Shape) -> str:
-    if isinstance(shape, Box):
+    if isinstance(shape, Rectangle):
         place = f'x="{_n(shape.x)}" y="{_n(shape.y)}" width="{_n(shape.width)}" height="{_n(shape.height)}" '
         return f"<rect {place}{_paint(shape.fill, shape.stroke, shape.opacity)}/>"
     if isinstance(shape, Path):
@@ -128,7 +128,7 @@ def drawing(picture: Picture, width: float, font: str, bold: str) -> Any:
 def _pdf_shape(shape: Shape, height: float, font: str, bold: str) -> Any:
     from reportlab.graphics import shapes as pdf
 
-    if isinstance(shape, Box):
+    if isinstance(shape, Rectangle):
         look = _pdf_paint(shape.fill, shape.stroke, shape.opacity)
         return pdf.Rect(shape.x, height - shape.y - shape.height, shape.width, shape.height, **look)
     if isinstance(shape, Path):

@@ -26,23 +26,23 @@ _LINE = 1.22
 _WRITTEN_ON = (2000, 1, 1, 0, 0, 0)
 
 
-class Page:
-    """The presentation that slides are added to."""
+class SlideDeck:
+    """A presentation in the making: makes its slides, and knows the look of everything that stands on them."""
 
     def __init__(self, template: bytes | None = None, demo: bool = False, note: str = "") -> None:
         self.template: Template | None = open_template(template) if template else None
-        deck: Any = self.template.deck if self.template else Presentation()
-        self.deck = deck
+        presentation: Any = self.template.presentation if self.template else Presentation()
+        self.presentation = presentation
         self.demo = demo or bool(note)
         self.note = note or DEMO
         if self.template is None:
-            self.deck.slide_width, self.deck.slide_height = _WIDE, _HIGH
-        self.width, self.height = self.deck.slide_width, self.deck.slide_height
+            self.presentation.slide_width, self.presentation.slide_height = _WIDE, _HIGH
+        self.width, self.height = self.presentation.slide_width, self.presentation.slide_height
 
     def slide(self, title: str, caption: str, foot: Source, notes: str = "") -> tuple[Any, Box]:
         """A new slide, and the place that is left for what it shows."""
-        layout = self.template.layout if self.template else self.deck.slide_layouts[5]
-        slide = self.deck.slides.add_slide(layout)
+        layout = self.template.layout if self.template else self.presentation.slide_layouts[5]
+        slide = self.presentation.slides.add_slide(layout)
         for empty in [one for one in slide.placeholders if one.placeholder_format.idx != 0]:
             empty._element.getparent().remove(empty._element)  # else the editor shows "Click to add text"
         place = self._title(slide, title)
@@ -155,7 +155,7 @@ class Page:
     def saved(self) -> bytes:
         """The file. The same slides give the same bytes: a ZIP would hold the time of day."""
         out, fixed = io.BytesIO(), io.BytesIO()
-        self.deck.save(out)
+        self.presentation.save(out)
         with zipfile.ZipFile(out) as parts, zipfile.ZipFile(fixed, "w", zipfile.ZIP_DEFLATED) as written:
             for part in parts.infolist():
                 written.writestr(

@@ -15,7 +15,7 @@ from core.charts import Bar, bars
 from core.charts.palette import light
 from core.export import drawn_table
 from core.export.scales import Scale, as_number, plain_text, scale_of, text_lines, ticks_of
-from core.export.shapes import CHARACTER_PX, TEXT_PX, Box, Label, Path, Picture, Shape
+from core.export.shapes import CHARACTER_PX, TEXT_PX, Label, Path, Picture, Rectangle, Shape
 from core.export.still_traces import axis_values, draw_trace, extra_numbers, ink_of, legend_of, stacked
 
 WIDTH_PX = 760.0
@@ -174,7 +174,7 @@ def _marks(
         (x0, x1), (y0, y1) = ([float(at or 0) for at in pair] for pair in (across, down))
         line = mark.get("line") or {}
         if mark.get("type") == "rect":
-            yield Box(min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0), light("loss"), "", 0.12)
+            yield Rectangle(min(x0, x1), min(y0, y1), abs(x1 - x0), abs(y1 - y0), light("loss"), "", 0.12)
         elif frame.left - 1 <= min(x0, x1) and max(x0, x1) <= frame.right + 1:
             dash = {"dash": "6 4", "dot": "2 3"}.get(line.get("dash") or "", "")
             yield Path(

@@ -9,7 +9,7 @@ from typing import Any
 
 from core.charts.palette import light
 from core.export.scales import Scale, as_number, plain_text
-from core.export.shapes import Anchor, Box, Dot, Label, Path, Point, Shape
+from core.export.shapes import Anchor, Dot, Label, Path, Point, Rectangle, Shape
 
 Trace = dict[str, Any]
 _DASHES = {"dash": "6 4", "dot": "2 3", "dashdot": "6 3 2 3"}
@@ -114,7 +114,7 @@ def _bars(trace: Trace, x: Scale, y: Scale) -> Iterator[Shape]:
         (left, right), (top, bottom) = (
             (sorted((c, d)), sorted((a, b))) if lying else (sorted((a, b)), sorted((c, d)))
         )
-        box = Box(left, top, max(right - left, 1.0), max(bottom - top, 1.0), colour, colour)
+        box = Rectangle(left, top, max(right - left, 1.0), max(bottom - top, 1.0), colour, colour)
         yield box
         yield from _hatch(box, pattern)
 
@@ -124,7 +124,7 @@ def _beside(scale: Scale, name: object, by: float) -> float:
     return float(scale.at(name) or 0.0) + by * one
 
 
-def _hatch(box: Box, pattern: str) -> Iterator[Shape]:
+def _hatch(box: Rectangle, pattern: str) -> Iterator[Shape]:
     """White lines over a bar, so that a print without colours tells it from the rest."""
     for lean in {"/": (1,), "\\": (-1,), "x": (1, -1)}.get(pattern, ()):
         at = -box.height
@@ -245,11 +245,11 @@ def _cells(trace: Trace, x: Scale, y: Scale) -> Iterator[Shape]:
             if value is None or place is None or centre is None:
                 continue
             colour = _between(stops, (float(value) - low) / ((high - low) or 1))
-            yield Box(place - wide / 2, centre - tall / 2 + 1, max(wide - 1, 0.5), tall - 2, colour)
+            yield Rectangle(place - wide / 2, centre - tall / 2 + 1, max(wide - 1, 0.5), tall - 2, colour)
     right = max(x.start, x.end)
     for step in range(10):
         y_px = max(y.start, y.end) - (step + 1) * abs(y.end - y.start) / 10
-        yield Box(right + 14, y_px, 10, abs(y.end - y.start) / 10, _between(stops, (step + 0.5) / 10))
+        yield Rectangle(right + 14, y_px, 10, abs(y.end - y.start) / 10, _between(stops, (step + 0.5) / 10))
     share = (trace.get("colorbar") or {}).get("tickformat") == ".0%"
     for value, at in ((low, max(y.start, y.end)), (high, min(y.start, y.end) + 8)):
         yield Label(right + 28, at, f"{value:.0%}" if share else f"{value:.4g}", light("label"))
@@ -271,7 +271,7 @@ def _between(stops: list[tuple[float, str]], share: float) -> str:
 def legend_of(trace: Trace, x: float, y: float) -> list[Shape]:
     """The key of a trace: a swatch or a piece of line."""
     if trace["type"] == "bar":
-        box = Box(x, y - 5, 14, 10, solid((trace.get("marker") or {}).get("color"), "useful")[0])
+        box = Rectangle(x, y - 5, 14, 10, solid((trace.get("marker") or {}).get("color"), "useful")[0])
         return [box, *_hatch(box, ((trace.get("marker") or {}).get("pattern") or {}).get("shape") or "")]
     line, marker = trace.get("line") or {}, trace.get("marker") or {}
     colour = solid(line.get("color") or marker.get("color"))[0]

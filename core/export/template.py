@@ -44,7 +44,7 @@ class Box(NamedTuple):
 class Template(NamedTuple):
     """An opened template."""
 
-    deck: Any
+    presentation: Any
     layout: Any
     place: Box
     """For what a slide shows: under the title, above the foot."""
@@ -56,8 +56,8 @@ def open_template(content: bytes) -> Template:
     """Open a template without its slides; raises BadTemplate."""
     _check_zip(content)
     try:
-        deck: Any = Presentation(io.BytesIO(content))
-        layouts = [layout for master in deck.slide_masters for layout in master.slide_layouts]
+        presentation: Any = Presentation(io.BytesIO(content))
+        layouts = [layout for master in presentation.slide_masters for layout in master.slide_layouts]
     except Exception as error:  # python-pptx raises whatever the damaged part made it stumble over
         raise BadTemplate(
             f"The file does not open as a presentation ({type(error).__name__}). Save it again as .pptx in PowerPoint."
@@ -67,21 +67,23 @@ def open_template(content: bytes) -> Template:
         raise BadTemplate(
             "No layout of the file has a title. Add a layout such as 'Title Only' in the slide master and save it again."
         )
-    found = [(layout, *_room(layout, deck)) for layout in titled]
-    roomy = [one for one in found if one[1].height >= _LEAST_SHARE * deck.slide_height]
+    found = [(layout, *_room(layout, presentation)) for layout in titled]
+    roomy = [one for one in found if one[1].height >= _LEAST_SHARE * presentation.slide_height]
     if not roomy:
         raise BadTemplate(
             "No layout of the file leaves two fifths of the slide free under its title. Add one such as 'Title Only'."
         )
     layout, place, bottom = min(roomy, key=lambda one: _crowd(one[0]))
-    _drop_slides(deck)
-    return Template(deck, layout, place, bottom)
+    _drop_slides(presentation)
+    return Template(presentation, layout, place, bottom)
 
 
 def told(content: bytes) -> str:
     """Which layout slides will use, for the page; raises BadTemplate."""
     template = open_template(content)
-    width, height = (side / Inches(1) for side in (template.deck.slide_width, template.deck.slide_height))
+    width, height = (
+        side / Inches(1) for side in (template.presentation.slide_width, template.presentation.slide_height)
+    )
     return f"Slides use its layout {template.layout.name[:60]!r}, {width:.1f} × {height:.1f} in."
 
 
@@ -121,23 +123,24 @@ def _crowd(layout: Any) -> tuple[int, int]:
     return len(others), _title(layout).placeholder_format.type == PP_PLACEHOLDER.CENTER_TITLE
 
 
-def _room(layout: Any, deck: Any) -> tuple[Box, int]:
+def _room(layout: Any, presentation: Any) -> tuple[Box, int]:
     """What is free under the title, and where the foot must end. Placeholders inherit places from the master."""
     title = _title(layout)
     feet = [int(one.top) for one in layout.placeholders if one.placeholder_format.type in _SMALL and one.top]
     bottom = min(
-        [top for top in feet if top > 0.7 * deck.slide_height], default=int(0.94 * deck.slide_height)
+        [top for top in feet if top > 0.7 * presentation.slide_height],
+        default=int(0.94 * presentation.slide_height),
     )
     left, width = int(title.left or 0), int(title.width or 0)
-    if width < deck.slide_width // 2:
-        left, width = int(0.05 * deck.slide_width), int(0.9 * deck.slide_width)
+    if width < presentation.slide_width // 2:
+        left, width = int(0.05 * presentation.slide_width), int(0.9 * presentation.slide_width)
     top = int(title.top or 0) + int(title.height or 0) + Inches(0.05)
     foot = Inches(0.4)
     return Box(left, top, width, max(0, bottom - foot - top)), bottom
 
 
-def _drop_slides(deck: Any) -> None:
-    listed = deck.slides._sldIdLst
+def _drop_slides(presentation: Any) -> None:
+    listed = presentation.slides._sldIdLst
     for one in list(listed):
-        deck.part.drop_rel(one.rId)
+        presentation.part.drop_rel(one.rId)
         listed.remove(one)

@@ -6,26 +6,20 @@ import io
 import re
 from typing import Any
 
-import xlsxwriter
-
-from core.export import _WRITTEN_ON, Table, _number_format, _write, drawn_table, safe_cell
+from core.export import Table, drawn_table
+from core.export.cells import MOST_ROWS, open_book, safe_cell, write_cell, write_rows
 from core.export.content import Board, Content, Shown
 from core.export.deck import gap_text
 from core.export.slide import DEMO
 
-MOST_ROWS = 1_048_575
-"""Of a sheet, under its header: Excel's own limit."""
 _LISTED = ("sheet", "title", "figure", "audit", "unit", "rows", "scope", "data version", "link", "notes")
 _BOARD = ("audit", "status", "reported", "supported", "gap", "low", "high", "unit", "n", "in words")
-_OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-_NUMBERS = ("value", "low", "high", "share")
 
 
 def deck_xlsx(content: Content) -> bytes:
     """The workbook of a deck. No cell is a formula."""
     out = io.BytesIO()
-    with xlsxwriter.Workbook(out, _OPTIONS) as book:
-        book.set_properties({"title": content.name[:255], "created": _WRITTEN_ON})
+    with open_book(out, content.name) as book:
         bold = book.add_format({"bold": True})
         first = book.add_worksheet("slides")
         rows: list[tuple[Any, ...]] = []
@@ -37,8 +31,9 @@ def deck_xlsx(content: Content) -> bytes:
             name = sheet_name(at, shown.source.figure)
             table = _table_of(shown)
             rows.append(_listed(name, shown.source, shown.audit, table.unit, len(table.rows), shown.notes))
-            form = book.add_format({"num_format": _number_format(table.unit)})
-            _figure_sheet(book.add_worksheet(name), shown, table, bold, form)
+            sheet = book.add_worksheet(name)
+            write_rows(book, sheet, table)
+            _frame_sheet(sheet, shown, table, bold)
         _list_sheet(first, content, rows, bold)
     return out.getvalue()
 
@@ -86,7 +81,7 @@ def _list_sheet(sheet: Any, content: Content, rows: list[tuple[Any, ...]], bold:
         sheet.write_string(top, column, name, bold)
     for row, cells in enumerate(rows, start=top + 1):
         for column, cell in enumerate(cells):
-            _write(sheet, row, column, cell, None)
+            write_cell(sheet, row, column, cell)
     sheet.set_column(0, 0, 30)
     sheet.set_column(1, 2, 60)
     sheet.freeze_panes(top + 1, 0)
@@ -105,17 +100,15 @@ def _board_sheet(sheet: Any, board: Board, bold: Any) -> None:
                 finding.unit, finding.n, gap_text(finding),
             )  # fmt: skip
         for column, cell in enumerate(cells):
-            _write(sheet, row, column, cell, None)
+            write_cell(sheet, row, column, cell)
     sheet.set_column(0, 0, 44)
     sheet.freeze_panes(1, 0)
 
 
-def _figure_sheet(sheet: Any, shown: Shown, table: Table, bold: Any, form: Any) -> None:
+def _frame_sheet(sheet: Any, shown: Shown, table: Table, bold: Any) -> None:
+    """Header with units over a figure's rows, the slide's title beside them."""
     for column, name in enumerate(table.columns):
         sheet.write_string(0, column, str(safe_cell(_headed(name, table))), bold)
-    for row, cells in enumerate(table.rows[:MOST_ROWS], start=1):
-        for column, cell in enumerate(cells):
-            _write(sheet, row, column, cell, form)
     more = len(table.rows) - MOST_ROWS
     sheet.write_string(0, len(table.columns) + 1, str(safe_cell(shown.source.title)))
     if more > 0:
@@ -128,8 +121,5 @@ def _figure_sheet(sheet: Any, shown: Shown, table: Table, bold: Any, form: Any) 
 
 def _headed(name: str, table: Table) -> str:
     """A column's name with its unit; panels carry a unit a row."""
-    measured = (table.form == "dumbbell" and name != "row") or (
-        name in _NUMBERS and "unit" not in table.columns
-    )
-    unit = "share" if name == "share" else table.unit
-    return f"{name} ({unit})" if measured and unit else name
+    unit = table.unit_of(name)
+    return f"{name} ({unit})" if unit else name

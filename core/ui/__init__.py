@@ -1,5 +1,11 @@
 """What every page is made of; the only package of core that knows Streamlit.
 
+`show(audit)` draws a whole audit page, top to bottom; read it first. `pages/shell.py` calls `scope_controls` before any
+page; a page takes its `scope`, gets an `answer` (kept until the data version of `held` moves) and draws it with the
+pieces here: `header`, `verdict`, `figures` (`cards`, one a figure), `evidence`, `listing` (`tables`), `method`, `share`
+(`sharing`), `footer`. Pages that differ have a module: `board` (overview), `first_steps` (empty ledger, demo), `deck`,
+`reviews` with `review_copies`, `timeline`. What is shown is worked out without Streamlit in `core.view` and beside it.
+
 Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and st.metric show it. Only
 answers are cached, by plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
 """
@@ -34,7 +40,8 @@ from core.ui.tables import table as table
 
 _PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
-ZONE = read_settings().time_zone  # of instants; days are UTC days everywhere
+ZONE = read_settings().time_zone
+"""Of instants; days are UTC days everywhere."""
 
 
 def ask(sql: str, **parameters: object) -> pl.DataFrame:
@@ -244,7 +251,7 @@ def run(spans: pl.DataFrame, trace: str) -> None:
 
 
 def listing(title: str, rows: pl.DataFrame, name: str, none: str) -> None:
-    """A table of the data page with its download, or a sentence that there is none."""
+    """A titled table with its download as trueup_<name>.csv, or the sentence `none` where it has no rows."""
     with st.container(border=True, gap="small"):
         st.markdown(f"**{title}**")
         table(rows, title) if rows.height else st.text(none)

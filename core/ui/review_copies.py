@@ -50,8 +50,8 @@ def take_away(review: Review, version: int) -> None:
         st.caption("Each file asks the audits anew: allow some seconds a view. Both need no network.")
 
 
-def links(review: Review, version: int) -> None:
-    """Makes a link for readers outside, lists the ones there are, ends them."""
+def outside_links(review: Review, version: int) -> None:
+    """The Links menu: makes a link for readers outside, lists the ones there are, ends them."""
     with st.popover("Links"):
         st.caption("A link shows this review as it is now, read only, to everyone who has it, until it ends.")
         days = st.selectbox(

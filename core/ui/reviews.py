@@ -19,7 +19,7 @@ from core.review_document import link_of, scope_line
 from core.reviews import Note, Review, SavedView
 from core.state import StateProblem, get_state
 from core.then_now import ThenNow
-from core.ui.review_copies import links, take_away, tried
+from core.ui.review_copies import outside_links, take_away, tried
 from core.ui.sharing import NOTE_HELP, author_input
 
 REVIEW, _NOW = "review", "review_now"
@@ -82,7 +82,7 @@ def _review(review: Review, saved: Sequence[SavedView]) -> None:
             with st.container(horizontal=True, width="content", gap="small"):
                 _add(review, saved)
                 take_away(review, version)
-                links(review, version)
+                outside_links(review, version)
         _notes(reviews.notes(state, "review", review.review_id))
         _note_form("review", review.review_id)
     listed = reviews.views_of(state, review)

@@ -7,9 +7,9 @@ from typing import Any
 
 import streamlit as st
 
-from core import downloads, timeline, ui, view
+from core import demo, downloads, timeline, ui, view
 from core.audits import every_audit
-from core.charts import themed
+from core.charts import noted, themed
 from core.export import alt_text
 from core.ledger.current import get_store
 from core.timeline import Moment
@@ -44,7 +44,8 @@ def timeline_page() -> None:
         st.markdown("**The same as a table**")
         st.caption("Newest first. Select a row to open it.")
         selected = ui.table(rows, "Changes of verdicts and change events", f"{_KEY}_rows")
-        ui.download(downloads.rows_download(f"trueup_timeline_v{within.as_of}", rows), f"{_KEY}_csv")
+        name = f"trueup_timeline_v{within.as_of}"
+        ui.download(downloads.rows_download(name, rows, demo.note(ui.ask)), f"{_KEY}_csv")
     for row in dict.fromkeys([*picked, *selected]):
         if row < len(told.moments):
             _opened(told.moments[row])
@@ -52,7 +53,7 @@ def timeline_page() -> None:
 
 def _chart(told: timeline.Timeline) -> list[int]:
     """Draws the lanes; the rows of the points that are selected."""
-    figure = timeline.figure(told)
+    figure = noted(timeline.figure(told), demo.note(ui.ask))
     shown = themed(figure, st.context.theme.type == "dark")
     config = downloads.picture_config(_KEY, "PNG")
     words = alt_text("Timeline", figure)

@@ -13,10 +13,11 @@ from core.alerts.channels import Refused, Send, channels
 from core.findings import standing
 from core.post import NotSent, wait_s
 from core.state import State, StateProblem, get_state
-from core.web.metrics import CHANGED
+from core.web.metrics import FOUND
 from core.web.process import Process
 
 LOOK_S = 2.0
+"""Between looks for findings that changed; each asks the ledger one small question."""
 
 _log = logging.getLogger("trueup.alerts")
 
@@ -41,7 +42,7 @@ class Alerts:
     def look(self) -> Noticed:
         """Queue what changed since the last look; raises StateProblem."""
         store = self.process.ledger()
-        seen = (*store.ask(CHANGED).row(0), store.version())
+        seen = (*store.ask(FOUND).row(0), store.version())
         if seen == self._seen:
             return Noticed((), ())
         names = [channel.name for channel in self._channels]

@@ -1,4 +1,4 @@
-"""What the app does beside answering: derive calls from new imports, delete what is past its retention, warm up."""
+"""What the app does beside answering: derive calls, delete what is past its retention, keep the board's findings, warm up."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from core.ledger.store import Store
 from core.web.process import Process
 
 REST_PER_WORK = 1.0
+"""Seconds of rest for each second that deriving took."""
 RETENTION_EVERY_S = 3600.0
 WARM_MODULES = ("plotly.graph_objects", "pandas", "scipy.stats")
 """Imports of a second or more each (measured 3 to 5 s of CPU for the last two): paid before the first visitor."""

@@ -1,7 +1,8 @@
 """Who may send and who may read: bearer tokens as pure ASGI middleware, checked before the body is read.
 
 Pure ASGI because Streamlit's WebSocket passes through user middleware too, and a request-response wrapper would
-buffer or break it. People sign in elsewhere; tokens are for programs and never mix with people.
+buffer or break it. Tokens are for programs: pages ask nobody for one, so whoever wants people to sign in puts a proxy
+that does before them.
 """
 
 from __future__ import annotations

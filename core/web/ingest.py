@@ -1,4 +1,4 @@
-"""Data coming in over HTTP: OTLP traces, logs and metrics, and whole files for the command line.
+"""What changes the ledger over HTTP: OTLP traces, logs and metrics, whole files, undo, and emptying the demo.
 
 An answer of 200 means the transaction holding the rows has committed. Bad input is always a 4xx with its reason;
 a full queue is 429 with Retry-After, a ledger that cannot write is 503 with Retry-After.
@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 import anyio
 import orjson
+from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -35,6 +36,7 @@ from core.web.body import (
 from core.web.otlp_answer import JSON, PROTOBUF, accepted, failure
 from core.web.otlp_door import RETRY_AFTER_S, Signal, decode, not_written, reasons, rejected
 from core.web.process import NotReady, Process
+from core.web.query import BadQuery, check_names, one_of
 
 FILE_TYPE = "application/octet-stream"
 """Asked for because a browser sends it across sites only after a preflight, which is never granted."""
@@ -86,16 +88,12 @@ async def receive_file(process: Process, request: Request) -> Response:
     The answer's delivery_id, sent with the next file, says that the two belong together. demo=1 marks its rows as
     demo data, which pages and exports then say.
     """
-    name = PurePath(request.query_params.get("name", "")).name
-    if not name:
-        return _json(400, {"error": "Name the file: POST /api/ingest?name=spans.jsonl"})
-    given = request.query_params.get("delivery", "")
-    if given and not (given.isascii() and given.isdigit() and len(given) < 19):
-        return _json(400, {"error": "delivery is the number an earlier answer gave as delivery_id."})
+    try:
+        arrival = _arrival(request.query_params)
+    except BadQuery as error:
+        return _json(400, {"error": str(error)})
     if content_type(request) != FILE_TYPE:
         return _json(415, {"error": f"Send the file's bytes with Content-Type {FILE_TYPE}."})
-    demo = request.query_params.get("demo") == "1"
-    arrival = Arrival("demo" if demo else "api", name, int(given) if given else None)
     try:
         process.ledger()
         # Beside the ledger: a file of gigabytes does not fit where /tmp is memory.
@@ -110,16 +108,29 @@ async def receive_file(process: Process, request: Request) -> Response:
     except ClientDisconnect:
         return _json(400, {"error": "The connection closed before the file was complete."})
     except NotReady as error:
-        return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
+        return _not_ready(str(error))
     except Exception as error:
         _log.exception("%s could not be taken in", arrival.name)
-        if process.ledger().writable():
+        if process.store is not None and process.store.writable():
             return _json(422, {"error": f"The file could not be stored: {type(error).__name__}."})
-        return _json(
-            503,
-            {"error": "The ledger cannot write; the server's log has the reason."},
-            {"retry-after": str(RETRY_AFTER_S)},
-        )
+        return _not_ready("The ledger cannot write; the server's log has the reason.")
+
+
+def _arrival(query: QueryParams) -> Arrival:
+    """What a query says of the file it brings; raises BadQuery. A misspelt demo= must not make the rows real ones."""
+    check_names(query, ("name", "delivery", "demo"))
+    name = PurePath(query.get("name", "")).name
+    if not name:
+        raise BadQuery("Name the file: POST /api/ingest?name=spans.jsonl")
+    delivery = query.get("delivery", "")
+    if delivery and not _is_number(delivery):
+        raise BadQuery("delivery is the number an earlier answer gave as delivery_id.")
+    demo = one_of(query, "demo", ("0", "1")) == "1"
+    return Arrival("demo" if demo else "api", name, int(delivery) if delivery else None)
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _ingest_file(process: Process, stream: BinaryIO, arrival: Arrival) -> Response:
@@ -138,11 +149,13 @@ async def receive_undo(process: Process, request: Request) -> Response:
     if content_type(request) != FILE_TYPE:  # as for files: what a browser never sends across sites unasked
         return _json(415, {"error": f"Send the request with Content-Type {FILE_TYPE}."})
     query = request.query_params
-    numbers = [*query.getlist("import"), *query.getlist("file")]
-    if not numbers or not all(text.isascii() and text.isdigit() and len(text) < 19 for text in numbers):
-        return _json(
-            400, {"error": "Name what to undo: POST /api/undo?import=<import_id> or ?file=<file_id>."}
-        )
+    try:
+        check_names(query, ("import", "file", "reason"))
+        numbers = [*query.getlist("import"), *query.getlist("file")]
+        if not numbers or not all(map(_is_number, numbers)):
+            raise BadQuery("Name what to undo: POST /api/undo?import=<import_id> or ?file=<file_id>.")
+    except BadQuery as error:
+        return _json(400, {"error": str(error)})
 
     def work() -> Response:
         store = process.ledger()
@@ -158,7 +171,7 @@ async def receive_undo(process: Process, request: Request) -> Response:
     except CannotUndo as error:
         return _json(422, {"error": str(error)})
     except NotReady as error:
-        return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
+        return _not_ready(str(error))
 
 
 async def receive_empty_demo(process: Process, request: Request) -> Response:
@@ -166,12 +179,19 @@ async def receive_empty_demo(process: Process, request: Request) -> Response:
     if content_type(request) != FILE_TYPE:  # as for files
         return _json(415, {"error": f"Send the request with Content-Type {FILE_TYPE}."})
     try:
+        check_names(request.query_params, ())
         emptied = await anyio.to_thread.run_sync(process.ledger().empty_demo)
+    except BadQuery as error:
+        return _json(400, {"error": str(error)})
     except CannotEmpty as error:
         return _json(422, {"error": str(error)})
     except NotReady as error:
-        return _json(503, {"error": str(error)}, {"retry-after": str(RETRY_AFTER_S)})
+        return _not_ready(str(error))
     return _json(200, emptied._asdict())
+
+
+def _not_ready(reason: str) -> Response:
+    return _json(503, {"error": reason}, {"retry-after": str(RETRY_AFTER_S)})
 
 
 def _json(status: int, body: object, headers: dict[str, str] | None = None) -> Response:

@@ -27,13 +27,14 @@ SHORTEST_S = 5.0
 
 _log = logging.getLogger("trueup.metrics")
 
-CHANGED = """
+FOUND = """
 select
     count(*)                as findings,
     coalesce(max(at_ns), 0) as newest
 from findings
 where standard
 """
+"""One row that moves whenever a finding of the board's own scope is kept."""
 
 
 async def answer_metrics(process: Process, request: Request) -> Response:
@@ -75,7 +76,7 @@ def keep_sending_metrics(process: Process, stopping: threading.Event) -> None:
         if process.store is None:
             continue
         try:
-            now, changed = time.monotonic(), process.store.ask(CHANGED).row(0)
+            now, changed = time.monotonic(), process.store.ask(FOUND).row(0)
             if now < soonest or (now < due and changed == sent):
                 continue
             send(process, endpoint)

@@ -1,4 +1,4 @@
-"""What a question to the JSON API may carry: every parameter is known by name and read strictly, or refused by name."""
+"""What a request under /api/ may carry: every parameter is known by name and read strictly, or refused by name."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from core.findings import standard_scope
 from core.ledger.store import Store
 
 SCOPE = ("start", "end", "region", "service", "model", "as_of")
-REPEATED = ("region", "service", "model", "choice")
+"""Parameters that narrow what an address answers about."""
+REPEATED = ("region", "service", "model", "choice", "import", "file")
+"""Parameters that may be given more than once."""
 MOST_TEXT = 200
 """Characters of a name; longer ones are in no telemetry worth a filter."""
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

@@ -14,6 +14,9 @@ from urllib.parse import urlencode, urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
+from core.audits import every_audit
+from core.view import name_of
+
 LIMIT_MS = 90_000
 """Patience with a busy machine; on a quiet one no wait takes 5 s."""
 WINDOW: Any = {"width": 1280, "height": 1000}
@@ -23,6 +26,10 @@ ARGUMENTS = (
 )  # fmt: skip
 """Without them chromium itself talks to other machines, or does not start as root."""
 RETRIES = "/retry_ledger"
+EVERY_PAGE = (
+    "/", "/reviews", "/timeline", "/data", "/imports", "/deck", *(f"/{name_of(audit)}" for audit in every_audit()),
+)  # fmt: skip
+"""The addresses of the sidebar's navigation (pages/shell.py)."""
 VERDICT_CELLS = ("Reported", "Supported", "Gap", "n")
 _BASE_PATH_PROBE = re.compile(r"/[a-z_]+/_stcore/(health|host-config)")
 _NO_ROWS_YET = re.compile(r'WARN Infinite extent for field "[xy]": \[Infinity, -Infinity\]')

@@ -9,10 +9,8 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from core.audits import every_audit
 from core.charts.palette import COLOURS
-from core.view import name_of
-from tests.browser.reader import RETRIES, card, open_page, sentence, visitor, wait_complete
+from tests.browser.reader import EVERY_PAGE, RETRIES, card, open_page, sentence, visitor, wait_complete
 
 pytestmark = pytest.mark.browser
 
@@ -181,7 +179,6 @@ def _rgb(colour: str) -> str:
     return f"rgb({', '.join(str(part) for part in bytes.fromhex(re.sub('^#', '', colour)))})"
 
 
-EVERY_PAGE = ("/", "/data", "/imports", *(f"/{name_of(audit)}" for audit in every_audit()))
 NAMELESS = """() => {
     const kinds = 'button, a[href], input:not([type=hidden], [tabindex="-1"]), [role=combobox], [role=button], textarea';
     const named = one => one.getAttribute('aria-label') || one.innerText?.trim() || one.labels?.length

@@ -13,7 +13,7 @@ from core.audits import every_audit
 from core.demo import STORIES, WHOLLY
 from core.view import name_of
 from tests.browser import senders
-from tests.browser.reader import open_page, post, visitor, wait_complete
+from tests.browser.reader import EVERY_PAGE, open_page, post, visitor, wait_complete
 from tests.live.app import get_json, running_app
 
 pytestmark = pytest.mark.browser
@@ -22,7 +22,7 @@ EMPTY = "Empty the demo"
 
 
 def test_every_page_and_figure_says_demo_data(demo: str, page: Page) -> None:
-    for path in ("/", "/data", "/imports", *(f"/{name_of(audit)}" for audit in every_audit())):
+    for path in EVERY_PAGE:
         open_page(page, demo, path)
         expect(page.get_by_test_id("stMain").locator(".stMarkdownBadge").first).to_have_text(WHOLLY)
         charts = page.get_by_test_id("stPlotlyChart")

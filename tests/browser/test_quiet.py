@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Browser, expect
 
-from core import view
-from core.audits import every_audit
-from tests.browser.reader import RETRIES, open_page, open_run, visitor
+from tests.browser.reader import EVERY_PAGE, RETRIES, open_page, open_run, visitor
 
 pytestmark = pytest.mark.browser
 
@@ -19,7 +17,7 @@ def test_every_page_asks_nothing_of_another_machine_and_the_console_stays_empty(
     """The check itself is in `visitor`. Only Streamlit's two look-ups of its base path may answer 404."""
     with visitor(browser, color_scheme=theme) as page:
         for address in (empty, demo) if theme == "light" else (demo,):
-            for path in ("/", "/data", "/imports", *(f"/{view.name_of(audit)}" for audit in every_audit())):
+            for path in EVERY_PAGE:
                 open_page(page, address, path)
         open_page(page, demo, RETRIES)
         for expander in page.get_by_test_id("stExpander").all():

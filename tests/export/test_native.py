@@ -15,13 +15,10 @@ from core.charts import (
     Flow,
     Line,
     Mark,
-    SpanRow,
     Step,
     bars,
     lines,
     sankey,
-    span_waterfall,
-    stacked_share,
     waterfall,
 )
 from core.charts.compare import Effect, ecdf, forest
@@ -31,10 +28,10 @@ from core.charts.panels import Panel, panels
 from core.export import Source, drawn_table
 from core.export.deck import figure_pptx
 from core.export.native_points import MOST_POINTS
+from tests.chart_forms import DAYS, every_form
 from tests.export.reading import categories, cells_of, charts, refs, series, slides, tables, texts, workbook
 
 SOURCE = Source("A finding.", "A figure", "2026-03-01 to 2026-03-28", "as of import 7", "http://x/?as_of=7")
-DAYS = [dt.date(2026, 3, day) for day in range(1, 6)]
 HOSTILE = '=HYPERLINK("http://evil","x")'
 LONG = "a name that goes on and on " * 40
 
@@ -47,25 +44,6 @@ def slide_of(figure: go.Figure) -> Any:
 def chart_of(figure: go.Figure) -> Any:
     (chart,) = charts(slide_of(figure))
     return chart
-
-
-def every_form(name: str, value: float) -> dict[str, go.Figure]:
-    """One figure a form, with a name and a value in it."""
-    return {
-        "waterfall": waterfall([Step(name, value, "plus"), Step("sum", value, "total")], "USD"),
-        "lines": lines([Line(name, DAYS, [value] * 5, [0] * 5, [2 * value] * 5)], "tokens", [Mark(DAYS[1], name)], limit=value),
-        "names": lines([Line("a", [name, "b"], [value, 1])], "ratio"),
-        "numbers": lines([Line(name, [0.5, 1.5], [value, 1], [0, 0], [2 * value, 2])], "points"),
-        "panels": panels([Panel(name, "share", [value, 1], [0, 0], [value, 2])], [name, "b"]),
-        "bars": bars([Bar(name, value, 0, 2 * value)], "count"),
-        "stacked_share": stacked_share([Bar(name, value), Bar("rest", 1)], "count"),
-        "forest": forest([Effect(name, name, value, -value, 2 * value)], "USD", limit=1),
-        "dumbbell": dumbbell([Pair(name, Estimate(value, 0, 2 * value), None)], "ms", name, "after"),
-        "ecdf": ecdf([(name, [value, 1.0])], "ms", name),
-        "grid": grid([GridCell(name, DAYS[0], value)], "count"),
-        "sankey": sankey([Flow(name, "b", value)], "count"),
-        "span_waterfall": span_waterfall([SpanRow(name, 0, 0.0, value, True)]),
-    }  # fmt: skip
 
 
 def test_one_band_is_an_area_on_a_base_that_is_not_seen() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sqlite3
+import threading
 import tracemalloc
 from collections.abc import Iterator
 from decimal import Decimal
@@ -20,8 +21,11 @@ from core.ingest.options import ReadOptions
 from core.ingest.sql_config import SqlSource, load
 from core.ledger.store import Store
 from core.settings import Settings
+from core.web import pulling
+from core.web.process import Process
 from tests.live.app import running_app
 from tests.sql.conftest import PASSWORD, Postgres
+from tests.web.over_http import wait_for
 from tests.web.test_process import fetch_json
 
 NOW = dt.datetime(2026, 11, 25, 12, tzinfo=dt.UTC)
@@ -320,6 +324,26 @@ def test_the_app_pulls_on_its_schedule_and_lists_it(tmp_path: Path, sqlite_url: 
             rows = fetch_json(f"{address}/api/imports")["rows"]
         assert (rows[0]["door"], rows[0]["file_name"], rows[0]["rows_accepted"]) == ("sql", "warehouse", 3)
         assert fetch_json(f"{address}/readyz")["pull_error"] is None
+
+
+def test_a_source_that_works_does_not_hide_one_that_fails(
+    store: Store, tmp_path: Path, sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of two sources names a table that is not there; the second, pulled after it, is sound."""
+    sound = configure(tmp_path, sqlite_url, minutes=60).read_text()
+    failing = sound.replace('"warehouse"', '"elsewhere"').replace("from bill", "from no_such_table")
+    path = tmp_path / "both.toml"
+    path.write_text(f"{failing}\n{sound}")
+    process = Process(Settings(data_dir=tmp_path, sql_sources=path), "127.0.0.1", 8501, store)
+    monkeypatch.setattr(pulling, "LOOK_S", 0.01)
+    stopping = threading.Event()
+    thread = threading.Thread(target=pulling.keep_pulling, args=(process, stopping))
+    thread.start()
+    wait_for(lambda: store.ask("select count(*) from files").item() == 2)
+    stopping.set()
+    thread.join(timeout=60)
+    assert store.ask("select name from files where problem is null").item() == "warehouse"
+    assert "no_such_table" in str(process.pull_error)
 
 
 def test_the_data_pages_list(store: Store, tmp_path: Path, sqlite_url: str) -> None:

@@ -356,6 +356,31 @@ def test_a_file_goes_in_by_the_api(served: tuple[TestClient, Process]) -> None:
     assert "a.bin" in unknown.json()["error"]
 
 
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        (
+            "ingest?name=a.jsonl&dmeo=1",
+            "'dmeo' is no parameter of this address. Known: name, delivery, demo.",
+        ),
+        ("ingest?name=a.jsonl&demo=true", "demo is 'true'; write 0 or 1."),
+        ("ingest?name=a.jsonl&name=b.jsonl", "name is given twice"),
+        ("undo?import=1&fiel=2", "'fiel' is no parameter"),
+        ("empty-demo?sure=yes", "'sure' is no parameter"),
+    ],
+)
+def test_a_misspelt_parameter_changes_nothing(
+    served: tuple[TestClient, Process], address: str, words: str
+) -> None:
+    """Left out in silence, a misspelt demo=1 would have made demo rows real ones."""
+    client, process = served
+    line = otlp_bodies.json_body(range(1, 4)) + b"\n"
+    answer = client.post(f"/api/{address}", content=line, headers=FILE)
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+    assert process.ledger().latest_import() == 0
+
+
 def test_the_demo_is_marked_and_emptied_while_the_app_runs(served: tuple[TestClient, Process]) -> None:
     client, process = served
     line = otlp_bodies.json_body(range(1, 4)) + b"\n"

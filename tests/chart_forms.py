@@ -1,0 +1,51 @@
+"""One figure of every chart form, with a name and a value in it: whoever tests all forms takes them from here."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import plotly.graph_objects as go
+
+from core.charts import (
+    Bar,
+    Flow,
+    Line,
+    Mark,
+    SpanRow,
+    Step,
+    bars,
+    lines,
+    sankey,
+    span_waterfall,
+    stacked_share,
+    step_cumulative,
+    waterfall,
+)
+from core.charts.compare import Effect, ecdf, forest
+from core.charts.dumbbell import Estimate, Pair, dumbbell
+from core.charts.grid import DayMark, GridCell, grid
+from core.charts.panels import Panel, panels
+
+DAYS = [dt.date(2026, 3, day) for day in range(1, 6)]
+
+
+def every_form(name: str, value: float = 1.0) -> dict[str, go.Figure]:
+    """By form; where a form has several looks (lying bridges, lines over names or numbers), each of them."""
+    spread = ([0] * 5, [2 * value] * 5)
+    return {
+        "waterfall": waterfall([Step(name, value, "plus"), Step("sum", value, "total")], "USD"),
+        "lying waterfall": waterfall([Step(name, value, "plus")] * 9, "USD"),
+        "lines": lines([Line(name, DAYS, [value] * 5, *spread)], "tokens", [Mark(DAYS[1], name)], limit=value),
+        "names": lines([Line("a", [name, "b"], [value, 1])], "ratio"),
+        "numbers": lines([Line(name, [0.5, 1.5], [value, 1], [0, 0], [2 * value, 2])], "points"),
+        "steps": step_cumulative(name, DAYS[:3], [0, 1, value], "count", [1, 1, 1]),
+        "panels": panels([Panel(name, "share", [value, 1], [0, 0], [value, 2])], [name, "b"], 1, name),
+        "bars": bars([Bar(name, value, 0, 2 * value)], "count", limit=value),
+        "stacked_share": stacked_share([Bar(name, value), Bar("rest", 1)], "count"),
+        "forest": forest([Effect(name, name, value, -value, 2 * value, name), Effect(name, "b", 0, 0, 0)], "USD", limit=1),
+        "dumbbell": dumbbell([Pair(name, Estimate(value, 0, 2 * value), None)], "ms", name, "after"),
+        "ecdf": ecdf([(name, [value, 1.0]), ("b", [1.0])], "ms", name),
+        "grid": grid([GridCell(name, day, value, "", name) for day in DAYS[:2]], "count", None, [DayMark(DAYS[0], name, name)]),
+        "sankey": sankey([Flow(name, f"{name}2", value)], "count"),
+        "span_waterfall": span_waterfall([SpanRow(name, 0, 0.0, value, True, name)]),
+    }  # fmt: skip
