@@ -17,7 +17,7 @@ from core.decks import Deck
 from core.export import Source, csv_bytes, figure_csv, figure_xlsx
 from core.export.deck import deck_pptx, figure_pptx
 from core.export.workbook import deck_xlsx
-from core.ingest.templates import TEMPLATES
+from core.ingest.own_tables.templates import TEMPLATES
 
 
 class Download(NamedTuple):

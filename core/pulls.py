@@ -17,10 +17,10 @@ from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from core.audit import Ask
-from core.ingest import sql_config, sql_source
+from core.ingest.bills import sql_config, sql_source
+from core.ingest.bills.sql_config import BadSource, SqlSource
 from core.ingest.files import FileProblem
 from core.ingest.options import ReadOptions
-from core.ingest.sql_config import BadSource, SqlSource
 from core.intake import Arrival, Taken, take_in
 from core.ledger.store import Batch, Store
 from core.settings import Settings

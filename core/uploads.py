@@ -9,8 +9,8 @@ from pathlib import PurePath
 from typing import BinaryIO, NamedTuple
 
 from core.amounts import count
-from core.ingest import change_events
 from core.ingest.options import ReadOptions
+from core.ingest.own_tables import change_events
 from core.intake import Arrival, printable, take_file
 from core.ledger.store import Receipt, Store
 

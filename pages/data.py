@@ -3,8 +3,8 @@
 import streamlit as st
 
 from core import coverage, downloads, pulls, ui, uploads
-from core.ingest.change_events import FIELDS, KINDS
 from core.ingest.options import ReadOptions
+from core.ingest.own_tables.change_events import FIELDS, KINDS
 from core.ledger.change_rows import NEWEST
 from core.ledger.current import get_store
 from core.settings import read_settings

@@ -16,7 +16,7 @@ from core.answers import ATTEMPT_COLUMNS, BRIDGE_COLUMNS, FINDING_COLUMNS
 from core.audits import every_audit
 from core.cli import main
 from core.cli.progress import bar
-from core.ingest.templates import TEMPLATES
+from core.ingest.own_tables.templates import TEMPLATES
 from core.ledger.migrations import NEWEST
 from core.ledger.store import Store
 from tests import otlp_bodies

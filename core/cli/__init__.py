@@ -28,8 +28,8 @@ from core.cli.progress import bar
 from core.cli.pull import pull_sources
 from core.findings import standard_scope
 from core.imports import imports_of_file, undone_text
-from core.ingest.sql_config import BadSource
-from core.ingest.templates import TEMPLATES
+from core.ingest.bills.sql_config import BadSource
+from core.ingest.own_tables.templates import TEMPLATES
 from core.ledger.current import open_store
 from core.ledger.migrations import NewerSchema
 from core.ledger.store import CannotUndo, Store, StoreLocked

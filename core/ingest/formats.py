@@ -5,35 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
 
-from core.ingest import (
+from core.ingest.bills import (
     anthropic_billing,
     aws_cur,
     azure_costs,
-    braintrust,
-    callers,
-    change_events,
-    deepeval,
     focus,
     gcp_billing,
-    inspect_logs,
-    langfuse,
-    langsmith,
     litellm,
-    lm_eval,
     openai_billing,
+    openrouter,
+)
+from core.ingest.evals import (
+    braintrust,
+    deepeval,
+    inspect_logs,
+    lm_eval,
     openai_evals_api,
     openai_evals_legacy,
-    openrouter,
-    otlp_files,
-    outcomes_csv,
-    phoenix,
-    probes,
     promptfoo,
     ragas,
-    responses_file,
 )
 from core.ingest.options import ReadOptions
-from core.ingest.otlp import LOGS, METRICS, TRACES
+from core.ingest.otlp import files as otlp_files
+from core.ingest.otlp.requests import LOGS, METRICS, TRACES
+from core.ingest.own_tables import callers, change_events, outcomes_csv, probes, responses_file
+from core.ingest.platforms import langfuse, langsmith, phoenix
 from core.ledger.batch import Batch
 
 HEAD_BYTES = 64 * 1024

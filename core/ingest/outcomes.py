@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from core.ingest import otlp_frames
+from core.ingest.frames import day_of
+from core.ingest.frames import frame as frame_of
 
 SOURCES = ("human", "model", "code", "business")
 
@@ -56,4 +57,4 @@ def outcome_key(target: str, name: str, source: str, actor_hash: str | None) -> 
 
 def frame(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows of outcomes with their UTC day."""
-    return otlp_frames.frame(list(rows), OUTCOME_SCHEMA).with_columns(otlp_frames.day_of("at_ns"))
+    return frame_of(list(rows), OUTCOME_SCHEMA).with_columns(day_of("at_ns"))

@@ -81,7 +81,7 @@ create table if not exists duplicates (
 create table if not exists repairs (
     import_id bigint not null,   -- the import that brought the row
     row_key   varchar not null,  -- trace_id/span_id or line_key
-    rule      varchar not null,  -- a name from core.ingest.repair.REPAIRS
+    rule      varchar not null,  -- a name from core.ingest.otlp.repair.REPAIRS
     before    varchar,           -- value as received
     after     varchar,           -- value as stored; null when the repair declined
     applied   boolean not null,  -- false: the rule declined

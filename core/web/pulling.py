@@ -8,8 +8,8 @@ import threading
 import time
 
 from core import pulls
+from core.ingest.bills.sql_config import BadSource, SqlSource
 from core.ingest.options import ReadOptions
-from core.ingest.sql_config import BadSource, SqlSource
 from core.ledger.store import Store
 from core.web.process import Process
 

@@ -17,8 +17,8 @@ from core.audit import Scope, TooLittle
 from core.audits import token_forecast as audit
 from core.audits.token_forecast_measure import Forecast
 from core.breaks import canonical, parse, read_rows
-from core.ingest.change_events import TEMPLATE, read
 from core.ingest.options import ReadOptions
+from core.ingest.own_tables.change_events import TEMPLATE, read
 from core.ledger.store import Store
 from core.state import State, set_state
 from tests.audits.forecast_world import END, attempts, change, filled, scope, usage

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from core.ingest import anthropic_billing, focus, litellm, openai_billing
-from core.ingest.anthropic_billing import detect, read
+from core.ingest.bills import anthropic_billing, focus, litellm, openai_billing
+from core.ingest.bills.anthropic_billing import detect, read
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from core.ingest import aws_cur, focus, litellm, openai_billing
+from core.ingest.bills import aws_cur, focus, litellm, openai_billing
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.ingest import aws_usage_type
-from core.ingest.aws_usage_type import Meter
+from core.ingest.bills import aws_usage_type
+from core.ingest.bills.aws_usage_type import Meter
 from core.reconcile.bills import family
 
 

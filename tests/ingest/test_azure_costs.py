@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from core.ingest import azure_meters, date_order
-from core.ingest.azure_costs import detect, read
-from core.ingest.date_order import Dated, Order
+from core.ingest.bills import azure_meters, date_order
+from core.ingest.bills.azure_costs import detect, read
+from core.ingest.bills.date_order import Dated, Order
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store

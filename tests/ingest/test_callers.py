@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 
-from core.ingest.callers import TEMPLATE, detect, read
 from core.ingest.options import ReadOptions
+from core.ingest.own_tables.callers import TEMPLATE, detect, read
 from core.ledger.batch import Batch
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from core.ingest.change_events import FIELDS, KINDS, TEMPLATE, detect, read
 from core.ingest.options import ReadOptions
+from core.ingest.own_tables.change_events import FIELDS, KINDS, TEMPLATE, detect, read
 from core.ledger.batch import Batch
 from core.ledger.store import Store
 from core.uploads import add_change

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from core.ingest.conventions import TABLE
-from core.ingest.otlp_frames import SPAN_COLUMNS
-from core.ingest.otlp_settle import STORED
+from core.ingest.otlp.conventions import TABLE
+from core.ingest.otlp.frames import SPAN_COLUMNS
+from core.ingest.otlp.span_cells import STORED
 from tests.ingest.otlp_requests import kept, row
 
 ANSWER = {

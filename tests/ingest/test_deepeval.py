@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.ingest.eval_rows import set_hash
+from core.ingest.evals.rows import set_hash
 from tests.ingest.eval_files import (
     DEEPEVAL_RESULT,
     DEEPEVAL_RUN,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.ingest.eval_metadata import plain, sample_tags, trace_id
-from core.ingest.eval_rows import set_hash
-from core.ingest.eval_scores import distinct, parts, score_of
+from core.ingest.evals.metadata import plain, sample_tags, trace_id
+from core.ingest.evals.rows import set_hash
+from core.ingest.evals.scores import distinct, parts, score_of
 from tests.ingest.eval_files import TRACE
 
 

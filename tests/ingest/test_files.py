@@ -13,9 +13,10 @@ import orjson
 import polars as pl
 import pytest
 
-from core.ingest import growth, otlp_files
+from core.ingest import growth
 from core.ingest.files import FileProblem, find_files, read_path, read_upload
 from core.ingest.options import ReadOptions
+from core.ingest.otlp import files as otlp_files
 from core.ledger.batch import Batch
 from tests.ingest.otlp_requests import as_protobuf, request, span
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from core.ingest import focus
+from core.ingest.bills import focus
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store

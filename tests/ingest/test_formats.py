@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.ingest.formats import FORMATS, HEAD_BYTES, UnknownFormat, detect
-from core.ingest.otlp_files import signal_of_protobuf
+from core.ingest.otlp.files import signal_of_protobuf
 from tests.ingest.eval_files import SHAPES as EVALS
 from tests.ingest.otlp_requests import FIXTURES, as_protobuf, fixtures, request, span
 

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.ingest.gcp_billing import detect, read
+from core.ingest.bills.gcp_billing import detect, read
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store

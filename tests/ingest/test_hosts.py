@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.ingest.hosts import is_model_call, provider_of_host, region_of_host
+from core.ingest.otlp.hosts import is_model_call, provider_of_host, region_of_host
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.ingest import anthropic_billing, focus, langfuse, litellm, openai_billing, openrouter
+from core.ingest.bills import anthropic_billing, focus, litellm, openai_billing, openrouter
 from core.ingest.options import ReadOptions
+from core.ingest.platforms import langfuse
 from core.ledger.batch import Batch
 
 SHARED = Path(__file__).parents[3] / "shared" / "fixtures"

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from core.ingest.langfuse import detect, read
 from core.ingest.options import ReadOptions
+from core.ingest.platforms.langfuse import detect, read
 from core.ledger.batch import Batch
 from core.ledger.store import Store
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from core.ingest.langsmith import detect, read
 from core.ingest.options import ReadOptions
+from core.ingest.platforms.langsmith import detect, read
 from core.ledger.batch import Batch
 
 CAPTURED = Path(__file__).parents[3] / "shared" / "fixtures" / "feedback" / "langsmith_requests.json"

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.ingest import litellm
+from core.ingest.bills import litellm
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from core.ingest.lm_eval import detect
+from core.ingest.evals.lm_eval import detect
 from tests.ingest.eval_files import (
     LM_EVAL_RESULTS,
     batch_of,

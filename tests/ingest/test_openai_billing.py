@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from core.ingest import openai_billing
+from core.ingest.bills import openai_billing
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.ingest.eval_rows import set_hash
+from core.ingest.evals.rows import set_hash
 from tests.ingest.eval_files import (
     API_ITEMS,
     API_PAGE,

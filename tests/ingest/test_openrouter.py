@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from core.ingest import anthropic_billing, focus, litellm, openai_billing, openrouter
-from core.ingest.openrouter import detect, read
+from core.ingest.bills import anthropic_billing, focus, litellm, openai_billing, openrouter
+from core.ingest.bills.openrouter import detect, read
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 

@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from core.ingest.files import read_path
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_metrics
-from core.ingest.otlp_metrics import exponential_buckets
+from core.ingest.otlp.metrics import exponential_buckets
 from core.ledger.batch import Batch
 from tests.ingest.otlp_requests import JSON, PROTOBUF, START_NS, attributes, fixtures
 

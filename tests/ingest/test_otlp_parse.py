@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_metrics, decode_traces
-from core.ingest.otlp_parse import BadRequest, parsed_json, parsed_protobuf, whole_texts
+from core.ingest.otlp.parse import BadRequest, parsed_json, parsed_protobuf, whole_texts
 from core.ledger.batch import Batch
 from tests import otlp_bodies
 from tests.ingest.otlp_requests import JSON, PROTOBUF, as_protobuf, request, span

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from core.ingest.options import ReadOptions
-from core.ingest.outcomes_csv import TEMPLATE, detect, read
+from core.ingest.own_tables.outcomes_csv import TEMPLATE, detect, read
 from core.ledger.batch import Batch
 
 HEADER = "ts,trace_id,response_id,conversation_id,span_id,name,value,label,source,actor,comment,ticket,prompt"
@@ -139,7 +139,7 @@ def test_an_absent_score_is_not_zero() -> None:
 
 
 def test_every_door_keeps_a_person_and_a_judge_apart_under_one_name() -> None:
-    from core.ingest import langfuse, langsmith, phoenix
+    from core.ingest.platforms import langfuse, langsmith, phoenix
     from tests.ingest.test_langfuse_spans import score
     from tests.ingest.test_langsmith import FEEDBACK
     from tests.ingest.test_otlp_logs import decoded, record

@@ -13,7 +13,7 @@ import pytest
 
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_traces
-from core.ingest.phoenix import detect, read
+from core.ingest.platforms.phoenix import detect, read
 from core.ledger.batch import Batch
 from core.ledger.store import Store
 from tests.ingest.otlp_requests import as_protobuf, request, span

@@ -13,7 +13,7 @@ import pytest
 
 from core.ingest.files import read_upload
 from core.ingest.options import ReadOptions
-from core.ingest.probes import SCHEMA, TEXT_CHARACTERS, read
+from core.ingest.own_tables.probes import SCHEMA, TEXT_CHARACTERS, read
 from core.ledger.batch import Batch
 from core.ledger.store import Store
 

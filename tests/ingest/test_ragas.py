@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from core.ingest.eval_rows import set_hash
-from core.ingest.ragas import detect
+from core.ingest.evals.ragas import detect
+from core.ingest.evals.rows import set_hash
 from tests.ingest.eval_files import RAGAS, TRACE, batch_of, fixture, known, sha, table_of, verdicts
 
 PARIS = f"ragas/{sha('Capital of France?')[:16]}-{sha('Paris')[:16]}"

@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.ingest.otlp_wire import WireEvent, WireSpan
-from core.ingest.repair import LATEST_NS, MOST_EVENTS, REPAIRS, is_sound, refusal, repaired
+from core.ingest.otlp.repair import LATEST_NS, MOST_EVENTS, REPAIRS, is_sound, refusal, repaired
+from core.ingest.otlp.wire import WireEvent, WireSpan
 from core.ledger.batch import Repaired
 from tests.ingest.otlp_requests import SPAN_ID, START_NS, TRACE_ID, decoded, request, span
 

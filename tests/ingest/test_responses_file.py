@@ -12,7 +12,7 @@ import pytest
 
 from core.ingest.formats import detect as format_of
 from core.ingest.options import ReadOptions
-from core.ingest.responses_file import COLUMNS, TEMPLATE, detect, read
+from core.ingest.own_tables.responses_file import COLUMNS, TEMPLATE, detect, read
 from core.ledger.batch import Batch
 
 ROW: dict[str, Any] = {

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from core.ingest.answer_text import answer_text
 from core.ingest.files import read_path
 from core.ingest.options import ReadOptions
-from core.ingest.otlp_wire import WireEvent
-from core.ingest.scored_spans import ATTRIBUTES, MARKS
+from core.ingest.otlp.answer_text import answer_text
+from core.ingest.otlp.scored_spans import ATTRIBUTES, MARKS
+from core.ingest.otlp.wire import WireEvent
 from tests.ingest.otlp_requests import (
     FIXTURES,
     SPAN_ID,

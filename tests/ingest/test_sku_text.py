@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.ingest import sku_text
+from core.ingest.bills import sku_text
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import csv
 import io
 from typing import Any
 
-from core.ingest.change_events import read
 from core.ingest.options import ReadOptions
+from core.ingest.own_tables.change_events import read
 from core.ledger.change_rows import CHANGE_EVENTS, MARKS, NEWEST, STATED
 from core.ledger.store import Store
 from tests.ingest.otlp_requests import START_NS, decoded, request, span

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from core.ingest.options import ReadOptions
-from core.ingest.outcomes_csv import COLUMNS, read
+from core.ingest.own_tables.outcomes_csv import COLUMNS, read
 from core.ledger.outcome_rows import COVERAGE, LATEST, UNJOINED, coverage
 from core.ledger.store import Store
 from tests.ingest.otlp_requests import START_NS, decoded, request, span
@@ -107,7 +107,7 @@ def test_a_span_without_its_trace_joins_by_the_span(store: Store) -> None:
     """Phoenix names the span alone."""
     import json
 
-    from core.ingest.phoenix import read as read_phoenix
+    from core.ingest.platforms.phoenix import read as read_phoenix
 
     runs(store, 3)
     annotation = {"created_at": "2026-04-01T00:00:00Z", "name": "thumbs", "annotator_kind": "HUMAN", "identifier": "u",

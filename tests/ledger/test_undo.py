@@ -15,8 +15,8 @@ from core import answers
 from core.audit import Scope
 from core.audits.retry_ledger_bill_sql import BILLS
 from core.imports import imports_of_file
-from core.ingest import cost_lines
-from core.ingest.cost_lines import CostLine
+from core.ingest.bills import cost_lines
+from core.ingest.bills.cost_lines import CostLine
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_traces
 from core.intake import Arrival, take_in

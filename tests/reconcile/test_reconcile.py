@@ -11,17 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.ingest import (
+from core.ingest.bills import (
     anthropic_billing,
     aws_cur,
     azure_costs,
     focus,
     gcp_billing,
-    langfuse,
     litellm,
     openai_billing,
     openrouter,
 )
+from core.ingest.platforms import langfuse
 from core.reconcile import (
     ZERO,
     Billed,

@@ -17,8 +17,8 @@ import pytest
 
 from core import pulls
 from core.cli import main
+from core.ingest.bills.sql_config import SqlSource, load
 from core.ingest.options import ReadOptions
-from core.ingest.sql_config import SqlSource, load
 from core.ledger.store import Store
 from core.settings import Settings
 from core.web import pulling
@@ -230,7 +230,7 @@ def test_postgres_types(store: Store, filled: Postgres) -> None:
 
 def test_litellm_database(store: Store, filled: Postgres) -> None:
     """Timestamps without a zone are UTC: 10:00:00.5 to 10:00:01.75."""
-    from core.ingest.sql_config import LITELLM_QUERY
+    from core.ingest.bills.sql_config import LITELLM_QUERY
 
     source = SOURCE._replace(
         name="gateway", url=filled.url(), target="litellm", query=LITELLM_QUERY, columns={}, key=()

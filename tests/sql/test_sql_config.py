@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.ingest.sql_config import LITELLM_QUERY, BadSource, load
+from core.ingest.bills.sql_config import LITELLM_QUERY, BadSource, load
 
 GOOD = """
 [[source]]

@@ -1,0 +1,1 @@
+"""Bills, spend logs and usage reports become cost lines."""

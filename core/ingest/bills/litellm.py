@@ -1,0 +1,265 @@
+"""LiteLLM's spend log: rows of LiteLLM_SpendLogs (JSON or CSV) and StandardLoggingPayload callbacks.
+
+One row is one logical call; retries inside it show at most as attempted_retries. It is the gateway's own
+estimate and no invoice, so `spend` is the line's effective_cost and billed_cost stays empty. prompt_tokens
+includes cache reads and writes. Measured in LiteLLM 1.106: request_id is the provider's response id for OpenAI,
+but an invented chatcmpl-<uuid> for Anthropic; failures have spend 0 and their call id for a request id;
+session_id is the application's, not a trace id, unless it is 32 hex. Times are UTC strings in SpendLogs and
+epoch seconds in payloads. Messages and responses are not kept.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, BinaryIO
+
+import orjson
+
+from core.ingest import values
+from core.ingest.bills import cost_lines
+from core.ingest.bills.cost_lines import CostLine
+from core.ingest.cells import Unreadable, amount, instant_ns, present, unix_ns, whole
+from core.ingest.options import ReadOptions
+from core.ledger.batch import Batch, Quarantined
+
+NAME = "litellm"
+LONGEST_CELL = 64 * 1024 * 1024
+"""Characters: tables that store prompts have cells far beyond the csv module's 128 KiB."""
+
+_CONTENT = (
+    "messages",
+    "response",
+    "proxy_server_request",
+    "error_str",
+    "error_information",
+    "model_parameters",
+)
+_UUID_ID = re.compile(r"chatcmpl-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_TRACE_ID = re.compile(r"[0-9a-f]{32}")
+_OPENAI_DIALECT = frozenset({"openai", "azure.ai.openai", "azure.ai.inference", "text-completion-openai"})
+"""Providers whose response ids LiteLLM passes on as they are."""
+
+
+def detect(head: bytes, name: str) -> bool:
+    """JSON, JSON lines or CSV whose first row has the keys of a spend log row or of a logging payload."""
+    if b'"resourceSpans"' in head:
+        return False
+    if head.lstrip(b"\xef\xbb\xbf \r\n\t")[:1] in (b"[", b"{"):
+        payload = b'"litellm_call_id"' in head and b'"call_type"' in head
+        return payload or all(key in head for key in (b'"request_id"', b'"call_type"', b'"spend"'))
+    columns = head.split(b"\n", 1)[0].decode("utf-8-sig", "replace").lower().replace('"', "").split(",")
+    return {"request_id", "call_type", "spend"} <= {column.strip() for column in columns}
+
+
+def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
+    """One batch for the whole file; a row is a line of token type mixed with one request."""
+    content = stream.read()
+    yield of_rows(_rows(content), source, hashlib.sha256(content).hexdigest(), options)
+
+
+def of_rows(rows: Iterable[dict[str, Any] | str], source: str, sha256: str, options: ReadOptions) -> Batch:
+    """The batch of spend log rows, from a file or from LiteLLM's database; a text says why a row is none."""
+    quarantined: list[Quarantined] = []
+    lines: dict[str, CostLine] = {}
+    numbers: dict[str, int] = {}
+    rows_read = 0
+    for rows_read, row in enumerate(rows, 1):
+        if isinstance(row, str):
+            quarantined.append(cost_lines.refused(rows_read, None, row, ""))
+            continue
+        try:
+            line = _line(row)
+        except Unreadable as unreadable:
+            shown = json.dumps({k: v for k, v in row.items() if k not in _CONTENT}, default=str)
+            quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
+            continue
+        if line.line_key in lines:
+            quarantined.append(cost_lines.repeated(numbers[line.line_key], rows_read))
+        lines[line.line_key], numbers[line.line_key] = line, rows_read
+    frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
+    return Batch(source, NAME, sha256, rows_read, frames, quarantined, demo=options.demo)
+
+
+def _rows(content: bytes) -> Iterator[dict[str, Any] | str]:
+    """Rows as dictionaries; a text says why a row could not be taken apart."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        yield f"The file is not UTF-8: {error}; export it again."
+        return
+    if text.lstrip()[:1] not in ("[", "{"):
+        csv.field_size_limit(LONGEST_CELL)
+        try:
+            yield from csv.DictReader(io.StringIO(text, newline=""))
+        except csv.Error as error:
+            yield f"The file is no CSV from here on: {error}; export the table again."
+        return
+    try:
+        parsed = json.loads(text, parse_float=Decimal)
+    except json.JSONDecodeError:
+        yield from _json_lines(text)
+        return
+    rows = parsed.get("data", [parsed]) if isinstance(parsed, dict) else parsed
+    for row in rows:
+        yield row if isinstance(row, dict) else f"The row is {type(row).__name__} and not an object."
+
+
+def _json_lines(text: str) -> Iterator[dict[str, Any] | str]:
+    for line in text.splitlines():
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line, parse_float=Decimal)
+        except json.JSONDecodeError as error:
+            yield f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."
+            continue
+        yield row if isinstance(row, dict) else f"The line is {type(row).__name__} and not an object."
+
+
+def _line(row: dict[str, Any]) -> CostLine:
+    """One logical call; raises Unreadable naming the field."""
+    get = {name.lower(): value for name, value in row.items() if isinstance(name, str)}
+    request_id = present(get.get("request_id") or get.get("id"))
+    metadata = _object(get.get("metadata"))
+    call_id = present(get.get("litellm_call_id") or metadata.get("litellm_call_id"))
+    if request_id is None and call_id is None:
+        raise Unreadable("request_id", "", "a row needs request_id or litellm_call_id.")
+    start, end = _times(get)
+    spend_field = "spend" if "spend" in get else "response_cost"
+    provider = values.provider(present(get.get("custom_llm_provider")))
+    session = present(get.get("session_id")) or present(get.get("trace_id"))
+    return CostLine(
+        line_key=cost_lines.key(NAME, call_id, request_id),
+        source_format=NAME,
+        measure="cost",
+        charge_period_start_ns=start,
+        charge_period_end_ns=end,
+        charge_category="Usage",
+        provider_name=provider,
+        billing_account_id=present(get.get("organization_id") or metadata.get("user_api_key_org_id")),
+        sub_account_id=present(get.get("team_id") or metadata.get("user_api_key_team_id")),
+        api_key_id=present(
+            get.get("api_key") or metadata.get("user_api_key_hash") or metadata.get("user_api_key")
+        ),
+        charge_description=present(get.get("call_type")),
+        model=_model(get, metadata),
+        token_type="mixed",
+        tokens=whole(get.get("total_tokens"), "total_tokens") if _was_counted(get, metadata) else None,
+        requests=1,
+        effective_cost=amount(get.get(spend_field), spend_field),
+        billing_currency="USD",
+        service_tier=_tier(get, metadata),
+        response_id=_response_id(request_id, call_id, provider),
+        gateway_call_id=call_id,
+        trace_id=session if session and _TRACE_ID.fullmatch(session) else None,
+        attempted_retries=_retries(get, metadata),
+        status=present(get.get("status")) or present(metadata.get("status")) or "success",
+        tags=orjson.dumps(_tags(get, metadata, session)).decode(),
+    )
+
+
+def _parsed(value: Any) -> Any:
+    """A JSON column, which exports hold as text and callbacks as a structure; text that is no JSON stays text."""
+    if not isinstance(value, str) or value[:1] not in ("{", "["):
+        return value
+    try:
+        return json.loads(value, parse_float=Decimal)
+    except json.JSONDecodeError:
+        return value
+
+
+def _object(value: Any) -> dict[str, Any]:
+    parsed = _parsed(value)
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _was_counted(get: dict[str, Any], metadata: dict[str, Any]) -> bool:
+    """A failed call is logged with 0 tokens, which means nobody counted."""
+    return bool(_usage(get, metadata)) or present(get.get("total_tokens")) not in (None, "0")
+
+
+def _times(get: dict[str, Any]) -> tuple[int, int]:
+    start, end = _time(get, "startTime"), _time(get, "endTime")
+    if end < start:
+        raise Unreadable("endTime", get["endtime"], f"it is before startTime {get['starttime']!r}.")
+    return start, end
+
+
+def _time(get: dict[str, Any], name: str) -> int:
+    value = get.get(name.lower())
+    if isinstance(value, Decimal | int):
+        return unix_ns(value, name)
+    at_ns = instant_ns(value, name)
+    if at_ns is None:
+        raise Unreadable(name, value, "a row needs both times.")
+    return at_ns
+
+
+def _model(get: dict[str, Any], metadata: dict[str, Any]) -> str | None:
+    """The model that answered, as its dated snapshot where the price map's name tells it."""
+    model = present(_object(get.get("response")).get("model")) or present(get.get("model"))
+    price_map = _object(get.get("model_map_information")) or _object(metadata.get("model_map_information"))
+    priced = present(price_map.get("model_map_key"))
+    return priced if model and priced and priced.startswith(model) else model
+
+
+def _response_id(request_id: str | None, call_id: str | None, provider: str | None) -> str | None:
+    """The provider's id, or None where LiteLLM made the id up: joining on it would find nothing, or nonsense."""
+    if request_id is None or request_id == call_id:
+        return None
+    made_up = provider not in _OPENAI_DIALECT and _UUID_ID.fullmatch(request_id)
+    return None if made_up else request_id
+
+
+def _retries(get: dict[str, Any], metadata: dict[str, Any]) -> int | None:
+    """None = the row does not say, which is not zero."""
+    headers = _object(_object(get.get("hidden_params")).get("additional_headers"))
+    for value in (
+        get.get("attempted_retries"),
+        metadata.get("attempted_retries"),
+        headers.get("x-litellm-attempted-retries"),
+    ):
+        if present(value) is not None:
+            return whole(value, "attempted_retries")
+    return None
+
+
+def _usage(get: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    return _object(metadata.get("usage_object")) or _object(_object(get.get("response")).get("usage"))
+
+
+def _tier(get: dict[str, Any], metadata: dict[str, Any]) -> str | None:
+    response = _object(get.get("response"))
+    return present(response.get("service_tier")) or present(_usage(get, metadata).get("service_tier"))
+
+
+def _tags(get: dict[str, Any], metadata: dict[str, Any], session: str | None) -> dict[str, Any]:
+    """Token counts by kind (None = not reported), request tags and session."""
+    usage = _usage(get, metadata)
+    into, out = _object(usage.get("prompt_tokens_details")), _object(usage.get("completion_tokens_details"))
+    counted = _was_counted(get, metadata)
+    kept = {
+        "input_tokens": whole(get.get("prompt_tokens"), "prompt_tokens") if counted else None,
+        "output_tokens": whole(get.get("completion_tokens"), "completion_tokens") if counted else None,
+        "cache_read_tokens": _first(usage.get("cache_read_input_tokens"), into.get("cached_tokens")),
+        "cache_write_tokens": _first(
+            usage.get("cache_creation_input_tokens"), into.get("cache_write_tokens")
+        ),
+        "reasoning_tokens": _first(out.get("reasoning_tokens")),
+        "web_search_requests": _first(_object(usage.get("server_tool_use")).get("web_search_requests")),
+        "request_tags": _parsed(get.get("request_tags")) or None,
+        "session_id": session,
+        "error_code": present(_object(get.get("error_information")).get("error_code")),
+        "error_class": present(_object(get.get("error_information")).get("error_class")),
+    }
+    return {name: value for name, value in kept.items() if value is not None}
+
+
+def _first(*counts: Any) -> int | None:
+    return next((read for count in counts if (read := values.count(count)) is not None), None)

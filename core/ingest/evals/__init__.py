@@ -1,0 +1,1 @@
+"""Results of eval tools become runs, samples and items."""

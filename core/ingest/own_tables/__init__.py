@@ -1,0 +1,1 @@
+"""Tables of columns of our own, which people write or fill by a script."""

@@ -1,0 +1,1 @@
+"""Exports of observability platforms: spans, scores and feedback."""
