@@ -1,10 +1,15 @@
-"""Rows out of a text: JSON lines, JSON lists and CSV, where one bad line is told and the others are read."""
+"""Rows out of a text: JSON lines, JSON lists and CSV, where one bad line is told and the others are read.
+
+JavaScript cuts long texts in the middle of an emoji and writes the half that is left as a lone surrogate, which no
+table can store: such halves become U+FFFD, so that one of them does not cost the file.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -16,6 +21,13 @@ LONGEST_CELL = 64 * 1024 * 1024
 """Characters: tables that store prompts have cells far beyond the csv module's 128 KiB."""
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONE_ESCAPE = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""A half of a surrogate pair as JSON escapes it, without its other half."""
+
+
 class NotARow(NamedTuple):
     """What stands where a row should be, in one sentence that says what to do."""
 
@@ -25,7 +37,7 @@ class NotARow(NamedTuple):
 def json_rows(text: str, parse_float: Callable[[str], Any] = float) -> Iterator[dict[str, Any] | NotARow]:
     """Objects of a document, of a list, or of lines of either."""
     try:
-        documents: list[Any] = [json.loads(text, parse_float=parse_float)]
+        documents: list[Any] = [json_value(text, parse_float)]
     except (json.JSONDecodeError, RecursionError):
         # Not splitlines: JavaScript writes U+2028 unescaped inside texts, which is no end of a line.
         documents = [_line(line, parse_float) for line in text.split("\n") if line.strip()]
@@ -35,9 +47,26 @@ def json_rows(text: str, parse_float: Callable[[str], Any] = float) -> Iterator[
             yield row if is_row else NotARow(f"The row is {type(row).__name__} and not an object.")
 
 
+def json_value(text: str, parse_float: Callable[[str], Any] = float) -> Any:
+    """What a JSON text says, no half of a surrogate pair left in it. Raises JSONDecodeError and RecursionError."""
+    document = json.loads(text, parse_float=parse_float)
+    return with_whole_texts(document) if _LONE_ESCAPE.search(text) else document
+
+
+def with_whole_texts(value: Any) -> Any:
+    """A JSON value with U+FFFD for every half of a surrogate pair, in keys too. Raises RecursionError."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [with_whole_texts(inner) for inner in value]
+    if isinstance(value, dict):
+        return {with_whole_texts(key): with_whole_texts(inner) for key, inner in value.items()}
+    return value
+
+
 def _line(text: str, parse_float: Callable[[str], Any]) -> Any:
     try:
-        return json.loads(text, parse_float=parse_float)
+        return json_value(text, parse_float)
     except json.JSONDecodeError as error:
         return NotARow(
             f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_metrics, decode_traces
-from core.ingest.otlp.parse import BadRequest, parsed_json, parsed_protobuf, whole_texts
+from core.ingest.otlp.parse import BadRequest, parsed_json, parsed_protobuf, with_whole_strings
 from core.ledger.batch import Batch
 from tests import otlp_bodies
 from tests.ingest.otlp_requests import JSON, PROTOBUF, as_protobuf, request, span
@@ -70,14 +70,14 @@ def test_bytes_that_are_no_utf8_cost_only_their_text_in_protobuf() -> None:
 )
 def test_a_sound_message_is_left_as_it_is(body: bytes, kind: type) -> None:
     message = kind()
-    message.ParseFromString(whole_texts(body, message.DESCRIPTOR))
+    message.ParseFromString(with_whole_strings(body, message.DESCRIPTOR))
     assert message == parsed_protobuf(kind(), body)
 
 
 def test_unknown_fields_stay() -> None:
     unknown = b"\xf8\x07\x01" + b"\xfa\x07\x03abc" + b"\xfd\x07abcd" + b"\xf9\x07abcdefgh"  # field 127
     body = as_protobuf(TWO) + unknown
-    assert whole_texts(body, ExportTraceServiceRequest.DESCRIPTOR) == body
+    assert with_whole_strings(body, ExportTraceServiceRequest.DESCRIPTOR) == body
 
 
 @given(st.binary(max_size=200))

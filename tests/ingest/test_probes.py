@@ -90,7 +90,7 @@ def test_a_bad_row_is_refused_with_its_field(row: dict[str, Any], field: str, fi
 def test_the_same_probe_twice_keeps_the_later_row() -> None:
     made = batch(json.dumps(FULL) + "\n" + json.dumps(FULL | {"score": True}) + "\n[1]\nnot json\n")
     assert made.frames["probes"]["score"].to_list() == [1.0]
-    assert [one.row_number for one in made.quarantined] == [2, 3, 4]
+    assert sorted(one.row_number for one in made.quarantined) == [1, 3, 4]  # 1 gave way to 2
     assert made.rows_read == 4
 
 

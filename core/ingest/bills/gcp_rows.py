@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from core.ingest import parquet, row_texts
-from core.ingest.row_texts import NotARow
+from core.ingest.row_texts import NotARow, json_value
 
 _NESTED = (
     "service",
@@ -57,8 +57,8 @@ def _parsed(value: Any) -> Any:
     """A nested cell of a CSV is JSON."""
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
-            return json.loads(value, parse_float=Decimal)
-        except json.JSONDecodeError:
+            return json_value(value, Decimal)
+        except (json.JSONDecodeError, RecursionError):
             return value
     return value
 

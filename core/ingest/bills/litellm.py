@@ -10,9 +10,7 @@ epoch seconds in payloads. Messages and responses are not kept.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -21,17 +19,15 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from core.ingest import values
+from core.ingest import row_texts, values
 from core.ingest.bills import cost_lines
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import Unreadable, amount, instant_ns, present, unix_ns, whole
 from core.ingest.options import ReadOptions
+from core.ingest.row_texts import NotARow, json_value
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "litellm"
-LONGEST_CELL = 64 * 1024 * 1024
-"""Characters: tables that store prompts have cells far beyond the csv module's 128 KiB."""
-
 _CONTENT = (
     "messages",
     "response",
@@ -63,15 +59,17 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     yield of_rows(_rows(content), source, hashlib.sha256(content).hexdigest(), options)
 
 
-def of_rows(rows: Iterable[dict[str, Any] | str], source: str, sha256: str, options: ReadOptions) -> Batch:
-    """The batch of spend log rows, from a file or from LiteLLM's database; a text says why a row is none."""
+def of_rows(
+    rows: Iterable[dict[str, Any] | NotARow], source: str, sha256: str, options: ReadOptions
+) -> Batch:
+    """The batch of spend log rows, from a file or from LiteLLM's database."""
     quarantined: list[Quarantined] = []
     lines: dict[str, CostLine] = {}
     numbers: dict[str, int] = {}
     rows_read = 0
     for rows_read, row in enumerate(rows, 1):
-        if isinstance(row, str):
-            quarantined.append(cost_lines.refused(rows_read, None, row, ""))
+        if isinstance(row, NotARow):
+            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
             continue
         try:
             line = _line(row)
@@ -86,40 +84,18 @@ def of_rows(rows: Iterable[dict[str, Any] | str], source: str, sha256: str, opti
     return Batch(source, NAME, sha256, rows_read, frames, quarantined, demo=options.demo)
 
 
-def _rows(content: bytes) -> Iterator[dict[str, Any] | str]:
-    """Rows as dictionaries; a text says why a row could not be taken apart."""
+def _rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
+    """Rows as dictionaries, out of the page that holds them under `data` where there is one."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        yield f"The file is not UTF-8: {error}; export it again."
+        yield NotARow(f"The file is not UTF-8: {error}; export it again.")
         return
-    if text.lstrip()[:1] not in ("[", "{"):
-        csv.field_size_limit(LONGEST_CELL)
-        try:
-            yield from csv.DictReader(io.StringIO(text, newline=""))
-        except csv.Error as error:
-            yield f"The file is no CSV from here on: {error}; export the table again."
-        return
-    try:
-        parsed = json.loads(text, parse_float=Decimal)
-    except json.JSONDecodeError:
-        yield from _json_lines(text)
-        return
-    rows = parsed.get("data", [parsed]) if isinstance(parsed, dict) else parsed
-    for row in rows:
-        yield row if isinstance(row, dict) else f"The row is {type(row).__name__} and not an object."
-
-
-def _json_lines(text: str) -> Iterator[dict[str, Any] | str]:
-    for line in text.splitlines():
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line, parse_float=Decimal)
-        except json.JSONDecodeError as error:
-            yield f"The line is not JSON: {error.msg} at character {error.pos}; write one object a line."
-            continue
-        yield row if isinstance(row, dict) else f"The line is {type(row).__name__} and not an object."
+    for page in row_texts.rows(text, Decimal):
+        held = None if isinstance(page, NotARow) else page.get("data")
+        for row in held if isinstance(held, list) else [page]:
+            is_row = isinstance(row, dict | NotARow)
+            yield row if is_row else NotARow(f"The row is {type(row).__name__} and not an object.")
 
 
 def _line(row: dict[str, Any]) -> CostLine:
@@ -169,8 +145,8 @@ def _parsed(value: Any) -> Any:
     if not isinstance(value, str) or value[:1] not in ("{", "["):
         return value
     try:
-        return json.loads(value, parse_float=Decimal)
-    except json.JSONDecodeError:
+        return json_value(value, Decimal)
+    except (json.JSONDecodeError, RecursionError):
         return value
 
 

@@ -12,10 +12,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple
 
+from core.ingest import row_texts
 from core.ingest.bills import cost_lines
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import Unreadable
 from core.ingest.options import ReadOptions
+from core.ingest.row_texts import NotARow
 from core.ledger.batch import Batch, Repaired
 
 LinesOf = Callable[[Any, Any], list[CostLine]]
@@ -65,28 +67,15 @@ def _groups(bucket: Any) -> list[Any]:
 def _pages(content: bytes, name: str, next_page: str) -> _Pages:
     """Buckets of every page in order, and a note where a page names a next one that the file does not hold."""
     pages = _Pages([], [], [])
-    text = content.decode("utf-8-sig", "replace")
-    try:
-        documents = [json.loads(text, parse_float=Decimal)]
-    except json.JSONDecodeError:
-        documents = []
-        for number, line in enumerate(filter(str.strip, text.splitlines()), 1):
-            try:
-                documents.append(json.loads(line, parse_float=Decimal))
-            except json.JSONDecodeError as error:
-                pages.unreadable.append(
-                    f"Line {number} is not JSON: {error.msg}; save the page as it was received."
-                )
-    for document in documents:
-        for page in document if isinstance(document, list) else [document]:
-            _add_page(page, pages, name, next_page)
+    for page in row_texts.json_rows(content.decode("utf-8-sig", "replace"), Decimal):
+        _add_page(page, pages, name, next_page)
     return pages
 
 
-def _add_page(page: Any, pages: _Pages, name: str, next_page: str) -> None:
+def _add_page(page: dict[str, Any] | NotARow, pages: _Pages, name: str, next_page: str) -> None:
     pages.missing.clear()  # only the last page of a file may point beyond it
-    if not isinstance(page, dict):
-        pages.unreadable.append(f"A page is {type(page).__name__} and not an object.")
+    if isinstance(page, NotARow):
+        pages.unreadable.append(page.reason)
         return
     pages.buckets.extend(page["data"] if isinstance(page.get("data"), list) else [page])
     if page.get("has_more"):

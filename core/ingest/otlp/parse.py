@@ -8,16 +8,16 @@ are no UTF-8: such a body is read a second time, leniently, with U+FFFD where th
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import orjson
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError
 
+from core.ingest.row_texts import with_whole_texts
+
 DEEPEST_MESSAGE = 100
 """Messages inside messages; protobuf's own limit."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BadRequest(ValueError):
@@ -43,19 +43,9 @@ def parsed_json(body: bytes) -> dict[str, Any]:
 def _lenient_json(body: bytes, strict: ValueError) -> Any:
     """JSON with bare NaN, control characters or broken texts; raises BadRequest with the strict reader's reason."""
     try:
-        return _whole_texts(json.loads(body.decode("utf-8", "replace"), strict=False))
+        return with_whole_texts(json.loads(body.decode("utf-8", "replace"), strict=False))
     except (ValueError, RecursionError):
         raise BadRequest(f"The body is not JSON: {strict}.") from strict
-
-
-def _whole_texts(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_whole_texts(inner) for inner in value]
-    if isinstance(value, dict):
-        return {_whole_texts(key): _whole_texts(inner) for key, inner in value.items()}
-    return value
 
 
 def parsed_protobuf(request: Any, body: bytes) -> Any:
@@ -64,14 +54,14 @@ def parsed_protobuf(request: Any, body: bytes) -> Any:
         request.ParseFromString(body)
     except DecodeError as error:
         try:
-            request.ParseFromString(whole_texts(body, request.DESCRIPTOR))
+            request.ParseFromString(with_whole_strings(body, request.DESCRIPTOR))
         except (DecodeError, ValueError, IndexError):
             name = type(request).__name__
             raise BadRequest(f"The body is not a protobuf {name}: {error}.") from error
     return request
 
 
-def whole_texts(body: bytes, kind: Descriptor, depth: int = 0) -> bytes:
+def with_whole_strings(body: bytes, kind: Descriptor, depth: int = 0) -> bytes:
     """The message with U+FFFD in every text that is not UTF-8; raises ValueError or IndexError when it is none."""
     if depth > DEEPEST_MESSAGE:
         raise ValueError("messages are nested too deeply")
@@ -87,7 +77,7 @@ def whole_texts(body: bytes, kind: Descriptor, depth: int = 0) -> bytes:
             if field.type == FieldDescriptor.TYPE_STRING:
                 piece = piece.decode("utf-8", "replace").encode()
             else:
-                piece = whole_texts(piece, field.message_type, depth + 1)
+                piece = with_whole_strings(piece, field.message_type, depth + 1)
             mended += body[at:behind] + _varint_bytes(len(piece)) + piece
         else:
             mended += body[at:end]

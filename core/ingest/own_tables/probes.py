@@ -19,14 +19,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
-import orjson
 import polars as pl
 
-from core.ingest import values
+from core.ingest import row_texts, values
 from core.ingest.bills import cost_lines
 from core.ingest.cells import Unreadable, instant_ns, present, whole
 from core.ingest.options import ReadOptions
-from core.ingest.row_texts import NotARow, csv_rows, json_text
+from core.ingest.row_texts import NotARow, json_text
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "probes"
@@ -59,10 +58,10 @@ def detect(head: bytes, name: str) -> bool:
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the whole file; rows that cannot be read are refused one by one."""
     content = stream.read()
-    rows: dict[str, dict[str, Any]] = {}
+    kept: dict[str, tuple[int, dict[str, Any]]] = {}
     quarantined: list[Quarantined] = []
     rows_read = 0
-    for rows_read, row in enumerate(_rows(content), 1):
+    for rows_read, row in enumerate(row_texts.rows(content.decode("utf-8-sig", "replace")), 1):
         if isinstance(row, NotARow):
             quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
             continue
@@ -72,38 +71,12 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             shown = json_text({name: value for name, value in row.items() if name != "text"})
             quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
             continue
-        if probe["probe_id"] in rows:
-            reason = (
-                "A later row of the file has the same probe_id and is kept; give every answer its own id."
-            )
-            quarantined.append(cost_lines.refused(rows_read, "probe_id", reason, probe["probe_id"]))
-        rows[probe["probe_id"]] = probe
-    frame = pl.DataFrame(list(rows.values()), schema=SCHEMA)
+        if probe["probe_id"] in kept:
+            quarantined.append(cost_lines.repeated(kept[probe["probe_id"]][0], rows_read))
+        kept[probe["probe_id"]] = (rows_read, probe)
+    frame = pl.DataFrame([probe for _, probe in kept.values()], schema=SCHEMA)
     sha256 = hashlib.sha256(content).hexdigest()
     yield Batch(source, NAME, sha256, rows_read, {"probes": frame}, quarantined, demo=options.demo)
-
-
-def _rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
-    """Rows as mappings; a NotARow says why a line is none."""
-    text = content.decode("utf-8-sig", "replace")
-    if text.lstrip()[:1] not in ("{", "["):
-        yield from csv_rows(text)
-        return
-    try:
-        document = orjson.loads(text)
-        listed = document if isinstance(document, list) else [document]
-    except orjson.JSONDecodeError:
-        listed = [_line(line) for line in text.split("\n") if line.strip()]
-    for row in listed:
-        is_row = isinstance(row, dict | NotARow)
-        yield row if is_row else NotARow(f"The row is {type(row).__name__} and not an object.")
-
-
-def _line(text: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        return NotARow(f"The line is not JSON: {error}; write one object a line.")
 
 
 def _probe(row: Mapping[str, Any]) -> dict[str, Any]:

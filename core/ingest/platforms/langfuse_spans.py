@@ -74,9 +74,7 @@ def wire_span(get: Mapping[str, Any], kind: str, start_ns: int, end_ns: int) -> 
     for field, name in _COPIED.items():
         value = get.get(field)
         if present(value) is not None:
-            attributes[name] = (
-                value if isinstance(value, str) else orjson.dumps(value, default=float).decode()
-            )
+            attributes[name] = value if isinstance(value, str) else _plain_json(value)
     attributes["langfuse.observation.type"] = kind.lower()
     trace, own = str(get["traceid"]), str(get["id"])
     parent = present(get.get("parentobservationid"))

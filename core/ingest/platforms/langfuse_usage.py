@@ -15,6 +15,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 from core.ingest.cells import present, quantity, whole
+from core.ingest.row_texts import json_value
 
 _KINDS = (
     ("cache_write", re.compile(r"cach.*(?:creat|writ)|ephemeral")),
@@ -42,8 +43,8 @@ def mapping(get: dict[str, Any], field: str) -> dict[str, Any]:
     value = get.get(field, get.get(field.lower()))
     if isinstance(value, str) and value[:1] == "{":
         try:
-            value = json.loads(value, parse_float=Decimal)
-        except json.JSONDecodeError:
+            value = json_value(value, Decimal)
+        except (json.JSONDecodeError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
 

@@ -24,7 +24,7 @@ from core.ingest.options import ReadOptions
 from core.ingest.otlp.logs import EVALUATION, WireRecord
 from core.ingest.otlp.requests import logs, traces
 from core.ingest.otlp.wire import MISSHAPEN, Attributes, WireEvent, WireGroup, WireSpan, json_attributes
-from core.ingest.row_texts import NotARow, json_text, storable
+from core.ingest.row_texts import NotARow, json_text, storable, with_whole_texts
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "phoenix"
@@ -172,7 +172,7 @@ def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in ("{", "["):
         for read_text in (orjson.loads, ast.literal_eval):
             try:
-                return read_text(value)
+                return with_whole_texts(read_text(value))
             except (ValueError, SyntaxError, MemoryError, RecursionError):
                 continue
     return value
