@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from core.ingest.features import features_of
+from core.ingest.features import GROUPS, features_of
 
 COUNTED = (
     "length_chars", "apologies", "caveats", "hedges", "refusals", "bullets", "boxed", "agreements",
@@ -63,10 +63,7 @@ def with_features(response: Response, text: str) -> Response:
     phrases, and only length and form are filled in.
     """
     counted = features_of(text, response.language)._asdict()
-    own = response.word_list or any(getattr(response, name) is not None for name in PHRASES)
+    own = response.word_list or any(getattr(response, name) is not None for name in GROUPS)
     filled = {"language", "length_chars", "bullets", "boxed"} if own else counted.keys()
     missing = {name: counted[name] for name in filled if getattr(response, name) is None}
     return response._replace(**missing)
-
-
-PHRASES = ("apologies", "caveats", "hedges", "refusals", "agreements")

@@ -20,7 +20,8 @@ create table if not exists imports (
     import_id        bigint not null,   -- monotonic, starts at 1: the data version
     at_ns            bigint not null,   -- UTC ns when it was committed
     source           varchar not null,  -- 'otlp/http', a file's name, 'demo'; never a full path
-    format           varchar not null,  -- a name from core.ingest.formats.FORMATS, otlp_..., or of core.ledger.batch.ROWLESS_FORMATS
+    format           varchar not null,  -- what read it: a name of core.ingest.formats.FORMATS, 'openai_billing' or 'sql'; or of
+                                        -- core.ledger.batch.ROWLESS_FORMATS
     sha256           varchar not null,  -- of the bytes as received (after decompression)
     rows_read        bigint not null,   -- rows found in the input
     rows_accepted    bigint not null,   -- rows now in the ledger
@@ -39,7 +40,7 @@ create table if not exists files (
     delivery_id      bigint not null,   -- file_id of the first file given in the same action: parts of one delivery add up
     door             varchar not null,  -- upload, command, api, folder, sql, demo
     name             varchar not null,  -- as given, inside a watched folder with its sub-folders; never a full path
-    format           varchar,           -- a name from core.ingest.formats.FORMATS; null when none recognises it
+    format           varchar,           -- as imports.format, of its first import; null when no format recognises it
     sha256           varchar,           -- of the file as given; null when it could not be opened
     bytes            bigint,            -- as given, before decompression
     modified_ns      bigint,            -- UTC ns the file was last written, of watched folders
@@ -81,7 +82,7 @@ create table if not exists duplicates (
 create table if not exists repairs (
     import_id bigint not null,   -- the import that brought the row
     row_key   varchar not null,  -- trace_id/span_id or line_key
-    rule      varchar not null,  -- a name from core.ingest.otlp.repair.REPAIRS
+    rule      varchar not null,  -- of core.ingest.otlp.repair.REPAIRS, or what a reader noted of a file (langfuse_next_page, ...)
     before    varchar,           -- value as received
     after     varchar,           -- value as stored; null when the repair declined
     applied   boolean not null,  -- false: the rule declined

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.ingest.otlp.hosts import is_model_call, provider_of_host, region_of_host
+from core.ingest.otlp.hosts import provider_of_host, region_of_host
 
 
 @pytest.mark.parametrize(
@@ -28,19 +28,3 @@ from core.ingest.otlp.hosts import is_model_call, provider_of_host, region_of_ho
 def test_host(host: str, provider: str | None, region: str | None) -> None:
     assert provider_of_host(host) == provider
     assert region_of_host(host) == region
-
-
-@pytest.mark.parametrize(
-    ("host", "path", "expected"),
-    [
-        ("api.openai.com", None, True),
-        ("gateway.internal", "/v1/chat/completions", True),
-        ("gateway.internal", "/v1/messages", True),
-        ("gateway.internal", "/v1beta/models/gemini:streamGenerateContent", True),
-        ("gateway.internal", "/model/anthropic.claude/invoke", True),
-        ("gateway.internal", "/orders", False),
-        (None, None, False),
-    ],
-)
-def test_model_call(host: str | None, path: str | None, expected: bool) -> None:
-    assert is_model_call(host, path) is expected

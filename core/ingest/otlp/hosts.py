@@ -40,10 +40,6 @@ _AZURE = re.compile(
     r"(?:^|\.)([a-z]+[a-z0-9]*)\.(?:api\.cognitive\.microsoft\.com|models\.ai\.azure\.com|inference\.ai\.azure\.com)$"
 )
 _WATSON = re.compile(r"^([a-z]{2}-[a-z]+)\.ml\.cloud\.ibm\.com$")
-_MODEL_PATH = re.compile(
-    r"/(chat/completions|completions|responses|embeddings|messages|converse|converse-stream|invoke"
-    r"|invoke-with-response-stream|api/chat|api/generate)$|:(generateContent|streamGenerateContent|predict|rawPredict|streamRawPredict)$"
-)
 
 
 def provider_of_host(host: str | None) -> str | None:
@@ -68,8 +64,3 @@ def region_of_host(host: str | None) -> str | None:
         if found:
             return found.group(1)
     return None
-
-
-def is_model_call(host: str | None, path: str | None) -> bool:
-    """Whether an HTTP request went to a model: by a known host, else by the path of a known model API."""
-    return provider_of_host(host) is not None or _MODEL_PATH.search(path or "") is not None

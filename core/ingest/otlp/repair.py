@@ -74,7 +74,7 @@ def unset_kind(span: WireSpan) -> Repair:
 
 
 def time_unit(span: WireSpan) -> Repair:
-    """Times sent in micro- or milliseconds: both must fall into 2000 to 2100 by the same factor."""
+    """Times sent in micro-, milli- or whole seconds: both must fall into 2000 to 2100 by the same factor."""
     started, ended = span.started_at_ns, span.ended_at_ns
     if started >= EARLIEST_NS or started <= 0 or ended <= 0:
         return Repair(span, None)
@@ -83,7 +83,7 @@ def time_unit(span: WireSpan) -> Repair:
             mended = span._replace(started_at_ns=started * factor, ended_at_ns=ended * factor)
             reason = f"The times are in 1970 as nanoseconds and after 2000 as {unit}: read as {unit}."
             return Repair(mended, _note(span, "time_unit", started, mended.started_at_ns, reason))
-    reason = "The start is before 1990 in every unit; the span is refused."
+    reason = "The times fall into 2000 to 2100 by no unit from ns to s; the span is refused."
     return Repair(span, _note(span, "time_unit", started, None, reason, applied=False))
 
 
