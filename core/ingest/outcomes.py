@@ -14,8 +14,13 @@ import polars as pl
 
 from core.ingest.frames import day_of
 from core.ingest.frames import frame as frame_of
+from core.ingest.quarantine import repeated
+from core.ledger.batch import Quarantined
 
 SOURCES = ("human", "model", "code", "business")
+"""Who says so: a person, a judging model, a rule in code, or what the business saw happen."""
+
+_HUMAN_WORDS = ("feedback", "thumbs", "rating", "csat", "human", "annotat")
 
 
 class Outcome(NamedTuple):
@@ -58,3 +63,27 @@ def outcome_key(target: str, name: str, source: str, actor_hash: str | None) -> 
 def frame(rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
     """Rows of outcomes with their UTC day."""
     return frame_of(list(rows), OUTCOME_SCHEMA).with_columns(day_of("at_ns"))
+
+
+def sounds_human(words: str) -> bool:
+    """Whether a score's name is one that people's scores have, for doors that do not say who judged."""
+    return any(word in words.lower() for word in _HUMAN_WORDS)
+
+
+class KeptOutcomes:
+    """Outcomes of a file. Of two with the same key and time, which nothing orders, the later row is kept."""
+
+    def __init__(self) -> None:
+        self._by_moment: dict[tuple[str, int], tuple[int, Outcome]] = {}
+        self.repeated: list[Quarantined] = []
+
+    def add(self, outcome: Outcome, number: int) -> None:
+        """Keep an outcome read from row `number`."""
+        moment = (outcome.outcome_key, outcome.at_ns)
+        if moment in self._by_moment:
+            self.repeated.append(repeated(self._by_moment[moment][0], number))
+        self._by_moment[moment] = (number, outcome)
+
+    def rows(self) -> list[Outcome]:
+        """What is kept."""
+        return [outcome for _, outcome in self._by_moment.values()]

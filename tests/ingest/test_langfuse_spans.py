@@ -147,6 +147,12 @@ WORD = {"source": "ANNOTATION", "name": "x", "dataType": "CATEGORICAL", "value":
         (JUDGE, "model", 0.12, None),
         (WORD, "human", None, "resolved"),
         (WORD | {"source": "API", "value": "resolved", "stringValue": None}, "code", None, "resolved"),
+        (
+            {"source": "API", "name": "annotated-by-hand"},
+            "human",
+            1.0,
+            "True",
+        ),  # the words that OTLP scores are told by
     ],
 )
 def test_scores_are_outcomes(

@@ -24,6 +24,7 @@ from core.ingest.bills import aws_columns, aws_usage_type, cost_lines
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "aws_cur"
@@ -82,7 +83,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
         try:
             line = _line(row.cells, LEGACY if legacy else NAME)
         except Unreadable as unreadable:
-            quarantined.append(cost_lines.refused(row.number, unreadable.field, unreadable.reason, row.text))
+            quarantined.append(refused(row.number, unreadable.field, unreadable.reason, row.text))
             continue
         seen[line.line_key] += 1
         lines.append(line._replace(line_key=f"{line.line_key}-{seen[line.line_key]}"))
@@ -99,7 +100,7 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
         missing = [column for column in REQUIRED if column not in header]
         if missing:
             reason = f"The header lacks {', '.join(missing)}; add the columns to the data export."
-            yield cost_lines.refused(1, missing[0], reason, ",".join(header))
+            yield refused(1, missing[0], reason, ",".join(header))
             return
         for number, cells in enumerate(table, 1):
             text = ",".join("" if cell is None else str(cell) for cell in cells)
@@ -110,10 +111,10 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
                 reason = (
                     f"The row has {len(cells)} cells and the header {len(header)}; quote cells with commas."
                 )
-                yield cost_lines.refused(number, None, reason, text)
+                yield refused(number, None, reason, text)
     except (UnicodeDecodeError, csv.Error, parquet.BadParquet) as error:
         reason = f"The file cannot be read: {error}; deliver it again as CSV or Parquet."
-        yield cost_lines.refused(1, None, reason, "")
+        yield refused(1, None, reason, "")
 
 
 def _table(content: bytes) -> Iterator[list[Any]]:

@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from core.ingest.bills import cost_lines
 from core.ingest.cells import present
+from core.ingest.quarantine import refused
 from core.ledger.batch import Quarantined
 
 _SYNONYMS = {
@@ -85,7 +85,7 @@ def rows(content: bytes) -> Iterator[Row | Quarantined]:
         missing = [shown for column, shown in REQUIRED.items() if column not in header]
         if missing:
             reason = f"The header lacks {', '.join(missing)}; export cost and usage details with all columns."
-            yield cost_lines.refused(1, missing[0], reason, top)
+            yield refused(1, missing[0], reason, top)
             return
         for number, cells in enumerate(table, 1):
             if len(cells) == len(header):
@@ -96,10 +96,10 @@ def rows(content: bytes) -> Iterator[Row | Quarantined]:
                 reason = (
                     f"The row has {len(cells)} cells and the header {len(header)}; quote cells with commas."
                 )
-                yield cost_lines.refused(number, None, reason, ",".join(cells))
+                yield refused(number, None, reason, ",".join(cells))
     except (UnicodeDecodeError, csv.Error) as error:
         reason = f"The file cannot be read: {error}; export it again as UTF-8 CSV."
-        yield cost_lines.refused(1, None, reason, "")
+        yield refused(1, None, reason, "")
 
 
 def _header(columns: list[str]) -> list[str]:

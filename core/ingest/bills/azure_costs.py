@@ -22,6 +22,7 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
+from core.ingest import quarantine
 from core.ingest.bills import azure_columns, azure_meters, cost_lines, date_order
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.bills.date_order import Dated, Decision
@@ -71,7 +72,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
         dates = {_dated(row.cells) for row in rows if isinstance(row, azure_columns.Row)}
         _read_rows(rows, date_order.decide(dates, "Date"), found)
     except date_order.Ambiguous as unclear:
-        found.quarantined.append(cost_lines.refused(1, unclear.field, unclear.reason, ""))
+        found.quarantined.append(quarantine.refused(1, unclear.field, unclear.reason, ""))
     frames = {"cost_lines": cost_lines.frame(found.lines)}
     sha256 = hashlib.sha256(content).hexdigest()
     yield Batch(
@@ -89,7 +90,7 @@ def _read_rows(rows: Sequence[azure_columns.Row | Quarantined], decision: Decisi
         try:
             line = _line(row.cells, decision)
         except Unreadable as unreadable:
-            refused = cost_lines.refused(row.number, unreadable.field, unreadable.reason, row.text)
+            refused = quarantine.refused(row.number, unreadable.field, unreadable.reason, row.text)
             found.quarantined.append(refused)
             continue
         seen[line.line_key] += 1

@@ -11,10 +11,6 @@ import orjson
 import polars as pl
 
 from core.ingest.cells import DAY_NS, HOUR_NS
-from core.ledger.batch import Quarantined
-
-ROW_TEXT = 4_000
-"""Characters of a refused row that are kept."""
 
 
 class CostLine(NamedTuple):
@@ -99,17 +95,6 @@ def key(*parts: object) -> str:
     return hashlib.sha256(text).hexdigest()[:32]
 
 
-def repeated(row_number: int, later: int, row_text: str = "") -> Quarantined:
-    """The entry for a row that a later row of the same file restates: the same calls must not be added twice."""
-    reason = f"Row {later} of the file has the same identity and is kept in its place; export each row once."
-    return refused(row_number, None, reason, row_text)
-
-
 def utc_date(at_ns: int) -> date:
     """The UTC date of an instant."""
     return date(1970, 1, 1) + timedelta(days=at_ns // DAY_NS)
-
-
-def refused(row_number: int, field: str | None, reason: str, row_text: str) -> Quarantined:
-    """A quarantine entry with its row cut to what the ledger keeps."""
-    return Quarantined(row_number, field, reason, row_text[:ROW_TEXT])

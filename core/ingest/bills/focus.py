@@ -26,6 +26,7 @@ from core.ingest.bills import cost_lines, focus_columns, sku_text
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused
 from core.ingest.row_texts import json_text
 from core.ledger.batch import Batch, Quarantined
 
@@ -71,7 +72,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
         try:
             line = _line(row.cells)
         except Unreadable as unreadable:
-            quarantined.append(cost_lines.refused(row.number, unreadable.field, unreadable.reason, row.text))
+            quarantined.append(refused(row.number, unreadable.field, unreadable.reason, row.text))
             continue
         seen[line.line_key] += 1
         lines.append(line._replace(line_key=f"{line.line_key}-{seen[line.line_key]}"))
@@ -89,7 +90,7 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
             reason = (
                 f"The header lacks {', '.join(missing)}; export the cost and usage dataset with all columns."
             )
-            yield cost_lines.refused(1, missing[0], reason, ",".join(header))
+            yield refused(1, missing[0], reason, ",".join(header))
             return
         for number, cells in enumerate(table, 1):
             text = ",".join(cells)
@@ -99,11 +100,9 @@ def _rows(content: bytes) -> Iterator[_Row | Quarantined]:
                 reason = (
                     f"The row has {len(cells)} cells and the header {len(header)}; quote cells with commas."
                 )
-                yield cost_lines.refused(number, None, reason, text)
+                yield refused(number, None, reason, text)
     except (UnicodeDecodeError, csv.Error, parquet.BadParquet) as error:
-        yield cost_lines.refused(
-            1, None, f"The file cannot be read: {error}; export it again as UTF-8 CSV.", ""
-        )
+        yield refused(1, None, f"The file cannot be read: {error}; export it again as UTF-8 CSV.", "")
 
 
 def _csv(content: bytes) -> Iterator[list[str]]:

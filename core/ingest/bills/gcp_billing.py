@@ -23,22 +23,12 @@ from core.ingest.bills import cost_lines, gcp_rows, sku_text
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import Unreadable, amount, instant_ns, present, quantity, tokens
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused
 from core.ingest.row_texts import NotARow, json_text
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "gcp_billing"
 _CATEGORIES = {"regular": "Usage", "tax": "Tax", "adjustment": "Adjustment", "rounding_error": "Adjustment"}
-_NESTED = (
-    "service",
-    "sku",
-    "project",
-    "location",
-    "usage",
-    "price",
-    "invoice",
-    "adjustment_info",
-    "resource",
-)
 _MODEL_SERVICES = re.compile(r"vertex ai|gemini api|generative language|cloud ai companion", re.IGNORECASE)
 _COUNTED = re.compile(r"count|tokens?|1?", re.IGNORECASE)
 _MODALITY = re.compile(r"\b(image|video|audio)\b", re.IGNORECASE)
@@ -63,13 +53,13 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     rows_read = 0
     for rows_read, row in enumerate(gcp_rows.rows(content), 1):
         if isinstance(row, NotARow):
-            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
+            quarantined.append(refused(rows_read, None, row.reason, ""))
             continue
         try:
             found = _lines(row)
         except Unreadable as unreadable:
             shown = json_text(row)
-            quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
+            quarantined.append(refused(rows_read, unreadable.field, unreadable.reason, shown))
             continue
         seen[found[0].line_key] += 1
         nth = seen[found[0].line_key]

@@ -24,6 +24,7 @@ from core.ingest.bills import cost_lines
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import Unreadable, amount, instant_ns, present, unix_ns, whole
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused, repeated
 from core.ingest.row_texts import NotARow, json_value
 from core.ledger.batch import Batch, Quarantined
 
@@ -69,16 +70,16 @@ def of_rows(
     rows_read = 0
     for rows_read, row in enumerate(rows, 1):
         if isinstance(row, NotARow):
-            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
+            quarantined.append(refused(rows_read, None, row.reason, ""))
             continue
         try:
             line = _line(row)
         except Unreadable as unreadable:
             shown = json.dumps({k: v for k, v in row.items() if k not in _CONTENT}, default=str)
-            quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
+            quarantined.append(refused(rows_read, unreadable.field, unreadable.reason, shown))
             continue
         if line.line_key in lines:
-            quarantined.append(cost_lines.repeated(numbers[line.line_key], rows_read))
+            quarantined.append(repeated(numbers[line.line_key], rows_read))
         lines[line.line_key], numbers[line.line_key] = line, rows_read
     frames = {"cost_lines": cost_lines.frame(list(lines.values()))}
     return Batch(source, NAME, sha256, rows_read, frames, quarantined, demo=options.demo)

@@ -17,6 +17,7 @@ from core.ingest.bills import cost_lines
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import Unreadable
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused, repeated
 from core.ingest.row_texts import NotARow
 from core.ledger.batch import Batch, Repaired
 
@@ -36,7 +37,7 @@ def read(
     """One batch for the file; `next_page` says how to get the pages that a has_more points at."""
     content = stream.read()
     pages = _pages(content, name, next_page)
-    quarantined = [cost_lines.refused(1, None, reason, "") for reason in pages.unreadable]
+    quarantined = [refused(1, None, reason, "") for reason in pages.unreadable]
     rows_read = len(pages.unreadable)
     lines: dict[str, CostLine] = {}
     numbers: dict[str, int] = {}
@@ -47,11 +48,11 @@ def read(
                 found = lines_of(bucket, group)
             except Unreadable as unreadable:
                 shown = json.dumps(group, default=str)
-                quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
+                quarantined.append(refused(rows_read, unreadable.field, unreadable.reason, shown))
                 continue
             earlier = numbers.get(found[0].line_key)
             if earlier is not None:
-                quarantined.append(cost_lines.repeated(earlier, rows_read))
+                quarantined.append(repeated(earlier, rows_read))
             lines |= {line.line_key: line for line in found}
             numbers |= dict.fromkeys((line.line_key for line in found), rows_read)
     frames = {"cost_lines": cost_lines.frame(list(lines.values()))}

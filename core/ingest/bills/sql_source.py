@@ -21,6 +21,7 @@ from core.ingest.bills.cost_lines import CostLine
 from core.ingest.bills.sql_config import TEXTS, SqlSource
 from core.ingest.cells import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens, whole
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused
 from core.ledger.batch import Batch, Quarantined
 
 FORMAT = "sql"
@@ -64,14 +65,12 @@ def _batch(source: SqlSource, piece: list[Mapping[str, Any]], sha256: str, optio
             line = _line(source, row)
         except Unreadable as unreadable:
             shown = orjson.dumps(_canonical(row)).decode()
-            quarantined.append(cost_lines.refused(number, unreadable.field, unreadable.reason, shown))
+            quarantined.append(refused(number, unreadable.field, unreadable.reason, shown))
             continue
         seen[line.line_key] += 1
         if source.key and seen[line.line_key] > 1:
             reason = f"An earlier row has the same key ({', '.join(source.key)}); name the columns that tell rows apart."
-            quarantined.append(
-                cost_lines.refused(number, source.key[0], reason, orjson.dumps(_canonical(row)).decode())
-            )
+            quarantined.append(refused(number, source.key[0], reason, orjson.dumps(_canonical(row)).decode()))
             continue
         lines.append(line if source.key else line._replace(line_key=f"{line.line_key}-{seen[line.line_key]}"))
     frames = {"cost_lines": cost_lines.frame(lines)}

@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from core.ingest import values
-from core.ingest.bills import cost_lines
 from core.ingest.cells import Unreadable
 from core.ingest.evals import metadata as eval_metadata
 from core.ingest.evals.frames import frame
 from core.ingest.evals.scores import ERROR, FAILED_TO_SCORE, NOT_SCORED, SKIPPED, UNNAMED, Score
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused, repeated
 from core.ledger.batch import Batch, Quarantined, Repaired
 
 
@@ -138,7 +138,7 @@ class EvalRows:
                 scores, errored = [*earlier.scores, *sample.scores], earlier.errored or sample.errored
                 sample = sample._replace(scores=scores, errored=errored)
             else:
-                self.quarantined.append(cost_lines.repeated(row, self.rows_read))
+                self.quarantined.append(repeated(row, self.rows_read))
         self._samples[key] = (self.rows_read, sample)
 
     def add_item(self, item: EvalItem) -> None:
@@ -148,7 +148,7 @@ class EvalRows:
 
     def refuse(self, reason: str, field: str | None = None, row_text: str = "") -> None:
         """Put the row that is being read into quarantine."""
-        self.quarantined.append(cost_lines.refused(self.rows_read, field, reason, row_text))
+        self.quarantined.append(refused(self.rows_read, field, reason, row_text))
 
     def samples(self, run_id: str) -> list[Sample]:
         """The samples of a run so far."""

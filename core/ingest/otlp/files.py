@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 
+from core.ingest import quarantine
 from core.ingest.options import ReadOptions
 from core.ingest.otlp.parse import BadRequest, parsed_json, varint
 from core.ingest.otlp.requests import SIGNALS, Signal, decode
@@ -144,7 +145,7 @@ def _batch(
             if whole:
                 raise
             shown = line.decode("utf-8", "replace") if options.capture_content else f"({len(line):,} bytes)"
-            refused.append(Quarantined(number, None, f"Line {number}: {error}", shown[:4000]))
+            refused.append(quarantine.refused(number, None, f"Line {number}: {error}", shown))
     frames: dict[str, list[pl.DataFrame]] = {}
     rows_read, repaired = len(refused), list[Repaired]()
     for signal in SIGNALS:

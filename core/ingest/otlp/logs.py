@@ -14,7 +14,7 @@ import orjson
 import polars as pl
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from core.ingest import outcomes
+from core.ingest import outcomes, quarantine
 from core.ingest.frames import day_of, frame
 from core.ingest.options import ReadOptions
 from core.ingest.otlp.frames import EVENT_SCHEMA
@@ -37,7 +37,6 @@ from core.ingest.values import hash16, text
 from core.ledger.batch import Quarantined
 
 EVALUATION = "gen_ai.evaluation.result"
-_FEEDBACK_WORDS = ("feedback", "thumbs", "rating", "csat", "human", "annotat")
 _KEPT_OF_BODY = ("index", "finish_reason")
 _DUMP = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
 
@@ -114,14 +113,14 @@ def add_logs(
             row_number = found.read[0] if line is None else line
             if isinstance(record, Malformed):
                 found.quarantined.append(
-                    Quarantined(row_number, record.field, record.reason, record.shown(capture))
+                    quarantine.refused(row_number, record.field, record.reason, record.shown(capture))
                 )
                 continue
             refused = _refusal(record)
             if refused is not None:
                 kept = kept_attributes(record.attributes, capture)
-                row_text = orjson.dumps(kept, option=_DUMP).decode()[:4000]
-                found.quarantined.append(Quarantined(row_number, refused[0], refused[1], row_text))
+                row_text = orjson.dumps(kept, option=_DUMP).decode()
+                found.quarantined.append(quarantine.refused(row_number, refused[0], refused[1], row_text))
                 continue
             name = record.name or str(record.attributes.get("event.name") or "")
             if name == EVALUATION:
@@ -195,12 +194,7 @@ def _source_of(name: str, scope_name: str, attributes: Attributes) -> str:
     ).lower()
     if said in outcomes.SOURCES:
         return said
-    return "human" if sounds_human(f"{name} {scope_name}") else "model"
-
-
-def sounds_human(words: str) -> bool:
-    """Whether a score's name is one that people's scores have."""
-    return any(word in words.lower() for word in _FEEDBACK_WORDS)
+    return "human" if outcomes.sounds_human(f"{name} {scope_name}") else "model"
 
 
 def log_frames(found: LogRows) -> dict[str, pl.DataFrame]:

@@ -15,6 +15,7 @@ import orjson
 import polars as pl
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from core.ingest import quarantine
 from core.ingest.frames import day_of, frame
 from core.ingest.options import ReadOptions
 from core.ingest.otlp.parse import parsed_protobuf
@@ -239,7 +240,7 @@ def _refuse(found: MetricRows, malformed: Malformed, options: ReadOptions, line:
     found.read[0] += 1
     row_number = found.read[0] if line is None else line
     shown = malformed.shown(options.capture_content)
-    found.quarantined.append(Quarantined(row_number, malformed.field, malformed.reason, shown))
+    found.quarantined.append(quarantine.refused(row_number, malformed.field, malformed.reason, shown))
 
 
 def _without_data(metric: WireMetric) -> Malformed | None:
@@ -263,8 +264,8 @@ def _add_point(
     attributes = orjson.dumps(kept, option=_DUMP).decode() if kept else None
     if refused is not None:
         row_number = found.read[0] if line is None else line
-        row_text = f"{metric.name} {attributes or ''}"[:4000]
-        found.quarantined.append(Quarantined(row_number, refused[0], refused[1], row_text))
+        row_text = f"{metric.name} {attributes or ''}"
+        found.quarantined.append(quarantine.refused(row_number, refused[0], refused[1], row_text))
         return
     started = point.started_at_ns if EARLIEST_NS <= point.started_at_ns <= point.at_ns else None
     identity = (metric.name, metric.unit or None, metric.kind, metric.temporality, metric.monotonic)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from core.ingest import quarantine
 from core.ingest.options import ReadOptions
 from core.ingest.otlp.fates import COLUMNS, KEYS, NO_RANK, PRIVATE_READS, SLOTS, Fate, Target, fate_of
 from core.ingest.otlp.repair import EARLIEST_NS, LATEST_NS, MOST_EVENTS, is_sound, refusal, repaired
@@ -71,7 +72,7 @@ def add_groups(
             row_number = found.read[0] if line is None else line
             if isinstance(span, Malformed):
                 found.quarantined.append(
-                    Quarantined(row_number, span.field, span.reason, span.shown(capture))
+                    quarantine.refused(row_number, span.field, span.reason, span.shown(capture))
                 )
             elif is_sound(span):
                 _add_span(found, span, source, capture)
@@ -104,7 +105,7 @@ def _add_doubtful(found: SpanRows, span: WireSpan, source: Source, capture: bool
             events=[],
         )
         text = json_text(safe._asdict())
-        found.quarantined.append(Quarantined(row_number, refused[0], refused[1], text[:4000]))
+        found.quarantined.append(quarantine.refused(row_number, refused[0], refused[1], text))
         return
     _add_span(found, span._replace(events=full_events), source, capture)
 
@@ -145,7 +146,7 @@ def event_rows(span: WireSpan, capture: bool) -> list[tuple[str, str, str, int, 
 
 
 def mapped(attributes: Attributes, capture: bool) -> tuple[list[Any], dict[str, Any]]:
-    """Values of conventions.COLUMNS in order, and the attributes that stay as JSON."""
+    """Values of fates.COLUMNS in order, and the attributes that stay as JSON."""
     fates = _fates[capture]
     cells: list[Any] = [None] * _WIDTH
     ranks = _UNRANKED.copy()

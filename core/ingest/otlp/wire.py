@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from core.ingest.otlp.parse import BadRequest, parsed_protobuf
+from core.ingest.quarantine import ROW_TEXT
 from core.ingest.row_texts import json_text
 
 Attributes = dict[str, Any]
@@ -56,7 +57,7 @@ class Malformed(NamedTuple):
     def shown(self, capture_content: bool) -> str:
         """The text for the quarantine; it cannot be searched for content, so without consent only its size."""
         if capture_content:
-            return self.text[:4000]
+            return self.text[:ROW_TEXT]
         return f"({len(self.text):,} characters, not kept: they may hold content)"
 
 

@@ -19,8 +19,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from core.ingest import values
-from core.ingest.bills import cost_lines
+from core.ingest import quarantine, values
 from core.ingest.cells import present
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch, Quarantined
@@ -56,10 +55,10 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
                 f"{field} is empty; name the service and its project (sub_account_id) or key (api_key_id)."
             )
             shown = ",".join(str(cell) for cell in cells.values())
-            quarantined.append(cost_lines.refused(rows_read, field, reason, shown))
+            quarantined.append(quarantine.refused(rows_read, field, reason, shown))
     except csv.Error as error:
         reason = f"The CSV cannot be read: {error}; write it with quotes around cells that hold commas."
-        quarantined.append(cost_lines.refused(rows_read + 1, None, reason, ""))
+        quarantined.append(quarantine.refused(rows_read + 1, None, reason, ""))
         rows_read += 1
     frame = pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String))
     sha256 = hashlib.sha256(content).hexdigest()

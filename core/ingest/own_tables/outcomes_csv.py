@@ -15,13 +15,12 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from core.ingest import outcomes
-from core.ingest.bills import cost_lines
 from core.ingest.cells import Unreadable
 from core.ingest.options import ReadOptions
-from core.ingest.outcomes import Outcome
+from core.ingest.outcomes import KeptOutcomes, Outcome
 from core.ingest.own_tables import table_cells
 from core.ingest.values import hash16
-from core.ledger.batch import Batch, Quarantined
+from core.ledger.batch import Batch
 
 NAME = "outcomes_csv"
 COLUMNS = (
@@ -45,7 +44,7 @@ def detect(head: bytes, name: str) -> bool:
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the file; a row that judges nothing, or says nothing, is refused alone."""
     content = stream.read()
-    found = Kept()
+    found = KeptOutcomes()
 
     def take(row: dict[str, Any], number: int) -> None:
         found.add(_outcome(row, options.capture_content), number)
@@ -56,25 +55,6 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     frames = {"outcomes": outcomes.frame(found.rows())}
     sha256 = hashlib.sha256(content).hexdigest()
     yield Batch(source, NAME, sha256, rows_read, frames, refused + found.repeated, demo=options.demo)
-
-
-class Kept:
-    """Outcomes of a file. Of two with the same key and time, which nothing orders, the later row is kept."""
-
-    def __init__(self) -> None:
-        self._by_moment: dict[tuple[str, int], tuple[int, Outcome]] = {}
-        self.repeated: list[Quarantined] = []
-
-    def add(self, outcome: Outcome, number: int) -> None:
-        """Keep an outcome read from a row."""
-        moment = (outcome.outcome_key, outcome.at_ns)
-        if moment in self._by_moment:
-            self.repeated.append(cost_lines.repeated(self._by_moment[moment][0], number))
-        self._by_moment[moment] = (number, outcome)
-
-    def rows(self) -> list[Outcome]:
-        """What is kept."""
-        return [outcome for _, outcome in self._by_moment.values()]
 
 
 def _outcome(row: dict[str, Any], capture: bool) -> Outcome:

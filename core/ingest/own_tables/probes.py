@@ -25,6 +25,7 @@ from core.ingest import row_texts, values
 from core.ingest.bills import cost_lines
 from core.ingest.cells import Unreadable, instant_ns, present, whole
 from core.ingest.options import ReadOptions
+from core.ingest.quarantine import refused, repeated
 from core.ingest.row_texts import NotARow, json_text
 from core.ledger.batch import Batch, Quarantined
 
@@ -63,16 +64,16 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     rows_read = 0
     for rows_read, row in enumerate(row_texts.rows(content.decode("utf-8-sig", "replace")), 1):
         if isinstance(row, NotARow):
-            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
+            quarantined.append(refused(rows_read, None, row.reason, ""))
             continue
         try:
             probe = _probe(row)
         except Unreadable as unreadable:
             shown = json_text({name: value for name, value in row.items() if name != "text"})
-            quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
+            quarantined.append(refused(rows_read, unreadable.field, unreadable.reason, shown))
             continue
         if probe["probe_id"] in kept:
-            quarantined.append(cost_lines.repeated(kept[probe["probe_id"]][0], rows_read))
+            quarantined.append(repeated(kept[probe["probe_id"]][0], rows_read))
         kept[probe["probe_id"]] = (rows_read, probe)
     frame = pl.DataFrame([probe for _, probe in kept.values()], schema=SCHEMA)
     sha256 = hashlib.sha256(content).hexdigest()

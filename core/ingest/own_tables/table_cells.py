@@ -11,8 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from core.ingest import parquet, row_texts
-from core.ingest.bills import cost_lines
+from core.ingest import parquet, quarantine, row_texts
 from core.ingest.cells import Unreadable, instant_ns, present
 from core.ingest.otlp.repair import EARLIEST_NS, LATEST_NS
 from core.ingest.otlp.wire import MISSHAPEN
@@ -62,17 +61,17 @@ def read_rows(
     number = 0
     for number, row in enumerate(found, 1):
         if isinstance(row, NotARow):
-            refused.append(cost_lines.refused(number, None, row.reason, ""))
+            refused.append(quarantine.refused(number, None, row.reason, ""))
             continue
         try:
             take(row, number)
         except Unreadable as unreadable:
             refused.append(
-                cost_lines.refused(number, unreadable.field, unreadable.reason, shown(row, columns, capture))
+                quarantine.refused(number, unreadable.field, unreadable.reason, shown(row, columns, capture))
             )
         except MISSHAPEN as error:
             reason = f"The row is not shaped like one ({type(error).__name__}); write plain values."
-            refused.append(cost_lines.refused(number, None, reason, shown(row, columns, capture)))
+            refused.append(quarantine.refused(number, None, reason, shown(row, columns, capture)))
     return number, refused
 
 
@@ -94,7 +93,7 @@ def read_keyed(
         made = made_of(row, capture)
         name = str(getattr(made, key))
         if name in kept:
-            repeated.append(cost_lines.repeated(kept[name][0], number))
+            repeated.append(quarantine.repeated(kept[name][0], number))
         kept[name] = (number, made)
 
     rows_read, refused = read_rows(rows(content), take, columns, capture)

@@ -27,13 +27,11 @@ from core.ingest.otlp.logs import WireRecord
 from core.ingest.otlp.requests import logs, traces
 from core.ingest.otlp.wire import WireGroup, WireSpan
 from core.ingest.platforms import langfuse_rows, langfuse_spans, langfuse_usage
+from core.ingest.quarantine import refused, repeated
 from core.ingest.row_texts import NotARow, json_text
 from core.ledger.batch import Batch, Quarantined, Repaired
 
 NAME = "langfuse"
-CALLS = frozenset({"GENERATION", "EMBEDDING"})
-"""Types on which Langfuse tracks usage and cost (its documentation, Token and Cost Tracking)."""
-
 _SHOWN = frozenset(
     {"id", "traceid", "type", "starttime", "endtime", "model", "providedmodelname", "level"}
     | {"usagedetails", "costdetails", "totalcost"}
@@ -88,15 +86,13 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
                 if isinstance(row, NotARow)
                 else f"The row is {type(row).__name__} and not an object."
             )
-            into.quarantined.append(cost_lines.refused(number, None, reason, ""))
+            into.quarantined.append(refused(number, None, reason, ""))
             continue
         get = {str(name).replace("_", "").lower(): value for name, value in row.items()}
         try:
             _take(get, number, into)
         except Unreadable as unreadable:
-            into.quarantined.append(
-                cost_lines.refused(number, unreadable.field, unreadable.reason, _shown(row))
-            )
+            into.quarantined.append(refused(number, unreadable.field, unreadable.reason, _shown(row)))
     spans = traces([(None, langfuse_spans.group(into.spans))], options)
     scores = logs([(None, [WireGroup({}, langfuse_spans.SCOPE, "", {}, list(into.scores))])], options)
     frames = spans.frames | scores.frames
@@ -118,14 +114,14 @@ def _take(get: dict[str, Any], number: int, into: _Read) -> None:
     try:
         line = _line(get)
     except Unreadable as unreadable:
-        if unreadable.field != "costDetails" or kind in CALLS:
+        if unreadable.field != "costDetails" or kind in langfuse_spans.MODEL_CALLS:
             into.spans.pop()  # the row is refused as a whole; of a step only its money is
         raise
     if line is None:
         into.steps[kind] += 1
         return
     if line.line_key in into.lines:
-        into.quarantined.append(cost_lines.repeated(into.numbers[line.line_key], number))
+        into.quarantined.append(repeated(into.numbers[line.line_key], number))
     into.lines[line.line_key], into.numbers[line.line_key] = line, number
 
 
@@ -156,7 +152,7 @@ def _line(get: dict[str, Any]) -> CostLine | None:
     """One model call, or None for a step that costs nothing; raises Unreadable naming the field."""
     kind, trace, observation_id = _identity(get)
     cost = _cost(get)
-    if kind not in CALLS:
+    if kind not in langfuse_spans.MODEL_CALLS:
         _refuse_money_of_a_step(kind, cost)
         return None
     start, end = _times(get)

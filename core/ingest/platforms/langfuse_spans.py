@@ -17,10 +17,14 @@ import orjson
 from core.ingest.cells import Unreadable, instant_ns, present
 from core.ingest.otlp.logs import EVALUATION, WireRecord
 from core.ingest.otlp.wire import Attributes, WireGroup, WireSpan
+from core.ingest.outcomes import sounds_human
 from core.ingest.platforms import langfuse_usage
 from core.ingest.row_texts import json_text, storable
 
 SCOPE = "langfuse-sdk"
+MODEL_CALLS = frozenset({"GENERATION", "EMBEDDING"})
+"""Types on which Langfuse tracks usage and cost (its documentation, Token and Cost Tracking)."""
+
 _HEX = re.compile(r"[0-9a-f]+")
 _ERROR = 2
 _CLIENT, _INTERNAL = 3, 1
@@ -85,7 +89,7 @@ def wire_span(get: Mapping[str, Any], kind: str, start_ns: int, end_ns: int) -> 
     failed = str(get.get("level") or "").upper() == "ERROR"
     span = WireSpan(
         hex_id(trace, 32), hex_id(own, 16), hex_id(parent, 16) if parent else "",
-        present(get.get("name")) or kind.lower(), _CLIENT if kind in ("GENERATION", "EMBEDDING") else _INTERNAL,
+        present(get.get("name")) or kind.lower(), _CLIENT if kind in MODEL_CALLS else _INTERNAL,
         start_ns, end_ns, attributes, _ERROR if failed else 0, str(get.get("statusmessage") or ""), [],
     )  # fmt: skip
     return _resource(get, metadata), span
@@ -146,9 +150,7 @@ def wire_score(get: Mapping[str, Any]) -> WireRecord:
 def _source(get: Mapping[str, Any], name: str) -> str:
     """Who judged: an annotator is a person, an evaluator a model; over the API the name tells, as for OTLP."""
     said = str(get.get("source") or "").lower()
-    words = name.lower()
-    human = any(word in words for word in ("feedback", "thumbs", "rating", "csat", "human"))
-    return _SOURCES.get(said) or ("human" if human else "model" if said == "" else "code")
+    return _SOURCES.get(said) or ("human" if sounds_human(name) else "model" if said == "" else "code")
 
 
 def _number(value: Any) -> float | None:

@@ -14,10 +14,8 @@ from typing import Any, BinaryIO
 from core.ingest import outcomes
 from core.ingest.cells import Unreadable, present
 from core.ingest.options import ReadOptions
-from core.ingest.otlp.logs import sounds_human
-from core.ingest.outcomes import Outcome
+from core.ingest.outcomes import KeptOutcomes, Outcome, sounds_human
 from core.ingest.own_tables import table_cells
-from core.ingest.own_tables.outcomes_csv import Kept
 from core.ingest.row_texts import NotARow, storable
 from core.ingest.values import hash16
 from core.ledger.batch import Batch
@@ -27,7 +25,8 @@ SHOWN = (
     "id", "run_id", "trace_id", "session_id", "key", "score", "value", "created_at", "modified_at",
     "feedback_group_id", "comparative_experiment_id",
 )  # fmt: skip
-_READ = (*SHOWN, "comment", "correction", "feedback_source", "feedback_config", "extra", "start_time")
+"""Fields of a refused object that its quarantine entry keeps; none of them holds what people wrote."""
+
 _SOURCES = {"model": "model", "auto_eval": "model", "app": "human"}
 """Who speaks by feedback_source.type; over the API it may be anybody, and the user or the name tells."""
 
@@ -44,7 +43,7 @@ def detect(head: bytes, name: str) -> bool:
 def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]:
     """One batch for the file: an outcome a feedback object; one that says nothing is refused alone."""
     content = stream.read()
-    found = Kept()
+    found = KeptOutcomes()
 
     def take(row: dict[str, Any], number: int) -> None:
         found.add(_outcome(row, options.capture_content), number)

@@ -17,8 +17,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from core.ingest import parquet, row_texts
-from core.ingest.bills import cost_lines
+from core.ingest import parquet, quarantine, row_texts
 from core.ingest.cells import Unreadable, instant_ns, present
 from core.ingest.options import ReadOptions
 from core.ingest.otlp.logs import EVALUATION, WireRecord
@@ -54,7 +53,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     rows_read = 0
     for rows_read, row in enumerate(_rows(content), 1):
         if isinstance(row, NotARow):
-            quarantined.append(cost_lines.refused(rows_read, None, row.reason, ""))
+            quarantined.append(quarantine.refused(rows_read, None, row.reason, ""))
             continue
         try:
             if "annotator_kind" in row:
@@ -67,7 +66,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
                 key: row.get(key) for key in ("context", "context.span_id", "span_id", "start_time", "name")
             }
             shown = json_text(ids)
-            quarantined.append(cost_lines.refused(rows_read, unreadable.field, unreadable.reason, shown))
+            quarantined.append(quarantine.refused(rows_read, unreadable.field, unreadable.reason, shown))
     told = traces([(None, [WireGroup({}, "", "", {}, list(spans))])], options)
     judged = logs([(None, [WireGroup({}, "", "", {}, list(records))])], options)
     frames = told.frames | judged.frames
