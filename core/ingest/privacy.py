@@ -16,6 +16,9 @@ from core.ingest.values import without_query
 LONGEST_TEXT = 1_000
 """Characters kept of an unknown text attribute: longer ones are prose, and prose is content."""
 
+SHORT_TEXT = 100
+"""Characters of a metadata text that is a label rather than prose: metadata is where people write freely."""
+
 _CONTENT = """
     gen_ai.input.messages gen_ai.output.messages gen_ai.system_instructions gen_ai.prompt gen_ai.completion
     gen_ai.tool.definitions gen_ai.tool.call.arguments gen_ai.tool.call.result gen_ai.tool.description

@@ -12,8 +12,7 @@ from typing import Any, BinaryIO
 
 from core.ingest import row_texts, values
 from core.ingest.cells import Unreadable
-from core.ingest.evals import metadata as eval_metadata
-from core.ingest.evals.metadata import label, rows, run_fields, table
+from core.ingest.evals.metadata import as_dict, as_list, failure, label, plain, run_fields, sample_tags
 from core.ingest.evals.rows import EvalRows, EvalRun, Repetitions, Sample, Scored, identity, item_of, set_hash
 from core.ingest.evals.scores import number_of, score_of
 from core.ingest.options import ReadOptions
@@ -41,7 +40,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
         get = document if isinstance(document, dict) else {}
         own = f"{NAME}-{sha256[:16]}" if number == 0 else f"{NAME}-{sha256[:16]}-{number + 1}"
         if isinstance(get.get("summary"), dict):
-            _local(get["summary"], rows(get.get("results")), own, into, options)
+            _local(get["summary"], as_list(get.get("results")), own, into, options)
         elif "experiment_name" in get:
             _local(get, None, own, into, options)
         else:
@@ -74,16 +73,16 @@ def _local(
             into.refuse(unreadable.reason, unreadable.field)
     if results is None:
         into.rows_read += 1
-    known = [str(name) for name in table(summary.get("scores"))]
+    known = [str(name) for name in as_dict(summary.get("scores"))]
     if known:
         into.expected[run_id] = known
     reported = {
-        f"reported_{name}": number_of(table(said).get("score", said))
-        for name, said in table(summary.get("scores")).items()
+        f"reported_{name}": number_of(as_dict(said).get("score", said))
+        for name, said in as_dict(summary.get("scores")).items()
     }
     reported |= {
-        f"reported_{name}": number_of(table(said).get("metric", said))
-        for name, said in table(summary.get("metrics")).items()
+        f"reported_{name}": number_of(as_dict(said).get("metric", said))
+        for name, said in as_dict(summary.get("metrics")).items()
     }
     name = label(summary.get("experiment_name"))
     run = _run(run_id, task, {"experiment_name": name, **reported}, into)
@@ -137,27 +136,18 @@ def _is_root(event: dict[str, Any]) -> bool:
 
 
 def _run(run_id: str, task: str | None, attributes: dict[str, Any], into: EvalRows) -> EvalRun:
-    counts, samples = into.counts(run_id), into.samples(run_id)
+    samples = into.samples(run_id)
     models = {sample.model for sample in samples if sample.model}
     first = next((sample for sample in samples), None)
-    named = run_fields(table(first.attributes.get("metadata")) if first else None)
     return EvalRun(
         run_id,
         NAME,
         task,
-        None,
-        models.pop() if len(models) == 1 else None,
-        set_hash(sample.item_id for sample in samples),
-        None,
-        named["git_commit"],
-        None,
-        None,
-        counts.n_seen,
-        counts.n_completed,
-        counts.n_error,
-        named["region"],
-        named["quantization"],
-        attributes,
+        model=models.pop() if len(models) == 1 else None,
+        dataset_hash=set_hash(sample.item_id for sample in samples),
+        attributes=attributes,
+        **into.totals(run_id),
+        **run_fields(first.attributes.get("metadata") if first else None),
     )
 
 
@@ -173,10 +163,10 @@ def _take(
     """One row of an experiment; `own` is its id when its metadata names none. Raises Unreadable."""
     if not isinstance(row, dict):
         raise Unreadable("results", "", "a result is an object.")
-    metadata = table(row.get("metadata"))
-    tags = eval_metadata.sample_tags(metadata, options.capture_content)
+    metadata = as_dict(row.get("metadata"))
+    tags = sample_tags(metadata, options.capture_content)
     named = label(row.get("dataset_record_id")) or label(metadata.get("id"))
-    hashed = values.hash16(eval_metadata.plain(row.get("input"))) or own
+    hashed = values.hash16(plain(row.get("input"))) or own
     item_id = f"{task or NAME}/{named or hashed}"
     into.add_item(item_of(item_id, task, row.get("input"), row.get("expected"), metadata, options))
     sample_id = named or own
@@ -185,20 +175,20 @@ def _take(
             run_id,
             sample_id,
             repetitions.next(sample_id),
-            [Scored(str(name), score_of(raw)) for name, raw in table(row.get("scores")).items()],
-            row.get("error") is not None,
-            item_id,
-            tags.trace_id,
-            label(metadata.get("model")),
-            tags.arm,
-            tags.slices,
-            _attributes(row, tags.kept, options.capture_content),
+            [Scored(str(name), score_of(raw)) for name, raw in as_dict(row.get("scores")).items()],
+            errored=row.get("error") is not None,
+            item_id=item_id,
+            trace_id=tags.trace_id,
+            model=label(metadata.get("model")),
+            arm=tags.arm,
+            slices=tags.slices,
+            attributes=_attributes(row, tags.kept, options.capture_content),
         )
     )
 
 
 def _attributes(row: dict[str, Any], kept: dict[str, Any], capture: bool) -> dict[str, Any]:
-    error, metrics = row.get("error"), table(row.get("metrics"))
+    error, metrics = row.get("error"), as_dict(row.get("metrics"))
     found = {
         "event_id": label(row.get("id")),
         "input_tokens": values.count(metrics.get("prompt_tokens")),
@@ -207,5 +197,5 @@ def _attributes(row: dict[str, Any], kept: dict[str, Any], capture: bool) -> dic
         "output": row.get("output") if capture else None,
     }
     if error is not None:
-        found |= eval_metadata.failure(table(error).get("message", error), capture)
+        found |= failure(as_dict(error).get("message", error), capture)
     return found

@@ -14,8 +14,7 @@ from typing import Any, BinaryIO
 
 from core.ingest import row_texts, values
 from core.ingest.cells import Unreadable
-from core.ingest.evals import metadata as eval_metadata
-from core.ingest.evals.metadata import label, rows, run_fields, table
+from core.ingest.evals.metadata import as_dict, as_list, failure, label, plain, run_fields, sample_tags, short
 from core.ingest.evals.rows import EvalRows, EvalRun, Repetitions, Sample, Scored, item_of, set_hash
 from core.ingest.evals.scores import FAILED_TO_SCORE, distinct, number_of, score_of
 from core.ingest.options import ReadOptions
@@ -50,7 +49,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
         get = camel(document)
         own = label(get.get("testRunId")) or (f"{stamp.group(1)}-{sha256[:8]}" if stamp else sha256[:16])
         run_id = own if number == 0 else f"{own}-{number + 1}"
-        cases = [case for name in _CASES for case in rows(get.get(name))]
+        cases = [case for name in _CASES for case in as_list(get.get(name))]
         repetitions = Repetitions()
         for at, case in enumerate(cases):
             into.rows_read += 1
@@ -70,18 +69,17 @@ def camel(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _model(document: dict[str, Any]) -> str | None:
-    parameters = table(document.get("hyperparameters"))
+    parameters = as_dict(document.get("hyperparameters"))
     return label(parameters.get("model")) or label(parameters.get("Model"))
 
 
 def _run(
     run_id: str, document: dict[str, Any], stamp: str | None, into: EvalRows, options: ReadOptions
 ) -> EvalRun:
-    parameters, counts = table(document.get("hyperparameters")), into.counts(run_id)
-    named = run_fields(parameters)
+    parameters = as_dict(document.get("hyperparameters"))
     reported = {f"reported_{name}": number_of(document.get(name)) for name in ("testPassed", "testFailed")}
-    for metric in rows(document.get("metricsScores")):
-        name = label(table(metric).get("metric"))
+    for metric in as_list(document.get("metricsScores")):
+        name = label(as_dict(metric).get("metric"))
         if name:
             reported |= {
                 f"reported_{name}_{part}": number_of(metric.get(part))
@@ -91,25 +89,17 @@ def _run(
         run_id,
         NAME,
         label(document.get("identifier")) or label(document.get("testFile")),
-        None,
-        _model(document),
-        set_hash(one.item_id for one in into.samples(run_id)),
-        None,
-        named["git_commit"],
-        None,
-        None,
-        counts.n_seen,
-        counts.n_completed,
-        counts.n_error,
-        named["region"],
-        named["quantization"],
-        {
+        model=_model(document),
+        dataset_hash=set_hash(one.item_id for one in into.samples(run_id)),
+        attributes={
             "named_at": stamp,
             "duration_s": number_of(document.get("runDuration")),
             "evaluation_cost_usd": number_of(document.get("evaluationCost")),
-            "hyperparameters": eval_metadata.short(parameters, options.capture_content) or None,
+            "hyperparameters": short(parameters, options.capture_content) or None,
             **reported,
         },
+        **into.totals(run_id),
+        **run_fields(parameters),
     )
 
 
@@ -127,12 +117,12 @@ def _take(
         raise Unreadable("testCases", "", "a test case is an object.")
     get = camel(case)
     name = label(get.get("name"))
-    given = get.get("input") or [{"role": None, **table(turn)} for turn in rows(get.get("turns"))]
-    hashed = values.hash16(eval_metadata.plain(given)) or str(at)
+    given = get.get("input") or [{"role": None, **as_dict(turn)} for turn in as_list(get.get("turns"))]
+    hashed = values.hash16(plain(given)) or str(at)
     # DeepEval names a case without a name by its place in the run, which says nothing of the case.
     known = name if name and not _UNNAMED.fullmatch(name) else None
-    metadata = table(get.get("metadata", get.get("additionalMetadata")))
-    tags = eval_metadata.sample_tags(metadata, options.capture_content)
+    metadata = as_dict(get.get("metadata", get.get("additionalMetadata")))
+    tags = sample_tags(metadata, options.capture_content)
     item_id = f"{NAME}/{known or hashed}"
     target = get.get("expectedOutput", get.get("expectedOutcome"))
     into.add_item(item_of(item_id, None, given, target, metadata, options))
@@ -143,13 +133,12 @@ def _take(
             sample_id,
             repetitions.next(sample_id),
             _scores(get, options.capture_content),
-            False,
-            item_id,
-            tags.trace_id,
-            model,
-            tags.arm,
-            tags.slices,
-            _attributes(get, tags.kept, options.capture_content),
+            item_id=item_id,
+            trace_id=tags.trace_id,
+            model=model,
+            arm=tags.arm,
+            slices=tags.slices,
+            attributes=_attributes(get, tags.kept, options.capture_content),
         )
     )
 
@@ -165,7 +154,7 @@ def _attributes(case: dict[str, Any], kept: dict[str, Any], capture: bool) -> di
 
 
 def _scores(case: dict[str, Any], capture: bool) -> list[Scored]:
-    metrics = [camel(metric) for metric in rows(case.get("metricsData")) if isinstance(metric, dict)]
+    metrics = [camel(metric) for metric in as_list(case.get("metricsData")) if isinstance(metric, dict)]
     names = distinct([label(metric.get("name")) or "metric" for metric in metrics])
     return [_scored(name, metric, capture) for name, metric in zip(names, metrics, strict=True)]
 
@@ -179,6 +168,6 @@ def _scored(name: str, metric: dict[str, Any], capture: bool) -> Scored:
         "reason": metric.get("reason") if capture else None,
     }
     if metric.get("error"):
-        return Scored(name, FAILED_TO_SCORE, {**kept, **eval_metadata.failure(metric["error"], capture)})
+        return Scored(name, FAILED_TO_SCORE, {**kept, **failure(metric["error"], capture)})
     own = success if isinstance(success, bool) and metric.get("score") is not None else None
     return Scored(name, score_of(metric.get("score"), own, threshold), kept)

@@ -20,8 +20,7 @@ from core.ingest import archive
 from core.ingest.archive import Archive, BadArchive, BadEntry
 from core.ingest.cells import Unreadable
 from core.ingest.evals import inspect_runs
-from core.ingest.evals import metadata as eval_metadata
-from core.ingest.evals.metadata import label, rows, table
+from core.ingest.evals.metadata import as_dict, as_list, failure, label, sample_tags
 from core.ingest.evals.rows import EvalRows, Sample, Scored, epoch_of, identity, item_of
 from core.ingest.evals.scores import parts, score_of
 from core.ingest.options import ReadOptions
@@ -83,7 +82,7 @@ def _document(content: bytes) -> _Log:
     log = parsed(content)
     if not isinstance(log, dict) or not isinstance(log.get("eval"), dict):
         raise ValueError("the JSON is no Inspect log: `eval` is missing; give the log as Inspect wrote it.")
-    return _Log(log, iter(rows(log.get("samples"))))
+    return _Log(log, iter(as_list(log.get("samples"))))
 
 
 def _archived(stream: BinaryIO, into: EvalRows) -> _Log:
@@ -125,7 +124,7 @@ def _samples(entries: Archive, names: list[str], into: EvalRows) -> Iterator[Any
 
 def _summaries(entries: Archive) -> dict[str, Any]:
     try:
-        found = rows(parsed(entries.read(SUMMARIES)))
+        found = as_list(parsed(entries.read(SUMMARIES)))
     except (BadEntry, KeyError):
         return {}
     named = [one for one in found if isinstance(one, dict)]
@@ -153,8 +152,8 @@ def _take(one: Any, run_id: str, task: str | None, into: EvalRows, options: Read
     if not isinstance(one, dict):
         raise Unreadable("samples", one, "a sample is an object.")
     sample_id = identity(one.get("id"), "id")
-    metadata, capture = table(one.get("metadata")), options.capture_content
-    tags = eval_metadata.sample_tags(metadata, capture)
+    metadata, capture = as_dict(one.get("metadata")), options.capture_content
+    tags = sample_tags(metadata, capture)
     item_id = f"{task or NAME}/{sample_id}"
     into.add_item(item_of(item_id, task, one.get("input"), one.get("target"), metadata, options))
     error = one.get("error")
@@ -164,25 +163,25 @@ def _take(one: Any, run_id: str, task: str | None, into: EvalRows, options: Read
             sample_id,
             epoch_of(one.get("epoch")),
             _scores(one, capture),
-            error is not None,
-            item_id,
-            tags.trace_id,
-            label(table(one.get("output")).get("model")),
-            tags.arm,
-            tags.slices,
-            _attributes(one, error, tags.kept, capture),
+            errored=error is not None,
+            item_id=item_id,
+            trace_id=tags.trace_id,
+            model=label(as_dict(one.get("output")).get("model")),
+            arm=tags.arm,
+            slices=tags.slices,
+            attributes=_attributes(one, error, tags.kept, capture),
         )
     )
 
 
 def _scores(sample: dict[str, Any], capture: bool) -> list[Scored]:
     """Every score of every scorer; logs before 2024-07 have one `score` without a name."""
-    held = table(sample.get("scores"))
+    held = as_dict(sample.get("scores"))
     if not held and isinstance(sample.get("score"), dict):
         held = {"score": sample["score"]}
     found: list[Scored] = []
     for name, score in held.items():
-        inside = table(score)
+        inside = as_dict(score)
         raw = inside.get("value") if isinstance(score, dict) else score
         kept = {field: inside.get(field) for field in ("answer", "explanation")} if capture else {}
         found += [Scored(part, score_of(value), kept) for part, value in parts(name, raw)]
@@ -190,7 +189,7 @@ def _scores(sample: dict[str, Any], capture: bool) -> list[Scored]:
 
 
 def _attributes(sample: dict[str, Any], error: Any, kept: dict[str, Any], capture: bool) -> dict[str, Any]:
-    limit = table(sample.get("limit"))
+    limit = as_dict(sample.get("limit"))
     retries = sample.get("error_retries", sample.get("retries"))
     found = {
         "uuid": label(sample.get("uuid")),
@@ -203,9 +202,9 @@ def _attributes(sample: dict[str, Any], error: Any, kept: dict[str, Any], captur
         **inspect_runs.usage(sample.get("model_usage")),
     }
     if error is not None:
-        found |= eval_metadata.failure(table(error).get("message", error), capture)
+        found |= failure(as_dict(error).get("message", error), capture)
     if capture:
-        found["output"] = table(sample.get("output")).get("completion")
+        found["output"] = as_dict(sample.get("output")).get("completion")
     return found
 
 

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from core.ingest import row_texts, values
 from core.ingest.cells import Unreadable
-from core.ingest.evals.metadata import label, rows, run_fields, table
+from core.ingest.evals.metadata import as_dict, as_list, label, run_fields
 from core.ingest.evals.rows import EvalItem, EvalRows, EvalRun, Sample, Scored, identity
 from core.ingest.evals.scores import FAIL, PASS, SKIPPED, Score, number_of, score_of
 from core.ingest.options import ReadOptions
@@ -64,8 +64,8 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
 
 def _results(document: dict[str, Any], source: str, into: EvalRows, options: ReadOptions) -> None:
     """A run a task; groups are sums of tasks that are here themselves."""
-    groups = {name for name, tasks in table(document.get("group_subtasks")).items() if tasks}
-    for task, metrics in table(document.get("results")).items():
+    groups = {name for name, tasks in as_dict(document.get("group_subtasks")).items() if tasks}
+    for task, metrics in as_dict(document.get("results")).items():
         into.rows_read += 1
         if task in groups:
             reason = "It sums tasks of the same file, which are runs of their own: no run is made of it."
@@ -83,35 +83,35 @@ def _results(document: dict[str, Any], source: str, into: EvalRows, options: Rea
 def _run(document: dict[str, Any], task: str, metrics: dict[str, Any], source: str) -> EvalRun:
     date, said = _DATE.search(source), number_of(document.get("date"))
     stamp = date.group(1) if date else f"{document.get('date')}"
-    configs, config = table(table(document.get("configs")).get(task)), table(document.get("config"))
-    n_samples = table(table(document.get("n-samples")).get(task))
+    configs, config = as_dict(as_dict(document.get("configs")).get(task)), as_dict(document.get("config"))
+    n_samples = as_dict(as_dict(document.get("n-samples")).get(task))
     effective = values.count(n_samples.get("effective", metrics.get("sample_len")))
     arguments = _arguments(config.get("model_args"))
-    named = run_fields(table(configs.get("metadata")), arguments)
-    version = table(document.get("versions")).get(task)
+    named = run_fields(as_dict(configs.get("metadata")), arguments)
+    version = as_dict(document.get("versions")).get(task)
     total = number_of(document.get("total_evaluation_time_seconds"))
     return EvalRun(
         f"{task}/{stamp}",
         NAME,
         task,
-        label(version),
-        _model(document, config, arguments),
-        _sixteen(table(document.get("task_hashes")).get(task)),
-        _sixteen(document.get("system_instruction_sha")),
-        label(document.get("git_hash")) or named["git_commit"],
-        round(said * 1e6) * 1_000 if said is not None and 0 <= said < 2**33 else None,
-        "success",
-        effective,
-        effective,
-        0 if effective is not None else None,
-        named["region"],
-        named["quantization"] or _quantization(arguments),
-        {
+        task_version=label(version),
+        model=_model(document, config, arguments),
+        dataset_hash=_sixteen(as_dict(document.get("task_hashes")).get(task)),
+        prompt_hash=_sixteen(document.get("system_instruction_sha")),
+        git_commit=label(document.get("git_hash")) or named["git_commit"],
+        started_at_ns=round(said * 1e6) * 1_000 if said is not None and 0 <= said < 2**33 else None,
+        status="success",
+        n_total=effective,
+        n_completed=effective,
+        n_error=0 if effective is not None else None,
+        region=named["region"],
+        quantization=named["quantization"] or _quantization(arguments),
+        attributes={
             "lm_eval_version": label(document.get("lm_eval_version")),
             "n_original": values.count(n_samples.get("original")),
-            "n_shot": values.count(table(document.get("n-shot")).get(task)),
+            "n_shot": values.count(as_dict(document.get("n-shot")).get(task)),
             "limit": number_of(config.get("limit")),
-            "higher_is_better": table(table(document.get("higher_is_better")).get(task)) or None,
+            "higher_is_better": as_dict(as_dict(document.get("higher_is_better")).get(task)) or None,
             "evaluation_time_s": total,
             **{f"reported_{_scorer(*key.split(',', 1))}": number_of(said) for key, said in _metrics(metrics)},
         },
@@ -161,7 +161,7 @@ def _take(one: dict[str, Any], run_id: str, task: str | None, into: EvalRows, op
     """One line: a document with the metrics of one filter. Raises Unreadable."""
     sample_id = identity(one.get("doc_id"), "doc_id")
     item_id = f"{task or NAME}/{label(one.get('doc_hash')) or sample_id}"
-    prompt = next(iter(table(table(one.get("arguments")).get("gen_args_0")).values()), None)
+    prompt = next(iter(as_dict(as_dict(one.get("arguments")).get("gen_args_0")).values()), None)
     into.add_item(
         EvalItem(
             item_id,
@@ -174,13 +174,13 @@ def _take(one: dict[str, Any], run_id: str, task: str | None, into: EvalRows, op
         )
     )
     filter_name = label(one.get("filter")) or "none"
-    metrics = [str(name) for name in rows(one.get("metrics"))]
+    metrics = [str(name) for name in as_list(one.get("metrics"))]
     scores = [Scored(_scorer(name, filter_name), _score(name, one.get(name))) for name in metrics]
     into.add(Sample(run_id, sample_id, 1, scores, item_id=item_id, attributes=_attributes(one, options)))
 
 
 def _attributes(one: dict[str, Any], options: ReadOptions) -> dict[str, Any]:
-    repeats = [len(rows(response)) for response in rows(one.get("resps"))]
+    repeats = [len(as_list(response)) for response in as_list(one.get("resps"))]
     found = {"n_responses": max(repeats, default=0)}
     return {**found, "output": one.get("filtered_resps")} if options.capture_content else found
 

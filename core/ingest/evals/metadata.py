@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from core.ingest import values
 from core.ingest.errors import class_of_text, error_class_of
-from core.ingest.otlp.embedded import SHORT_TEXT
-from core.ingest.privacy import is_person, kept_attributes
+from core.ingest.privacy import SHORT_TEXT, is_person, kept_attributes
 from core.ingest.row_texts import storable
 
 SLICES = (
@@ -51,12 +50,12 @@ class SampleTags(NamedTuple):
     kept: dict[str, Any]
 
 
-def table(value: Any) -> dict[str, Any]:
+def as_dict(value: Any) -> dict[str, Any]:
     """A JSON object, or an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def rows(value: Any) -> list[Any]:
+def as_list(value: Any) -> list[Any]:
     """A JSON list, or an empty one."""
     return value if isinstance(value, list) else []
 
@@ -77,9 +76,9 @@ def trace_id(value: Any) -> str | None:
 
 def sample_tags(metadata: Any, capture_content: bool) -> SampleTags:
     """What a sample's metadata says of it."""
-    known = table(metadata)
+    known = as_dict(metadata)
     slices = {name: known[name] for name in SLICES if isinstance(known.get(name), str | int | float)}
-    slices |= short(table(known.get("slices")), capture_content)
+    slices |= short(as_dict(known.get("slices")), capture_content)
     trace, arm = trace_id(known.get("trace_id")), label(known.get("arm"))
     read = {"trace_id" if trace else "", "arm" if arm else ""}
     read |= {"source_trace_id" if trace_id(known.get("source_trace_id")) else ""}
@@ -89,7 +88,7 @@ def sample_tags(metadata: Any, capture_content: bool) -> SampleTags:
 
 def item_fields(metadata: Any) -> dict[str, Any]:
     """Columns of eval_items that metadata fills."""
-    known = table(metadata)
+    known = as_dict(metadata)
     groups = known.get("reader_groups")
     subject = known.get("subject_key", known.get("subject"))
     named = known.get("subject_hash")
@@ -115,7 +114,7 @@ def run_fields(*metadata: Any) -> dict[str, Any]:
     }
     found: dict[str, Any] = {}
     for column, spellings in names.items():
-        given = (label(table(known).get(name)) for known in metadata for name in spellings)
+        given = (label(as_dict(known).get(name)) for known in metadata for name in spellings)
         found[column] = next((value for value in given if value), None)
     return found
 

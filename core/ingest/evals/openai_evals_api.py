@@ -13,8 +13,7 @@ from typing import Any, BinaryIO
 
 from core.ingest import row_texts, values
 from core.ingest.cells import Unreadable, unix_ns
-from core.ingest.evals import metadata as eval_metadata
-from core.ingest.evals.metadata import label, rows, run_fields, table
+from core.ingest.evals.metadata import as_dict, as_list, failure, label, plain, run_fields, sample_tags
 from core.ingest.evals.rows import EvalRows, EvalRun, Sample, Scored, identity, item_of, set_hash
 from core.ingest.evals.scores import distinct, number_of, score_of
 from core.ingest.options import ReadOptions
@@ -79,49 +78,45 @@ def _take(one: Any, into: EvalRows, partial: dict[str, dict[str, Any]], options:
 
 
 def _run(one: dict[str, Any]) -> EvalRun:
-    counts, source = table(one.get("result_counts")), table(one.get("data_source"))
-    given = table(source.get("source")).get("content")
-    held = [values.hash16(eval_metadata.plain(table(row).get("item"))) for row in rows(given)]
+    counts, source = as_dict(one.get("result_counts")), as_dict(one.get("data_source"))
+    given = as_dict(source.get("source")).get("content")
+    held = [values.hash16(plain(as_dict(row).get("item"))) for row in as_list(given)]
     passed, failed, n_error, total = (
         values.count(counts.get(name)) for name in ("passed", "failed", "errored", "total")
     )
-    named = run_fields(one.get("metadata"))
     created = one.get("created_at")
-    template = table(source.get("input_messages")).get("template")
+    template = as_dict(source.get("input_messages")).get("template")
     error = one.get("error")
     return EvalRun(
         identity(one.get("id"), "id"),
         "openai_evals",
         label(one.get("eval_id")),
-        None,
-        label(one.get("model")) or label(source.get("model")),
-        set_hash(held),
-        values.hash16(eval_metadata.plain(template)),
-        named["git_commit"],
-        unix_ns(created, "created_at")
+        model=label(one.get("model")) or label(source.get("model")),
+        dataset_hash=set_hash(held),
+        prompt_hash=values.hash16(plain(template)),
+        started_at_ns=unix_ns(created, "created_at")
         if isinstance(created, int) and not isinstance(created, bool)
         else None,
-        label(one.get("status")),
-        max(total or 0, len(held)) if total is not None or held else None,
-        (passed or 0) + (failed or 0) if passed is not None or failed is not None else None,
-        n_error,
-        named["region"],
-        named["quantization"],
-        {
+        status=label(one.get("status")),
+        n_total=max(total or 0, len(held)) if total is not None or held else None,
+        n_completed=(passed or 0) + (failed or 0) if passed is not None or failed is not None else None,
+        n_error=n_error,
+        attributes={
             "name": label(one.get("name")),
             "reported_passed": passed,
             "reported_failed": failed,
             "reported_errored": n_error,
             **_reported(one.get("per_testing_criteria_results")),
-            **(eval_metadata.failure(table(error).get("message", error), False) if error else {}),
+            **(failure(as_dict(error).get("message", error), False) if error else {}),
         },
+        **run_fields(one.get("metadata")),
     )
 
 
 def _reported(criteria: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for one in rows(criteria):
-        name = label(table(one).get("testing_criteria"))
+    for one in as_list(criteria):
+        name = label(as_dict(one).get("testing_criteria"))
         if name:
             found |= {f"reported_{name}_{part}": values.count(one.get(part)) for part in ("passed", "failed")}
     return found
@@ -133,9 +128,9 @@ def _item(one: dict[str, Any], into: EvalRows, options: ReadOptions) -> str:
         identity(one.get("run_id"), "run_id"),
         identity(one.get("datasource_item_id"), "datasource_item_id"),
     )
-    task, sample, given = label(one.get("eval_id")), table(one.get("sample")), one.get("datasource_item")
-    held = table(given)
-    tags = eval_metadata.sample_tags({**held, **table(held.get("metadata"))}, False)
+    task, sample, given = label(one.get("eval_id")), as_dict(one.get("sample")), one.get("datasource_item")
+    held = as_dict(given)
+    tags = sample_tags({**held, **as_dict(held.get("metadata"))}, False)
     item_id = f"{task or 'openai_evals'}/{sample_id}"
     target = next((held[name] for name in _EXPECTED if name in held), None)
     rest = {name: value for name, value in held.items() if name not in _EXPECTED}
@@ -147,20 +142,20 @@ def _item(one: dict[str, Any], into: EvalRows, options: ReadOptions) -> str:
             sample_id,
             1,
             _scores(one),
-            errored,
-            item_id,
-            tags.trace_id,
-            label(sample.get("model")),
-            tags.arm,
-            tags.slices,
-            _attributes(one, sample, errored, options.capture_content),
+            errored=errored,
+            item_id=item_id,
+            trace_id=tags.trace_id,
+            model=label(sample.get("model")),
+            arm=tags.arm,
+            slices=tags.slices,
+            attributes=_attributes(one, sample, errored, options.capture_content),
         )
     )
     return run_id
 
 
 def _attributes(one: dict[str, Any], sample: dict[str, Any], errored: bool, capture: bool) -> dict[str, Any]:
-    error, usage = sample.get("error"), table(sample.get("usage"))
+    error, usage = sample.get("error"), as_dict(sample.get("usage"))
     found = {
         "output_item_id": label(one.get("id")),
         "finish_reason": label(sample.get("finish_reason")),
@@ -170,12 +165,12 @@ def _attributes(one: dict[str, Any], sample: dict[str, Any], errored: bool, capt
         "output": sample.get("output") if capture else None,
     }
     if errored:
-        found |= eval_metadata.failure(table(error).get("message", error), capture)
+        found |= failure(as_dict(error).get("message", error), capture)
     return found
 
 
 def _scores(one: dict[str, Any]) -> list[Scored]:
-    criteria = [criterion for criterion in rows(one.get("results")) if isinstance(criterion, dict)]
+    criteria = [criterion for criterion in as_list(one.get("results")) if isinstance(criterion, dict)]
     names = distinct([label(criterion.get("name")) or "result" for criterion in criteria])
     found = []
     for name, criterion in zip(names, criteria, strict=True):
@@ -191,7 +186,7 @@ def _run_of_items(run_id: str, item: dict[str, Any], into: EvalRows) -> EvalRun:
         run_id,
         "openai_evals",
         label(item.get("eval_id")),
-        model=label(table(item.get("sample")).get("model")),
+        model=label(as_dict(item.get("sample")).get("model")),
         n_completed=counts.n_completed,
         n_error=counts.n_error,
     )

@@ -13,8 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from core.ingest import row_texts, values
 from core.ingest.cells import Unreadable
-from core.ingest.evals import metadata as eval_metadata
-from core.ingest.evals.metadata import label, rows, table
+from core.ingest.evals.metadata import as_dict, as_list, failure, label
 from core.ingest.evals.rows import EvalRows, EvalRun, Sample, Scored, identity, item_of, set_hash
 from core.ingest.evals.scores import number_of, score_of
 from core.ingest.options import ReadOptions
@@ -96,7 +95,7 @@ def _take(
 
 def _tell(kind: str, given: Any, told: _Events) -> None:
     """One event of a sample."""
-    inside = table(given)
+    inside = as_dict(given)
     if kind == "match":
         told.scores["match"] = inside.get("correct")
         told.told.setdefault("target", inside.get("expected"))
@@ -109,7 +108,7 @@ def _tell(kind: str, given: Any, told: _Events) -> None:
     elif kind == "sampling":
         told.told.setdefault("input", inside.get("prompt"))
         told.told["output"] = inside.get("sampled")
-        usage = table(inside.get("usage"))
+        usage = as_dict(inside.get("usage"))
         told.attributes["input_tokens"] = values.count(usage.get("prompt_tokens"))
         told.attributes["output_tokens"] = values.count(usage.get("completion_tokens"))
         told.attributes["model"] = label(inside.get("model"))
@@ -123,8 +122,8 @@ def _add(
     into.add_item(item_of(item_id, task, told.told.get("input"), told.told.get("target"), None, options))
     attributes = {name: value for name, value in told.attributes.items() if name != "model"}
     if told.errors:
-        error = table(told.errors[0])
-        attributes |= eval_metadata.failure(error.get("message", told.errors[0]), options.capture_content)
+        error = as_dict(told.errors[0])
+        attributes |= failure(error.get("message", told.errors[0]), options.capture_content)
         named = label(error.get("type"), 100)
         attributes |= {"error_type": named} if named else {}
     if options.capture_content:
@@ -138,8 +137,8 @@ def _add(
 
 def _run(run_id: str, spec: dict[str, Any], report: dict[str, Any], into: EvalRows) -> EvalRun:
     """The run; how many samples were planned is known only as max_samples, so those seen are the total."""
-    functions = [found for one in rows(spec.get("completion_fns")) if (found := label(one))]
-    config, counts = table(spec.get("run_config")), into.counts(run_id)
+    functions = [found for one in as_list(spec.get("completion_fns")) if (found := label(one))]
+    config = as_dict(spec.get("run_config"))
     task = label(spec.get("eval_name"))
     version = re.search(r"\.(v\d[\w.]*)$", task or "")
     attributes = {
@@ -153,15 +152,11 @@ def _run(run_id: str, spec: dict[str, Any], report: dict[str, Any], into: EvalRo
         run_id,
         TOOL,
         task,
-        version.group(1) if version else None,
-        ",".join(functions) or None,
-        set_hash(one.sample_id for one in into.samples(run_id)),
-        None,
-        None,
-        values.instant_ns(spec.get("created_at")),
-        "success" if report else "started",
-        counts.n_seen,
-        counts.n_completed,
-        counts.n_error,
+        task_version=version.group(1) if version else None,
+        model=",".join(functions) or None,
+        dataset_hash=set_hash(one.sample_id for one in into.samples(run_id)),
+        started_at_ns=values.instant_ns(spec.get("created_at")),
+        status="success" if report else "started",
         attributes=attributes,
+        **into.totals(run_id),
     )

@@ -15,8 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from core.ingest import row_texts, values
 from core.ingest.cells import Unreadable
-from core.ingest.evals import metadata as eval_metadata
-from core.ingest.evals.metadata import label, plain, rows, run_fields, table
+from core.ingest.evals.metadata import as_dict, as_list, failure, label, plain, run_fields, sample_tags
 from core.ingest.evals.rows import EvalRows, EvalRun, Repetitions, Sample, Scored, identity, item_of, set_hash
 from core.ingest.evals.scores import FAILED_TO_SCORE, distinct, number_of, score_of
 from core.ingest.options import ReadOptions
@@ -58,7 +57,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     for document in row_texts.json_rows(content.decode("utf-8-sig", "replace")):
         if isinstance(document, dict) and isinstance(document.get("results"), dict):
             shared = _shared(document)
-            _take_all(rows(document["results"].get("results")), shared, into, options)
+            _take_all(as_list(document["results"].get("results")), shared, into, options)
         else:
             lines.append(document)
     if lines:
@@ -67,16 +66,16 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
 
 
 def _shared(document: dict[str, Any]) -> _Eval:
-    results, config, made = (table(document.get(name)) for name in ("results", "config", "metadata"))
+    results, config, made = (as_dict(document.get(name)) for name in ("results", "config", "metadata"))
     at = values.instant_ns(results.get("timestamp")) or values.instant_ns(made.get("evaluationCreatedAt"))
-    prompts = rows(results.get("prompts"))
-    eval_id = label(document.get("evalId")) or _id_of(rows(results.get("results")))
+    prompts = as_list(results.get("prompts"))
+    eval_id = label(document.get("evalId")) or _id_of(as_list(results.get("results")))
     attributes = {
         "promptfoo_version": label(made.get("promptfooVersion")),
-        "repeat": values.count(table(document.get("runtimeOptions")).get("repeat")),
+        "repeat": values.count(as_dict(document.get("runtimeOptions")).get("repeat")),
     }
     return _Eval(
-        eval_id, label(config.get("description")), at, prompts, attributes, table(config.get("metadata"))
+        eval_id, label(config.get("description")), at, prompts, attributes, as_dict(config.get("metadata"))
     )
 
 
@@ -104,39 +103,32 @@ def _take_all(found: list[Any], shared: _Eval, into: EvalRows, options: ReadOpti
 def _run(run_id: str, row: dict[str, Any], shared: _Eval, into: EvalRows) -> EvalRun:
     """The column a row stands in."""
     at = values.count(row.get("promptIdx"))
-    prompt = table(shared.prompts[at]) if at is not None and at < len(shared.prompts) else {}
-    provider, counts = row.get("provider"), into.counts(run_id)
-    named = run_fields(shared.metadata, table(provider).get("config"))
-    template = prompt.get("raw") or table(row.get("prompt")).get("label")
+    prompt = as_dict(shared.prompts[at]) if at is not None and at < len(shared.prompts) else {}
+    provider = row.get("provider")
+    template = prompt.get("raw") or as_dict(row.get("prompt")).get("label")
     kept = {
         **shared.attributes,
-        "provider_label": label(table(provider).get("label")),
+        "provider_label": label(as_dict(provider).get("label")),
         "prompt_idx": at,
         "prompt_id": label(row.get("promptId")),
-        **{f"reported_{name}": number_of(said) for name, said in table(prompt.get("metrics")).items()},
+        **{f"reported_{name}": number_of(said) for name, said in as_dict(prompt.get("metrics")).items()},
     }
     return EvalRun(
         run_id,
         NAME,
         shared.task,
-        None,
-        _model(provider),
-        set_hash(one.item_id for one in into.samples(run_id)),
-        values.hash16(plain(template)),
-        named["git_commit"],
-        shared.started_at_ns,
-        None,
-        counts.n_seen,
-        counts.n_completed,
-        counts.n_error,
-        named["region"],
-        named["quantization"],
-        kept,
+        model=_model(provider),
+        dataset_hash=set_hash(one.item_id for one in into.samples(run_id)),
+        prompt_hash=values.hash16(plain(template)),
+        started_at_ns=shared.started_at_ns,
+        attributes=kept,
+        **into.totals(run_id),
+        **run_fields(shared.metadata, as_dict(provider).get("config")),
     )
 
 
 def _model(provider: Any) -> str | None:
-    return label(table(provider).get("id")) or label(provider)
+    return label(as_dict(provider).get("id")) or label(provider)
 
 
 def _take(row: Any, shared: _Eval, into: EvalRows, repetitions: Repetitions, options: ReadOptions) -> str:
@@ -144,16 +136,16 @@ def _take(row: Any, shared: _Eval, into: EvalRows, repetitions: Repetitions, opt
     if isinstance(row, NotARow) or not isinstance(row, dict):
         reason = row.reason if isinstance(row, NotARow) else "a result is an object."
         raise Unreadable("results", "", reason)
-    case = table(row.get("testCase"))
+    case = as_dict(row.get("testCase"))
     given = row.get("vars", case.get("vars"))
-    provider, prompt = row.get("provider"), table(row.get("prompt"))
+    provider, prompt = row.get("provider"), as_dict(row.get("prompt"))
     column = row.get("promptIdx")
     if column is None:
-        column = values.hash16(plain([_model(provider), table(provider).get("label"), prompt.get("label")]))
+        column = values.hash16(plain([_model(provider), as_dict(provider).get("label"), prompt.get("label")]))
     run_id = f"{shared.eval_id}/{identity(column, 'promptIdx')}"
     hashed = values.hash16(plain(given)) or "none"
-    metadata = {**table(case.get("metadata")), **table(row.get("metadata"))}
-    tags = eval_metadata.sample_tags(metadata, options.capture_content)
+    metadata = {**as_dict(case.get("metadata")), **as_dict(row.get("metadata"))}
+    tags = sample_tags(metadata, options.capture_content)
     item_id = f"{shared.task or NAME}/{hashed}"
     epoch = repetitions.next((run_id, hashed))
     test_id = row.get("testIdx")
@@ -165,13 +157,13 @@ def _take(row: Any, shared: _Eval, into: EvalRows, repetitions: Repetitions, opt
             identity(hashed if test_id is None else test_id, "testIdx"),
             epoch,
             _scores(row, case, errored),
-            errored,
-            item_id,
-            tags.trace_id,
-            _model(provider),
-            tags.arm,
-            tags.slices,
-            _attributes(row, tags.kept, errored, options.capture_content),
+            errored=errored,
+            item_id=item_id,
+            trace_id=tags.trace_id,
+            model=_model(provider),
+            arm=tags.arm,
+            slices=tags.slices,
+            attributes=_attributes(row, tags.kept, errored, options.capture_content),
         )
     )
     return run_id
@@ -190,30 +182,32 @@ def _scores(row: dict[str, Any], case: dict[str, Any], errored: bool) -> list[Sc
     success = row.get("success")
     whole = score_of(row.get("score"), success if isinstance(success, bool) else None)
     components = [
-        one for one in rows(table(row.get("gradingResult")).get("componentResults")) if isinstance(one, dict)
+        one
+        for one in as_list(as_dict(row.get("gradingResult")).get("componentResults"))
+        if isinstance(one, dict)
     ]
     if errored:
-        names = distinct([_assertion(one) for one in rows(case.get("assert"))])
+        names = distinct([_assertion(one) for one in as_list(case.get("assert"))])
         return [Scored(TEST, FAILED_TO_SCORE), *(Scored(name, FAILED_TO_SCORE) for name in names)]
     names = distinct([_assertion(one.get("assertion")) for one in components])
     found = [Scored(TEST, whole)]
     for name, one in zip(names, components, strict=True):
         passed = one.get("pass")
         found.append(Scored(name, score_of(one.get("score"), passed if isinstance(passed, bool) else None)))
-    named = {str(name): raw for name, raw in table(row.get("namedScores")).items()}
+    named = {str(name): raw for name, raw in as_dict(row.get("namedScores")).items()}
     return found + [Scored(name, score_of(raw)) for name, raw in named.items() if name not in (TEST, *names)]
 
 
 def _assertion(assertion: Any) -> str:
     """The metric an assertion is counted under, else its type."""
-    known = table(assertion)
+    known = as_dict(assertion)
     name = label(known.get("metric")) or label(known.get("type")) or "assertion"
     return f"{name}#1" if name == TEST else name
 
 
 def _attributes(row: dict[str, Any], kept: dict[str, Any], errored: bool, capture: bool) -> dict[str, Any]:
-    tokens, response = table(row.get("tokenUsage")), table(row.get("response"))
-    http = table(table(response.get("metadata")).get("http"))
+    tokens, response = as_dict(row.get("tokenUsage")), as_dict(row.get("response"))
+    http = as_dict(as_dict(response.get("metadata")).get("http"))
     found = {
         "result_id": label(row.get("id")),
         "latency_ms": number_of(row.get("latencyMs")),
@@ -222,9 +216,9 @@ def _attributes(row: dict[str, Any], kept: dict[str, Any], errored: bool, captur
         "output_tokens": values.count(tokens.get("completion")) if not errored else None,
         "cached": response.get("cached") if isinstance(response.get("cached"), bool) else None,
         "http_status": values.http_status(http.get("status")),
-        "request_id": label(table(http.get("headers")).get("x-request-id")),
+        "request_id": label(as_dict(http.get("headers")).get("x-request-id")),
         "metadata": {name: value for name, value in kept.items() if not name.startswith("_")} or None,
     }
     if errored:
-        found |= eval_metadata.failure(row.get("error"), capture)
+        found |= failure(row.get("error"), capture)
     return {**found, "output": response.get("output")} if capture else found

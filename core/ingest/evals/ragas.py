@@ -77,8 +77,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             into.refuse(row.reason)
         else:
             _take(row, at, run_id, metrics, into, repetitions, options)
-    counts = into.counts(run_id)
-    if counts.n_seen:
+    if into.samples(run_id):
         models = {cell for row in table if isinstance(row, dict) and (cell := label(row.get("model")))}
         into.expected[run_id] = metrics
         into.runs[run_id] = EvalRun(
@@ -86,9 +85,7 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             NAME,
             model=models.pop() if len(models) == 1 else None,
             dataset_hash=set_hash(one.item_id for one in into.samples(run_id)),
-            n_total=counts.n_seen,
-            n_completed=counts.n_completed,
-            n_error=counts.n_error,
+            **into.totals(run_id),
         )
     yield into.batch(NAME, source, sha256, options)
 
@@ -134,12 +131,11 @@ def _take(
             str(at),
             repetitions.next(item_id),
             scores,
-            False,
-            item_id,
-            trace_id(row.get("trace_id")),
-            label(row.get("model")),
-            label(row.get("arm")),
-            {name: label(row[name]) for name in SLICES if name in row},
-            {"output": answer} if options.capture_content else {},
+            item_id=item_id,
+            trace_id=trace_id(row.get("trace_id")),
+            model=label(row.get("model")),
+            arm=label(row.get("arm")),
+            slices={name: label(row[name]) for name in SLICES if name in row},
+            attributes={"output": answer} if options.capture_content else {},
         )
     )

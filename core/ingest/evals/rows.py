@@ -17,8 +17,8 @@ import polars as pl
 
 from core.ingest import values
 from core.ingest.cells import Unreadable
-from core.ingest.evals import metadata as eval_metadata
 from core.ingest.evals.frames import frame
+from core.ingest.evals.metadata import item_fields, plain, sample_tags
 from core.ingest.evals.scores import ERROR, FAILED_TO_SCORE, NOT_SCORED, SKIPPED, UNNAMED, Score
 from core.ingest.options import ReadOptions
 from core.ingest.quarantine import refused, repeated
@@ -169,6 +169,11 @@ class EvalRows:
             errors += failed and not scored
         return Counts(len(held), completed, errors)
 
+    def totals(self, run_id: str) -> dict[str, Any]:
+        """The three counts of EvalRun, for a run whose every planned sample is in the file."""
+        counts = self.counts(run_id)
+        return {"n_total": counts.n_seen, "n_completed": counts.n_completed, "n_error": counts.n_error}
+
     def frames(self) -> dict[str, pl.DataFrame]:
         """Rows of the three tables; a table without rows is left out."""
         frames = {
@@ -248,15 +253,15 @@ def item_of(
     item_id: str, suite: str | None, given: Any, target: Any, metadata: Any, options: ReadOptions
 ) -> EvalItem:
     """An item by its input and expected answer: hashed always, the input's text only with content."""
-    text, answer = eval_metadata.plain(given), eval_metadata.plain(target)
+    text, answer = plain(given), plain(target)
     return EvalItem(
         item_id,
         suite,
         input_hash=values.hash16(text),
         input_text=text if options.capture_content else None,
         target_hash=values.hash16(answer),
-        attributes=eval_metadata.sample_tags(metadata, options.capture_content).kept,
-        **eval_metadata.item_fields(metadata),
+        attributes=sample_tags(metadata, options.capture_content).kept,
+        **item_fields(metadata),
     )
 
 

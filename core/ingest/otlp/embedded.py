@@ -12,11 +12,10 @@ from typing import Any
 
 import orjson
 
+from core.ingest.privacy import SHORT_TEXT
+
 LONGEST_JSON = 1_000_000
 """Characters of a JSON text that are still parsed for an id."""
-
-SHORT_TEXT = 100
-"""Characters of a metadata text that is a label rather than prose."""
 
 
 def _object(value: Any) -> dict[str, Any]:
