@@ -71,39 +71,42 @@ def canonical(column: str) -> str:
     return _CANONICAL.get(re.sub(r"[^a-z0-9]", "", name.lower()), name)
 
 
-def key(get: dict[str, str], source_format: str) -> str:
+def key(fields: dict[str, str], source_format: str) -> str:
     """A line's identity within its delivery; in an export without identity columns a hash of its dimensions."""
-    account, period = get.get("bill_payer_account_id"), get.get("bill_billing_period_start_date", "")[:10]
-    identity = get.get("identity_line_item_id")
+    account, period = (
+        fields.get("bill_payer_account_id"),
+        fields.get("bill_billing_period_start_date", "")[:10],
+    )
+    identity = fields.get("identity_line_item_id")
     if identity is not None:
-        return cost_lines.key(source_format, account, period, identity, get.get("identity_time_interval"))
-    return cost_lines.key(source_format, account, period, [get.get(column) for column in _DIMENSIONS])
+        return cost_lines.key(source_format, account, period, identity, fields.get("identity_time_interval"))
+    return cost_lines.key(source_format, account, period, [fields.get(column) for column in _DIMENSIONS])
 
 
-def effective_cost(get: dict[str, str], kind: str, billed: Decimal | None) -> Decimal | None:
+def effective_cost(fields: dict[str, str], kind: str, billed: Decimal | None) -> Decimal | None:
     """Amortised cost of a line, net of discounts where the report states it.
 
     Commitments are spread as in AWS's amortised-cost queries (Well-Architected CUR query library): covered use at
     its plan's cost, fees at what was left unused. None when the line is covered and its plan's columns are not
     exported. Tax is what it is: no commitment or discount applies to it.
     """
-    if kind in _PREPAID or (kind == "Fee" and "reservation_reservation_arn" in get):
+    if kind in _PREPAID or (kind == "Fee" and "reservation_reservation_arn" in fields):
         return Decimal(0)
     if kind == "Tax":
         return billed
     if kind == "SavingsPlanRecurringFee":
-        committed = _sum(get, ("savings_plan_total_commitment_to_date",))
-        used = _sum(get, ("savings_plan_used_commitment",))
+        committed = _sum(fields, ("savings_plan_total_commitment_to_date",))
+        used = _sum(fields, ("savings_plan_used_commitment",))
         return None if committed is None else committed - (used or 0)
     if kind in _AMORTISED:
-        sums = (_sum(get, columns) for columns in _AMORTISED[kind])
+        sums = (_sum(fields, columns) for columns in _AMORTISED[kind])
         return next((total for total in sums if total is not None), None)
-    net = amount(get.get(_NET), _NET)
+    net = amount(fields.get(_NET), _NET)
     return billed if net is None else net
 
 
-def _sum(get: dict[str, str], columns: tuple[str, ...]) -> Decimal | None:
-    amounts = [value for column in columns if (value := amount(get.get(column), column)) is not None]
+def _sum(fields: dict[str, str], columns: tuple[str, ...]) -> Decimal | None:
+    amounts = [value for column in columns if (value := amount(fields.get(column), column)) is not None]
     return sum(amounts, Decimal(0)) if amounts else None
 
 
@@ -116,18 +119,18 @@ def product(cells: dict[str, Any]) -> dict[str, str]:
     return attributes
 
 
-def is_bedrock(get: dict[str, str], attributes: dict[str, str]) -> bool:
+def is_bedrock(fields: dict[str, str], attributes: dict[str, str]) -> bool:
     """Also models sold through the Marketplace, whose product code is opaque."""
     named = (attributes.get(name) for name in ("servicename", "product_name"))
-    texts = (get.get("line_item_product_code"), get.get("line_item_resource_id"), *named)
+    texts = (fields.get("line_item_product_code"), fields.get("line_item_resource_id"), *named)
     return any(text and _BEDROCK.search(text) for text in texts)
 
 
-def region(get: dict[str, str], attributes: dict[str, str]) -> str | None:
+def region(fields: dict[str, str], attributes: dict[str, str]) -> str | None:
     """The region as billed, else of the availability zone, else of the usage type's prefix."""
     stated = attributes.get("region_code") or attributes.get("region")
-    zone = _ZONE.fullmatch(get.get("line_item_availability_zone", ""))
-    return stated or (zone[1] if zone else aws_usage_type.read(get.get("line_item_usage_type", "")).region)
+    zone = _ZONE.fullmatch(fields.get("line_item_availability_zone", ""))
+    return stated or (zone[1] if zone else aws_usage_type.read(fields.get("line_item_usage_type", "")).region)
 
 
 def tags(cells: dict[str, Any], kind: str) -> str | None:

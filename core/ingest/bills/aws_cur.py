@@ -127,15 +127,15 @@ def _table(content: bytes) -> Iterator[list[Any]]:
 
 def _line(cells: dict[str, Any], source_format: str) -> CostLine:
     """One line of a report; raises Unreadable naming the column."""
-    get = {name: text for name, cell in cells.items() if (text := present(cell)) is not None}
-    kind = _required(get, "line_item_line_item_type")
-    start, end = _charge_period(get)
-    billed = amount(_required(get, "line_item_unblended_cost"), "line_item_unblended_cost")
-    period_ns = instant_ns(get.get("bill_billing_period_start_date"), "bill_billing_period_start_date")
+    fields = {name: text for name, cell in cells.items() if (text := present(cell)) is not None}
+    kind = _required(fields, "line_item_line_item_type")
+    start, end = _charge_period(fields)
+    billed = amount(_required(fields, "line_item_unblended_cost"), "line_item_unblended_cost")
+    period_ns = instant_ns(fields.get("bill_billing_period_start_date"), "bill_billing_period_start_date")
     period = None if period_ns is None else cost_lines.utc_date(period_ns)
     product = aws_columns.product(cells)
     line = CostLine(
-        line_key=aws_columns.key(get, source_format),
+        line_key=aws_columns.key(fields, source_format),
         source_format=source_format,
         measure="cost",
         charge_period_start_ns=start,
@@ -143,31 +143,31 @@ def _line(cells: dict[str, Any], source_format: str) -> CostLine:
         charge_category=CATEGORIES.get(kind, "Adjustment"),
         batch_key=None if period is None else f"{period:%Y-%m}",
         provider_name="aws.bedrock"
-        if aws_columns.is_bedrock(get, product)
-        else get.get("bill_billing_entity", "AWS"),
-        billing_account_id=get.get("bill_payer_account_id"),
-        sub_account_id=get.get("line_item_usage_account_id"),
-        invoice_id=get.get("bill_invoice_id"),
-        region_id=aws_columns.region(get, product),
+        if aws_columns.is_bedrock(fields, product)
+        else fields.get("bill_billing_entity", "AWS"),
+        billing_account_id=fields.get("bill_payer_account_id"),
+        sub_account_id=fields.get("line_item_usage_account_id"),
+        invoice_id=fields.get("bill_invoice_id"),
+        region_id=aws_columns.region(fields, product),
         billing_period_start=period,
-        charge_description=get.get("line_item_line_item_description"),
-        sku_id=get.get("line_item_usage_type") or get.get("product_sku"),
-        consumed_quantity=quantity(get.get("line_item_usage_amount"), "line_item_usage_amount"),
-        consumed_unit=get.get("pricing_unit"),
+        charge_description=fields.get("line_item_line_item_description"),
+        sku_id=fields.get("line_item_usage_type") or fields.get("product_sku"),
+        consumed_quantity=quantity(fields.get("line_item_usage_amount"), "line_item_usage_amount"),
+        consumed_unit=fields.get("pricing_unit"),
         billed_cost=billed,
-        effective_cost=aws_columns.effective_cost(get, kind, billed),
-        list_cost=amount(get.get("pricing_public_on_demand_cost"), "pricing_public_on_demand_cost"),
-        billing_currency=_required(get, "line_item_currency_code").upper(),
+        effective_cost=aws_columns.effective_cost(fields, kind, billed),
+        list_cost=amount(fields.get("pricing_public_on_demand_cost"), "pricing_public_on_demand_cost"),
+        billing_currency=_required(fields, "line_item_currency_code").upper(),
         tags=aws_columns.tags(cells, kind),
     )
-    return _with_tokens(line, get, product) if line.provider_name == "aws.bedrock" else line
+    return _with_tokens(line, fields, product) if line.provider_name == "aws.bedrock" else line
 
 
-def _with_tokens(line: CostLine, get: dict[str, str], product: dict[str, str]) -> CostLine:
+def _with_tokens(line: CostLine, fields: dict[str, str], product: dict[str, str]) -> CostLine:
     """Model, kind of token, tier and, on usage, the count; a unit that is not stated leaves the count empty."""
-    meter = aws_usage_type.read(get.get("line_item_usage_type", ""))
+    meter = aws_usage_type.read(fields.get("line_item_usage_type", ""))
     named = product.get("model")
-    model = meter.model or aws_usage_type.arn_model(get.get("line_item_resource_id"))
+    model = meter.model or aws_usage_type.arn_model(fields.get("line_item_resource_id"))
     model = model or (aws_usage_type.model_name(named) if named else None)
     editions = (product.get("product_name"), product.get("servicename"))
     model = model or next((sold for text in editions if (sold := aws_usage_type.sold_model(text))), None)
@@ -184,15 +184,15 @@ def _with_tokens(line: CostLine, get: dict[str, str], product: dict[str, str]) -
     )
 
 
-def _charge_period(get: dict[str, str]) -> tuple[int, int]:
+def _charge_period(fields: dict[str, str]) -> tuple[int, int]:
     """Usage dates; fees and refunds without them have the interval of their identity, else the billing period."""
-    interval = get.get("identity_time_interval", "").split("/")
+    interval = fields.get("identity_time_interval", "").split("/")
     pairs = (
-        ("line_item_usage_start_date", get.get("line_item_usage_start_date")),
+        ("line_item_usage_start_date", fields.get("line_item_usage_start_date")),
         ("identity_time_interval", interval[0]),
-        ("bill_billing_period_start_date", get.get("bill_billing_period_start_date")),
+        ("bill_billing_period_start_date", fields.get("bill_billing_period_start_date")),
     )
-    ends = (get.get("line_item_usage_end_date"), interval[-1], get.get("bill_billing_period_end_date"))
+    ends = (fields.get("line_item_usage_end_date"), interval[-1], fields.get("bill_billing_period_end_date"))
     for (column, begin), finish in zip(pairs, ends, strict=True):
         start, end = instant_ns(begin, column), instant_ns(finish, column.replace("_start_", "_end_"))
         if start is None or end is None:
@@ -207,7 +207,7 @@ def _charge_period(get: dict[str, str]) -> tuple[int, int]:
     )
 
 
-def _required(get: dict[str, str], column: str) -> str:
-    if column not in get:
+def _required(fields: dict[str, str], column: str) -> str:
+    if column not in fields:
         raise Unreadable(column, "", "every line of a report has it; deliver the report again.")
-    return get[column]
+    return fields[column]

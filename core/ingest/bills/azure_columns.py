@@ -90,8 +90,8 @@ def rows(content: bytes) -> Iterator[Row | Quarantined]:
         for number, cells in enumerate(table, 1):
             if len(cells) == len(header):
                 present_cells = zip(header, cells, strict=True)
-                get = {column: said for column, cell in present_cells if (said := present(cell))}
-                yield Row(number, get, ",".join(cells))
+                fields = {column: said for column, cell in present_cells if (said := present(cell))}
+                yield Row(number, fields, ",".join(cells))
             elif any(cells):
                 reason = (
                     f"The row has {len(cells)} cells and the header {len(header)}; quote cells with commas."
@@ -111,9 +111,9 @@ def _header(columns: list[str]) -> list[str]:
     return names
 
 
-def dimensions(get: dict[str, str]) -> list[str | None]:
+def dimensions(fields: dict[str, str]) -> list[str | None]:
     """What the row is for, in a fixed order."""
     return [
-        get[column].lower() if column in get and column in _IN_OTHER_CAPITALS else get.get(column)
+        fields[column].lower() if column in fields and column in _IN_OTHER_CAPITALS else fields.get(column)
         for column in _DIMENSIONS.split()
     ]

@@ -1,7 +1,7 @@
 """Azure cost details (formerly usage details): actual or amortised, Enterprise and Customer Agreement, as CSV.
 
-A row is a meter, resource and UTC day. Dates are written in the order of the exporter's locale, so core.ingest.
-date_order decides it for the whole file. Costs stay in the billing currency.
+A row is a meter, resource and UTC day. Dates are written in the order of the exporter's locale, so date_order.py
+decides it for the whole file. Costs stay in the billing currency.
 
 What covers a row by a reservation or savings plan is billed when it is bought: such use bills nothing, and its
 cost in an amortised file is the effective cost. An actual file shows 0 there, which is not the effective cost,
@@ -98,96 +98,98 @@ def _read_rows(rows: Sequence[azure_columns.Row | Quarantined], decision: Decisi
         found.repaired.extend(_other_order(row.cells, decision, found.lines[-1]))
 
 
-def _dated(get: dict[str, str]) -> Dated:
-    return Dated(*(get.get(c, "") for c in ("date", "billingperiodstartdate", "billingperiodenddate")))
+def _dated(fields: dict[str, str]) -> Dated:
+    return Dated(*(fields.get(c, "") for c in ("date", "billingperiodstartdate", "billingperiodenddate")))
 
 
-def _line(get: dict[str, str], decision: Decision) -> CostLine:
+def _line(fields: dict[str, str], decision: Decision) -> CostLine:
     """One bill line; raises Unreadable naming the column."""
     for column, shown in azure_columns.REQUIRED.items():
-        if column not in get and column not in ("metername", "unitofmeasure", "quantity"):
+        if column not in fields and column not in ("metername", "unitofmeasure", "quantity"):
             raise Unreadable(shown, "", "the column is needed; export the row again.")
-    dated = _dated(get)
+    dated = _dated(fields)
     day = date_order.read(dated, decision, "Date")
     period_start = date_order.period_start(dated, decision)
     start_ns = (day - date(1970, 1, 1)).days * DAY_NS
     if start_ns < 0:
         raise Unreadable("Date", dated.at, "write a date after 1970.")
-    category, charge_class = _charge(get)
-    billed, effective = _costs(get, category)
+    category, charge_class = _charge(fields)
+    billed, effective = _costs(fields, category)
     line = CostLine(
-        line_key=cost_lines.key(NAME, str(day), str(period_start), *azure_columns.dimensions(get)),
+        line_key=cost_lines.key(NAME, str(day), str(period_start), *azure_columns.dimensions(fields)),
         source_format=NAME,
         measure="cost",
         charge_period_start_ns=start_ns,
         charge_period_end_ns=start_ns + DAY_NS,
         charge_category=category,
-        provider_name=get.get("publishername", "Microsoft"),
-        billing_account_id=get.get("billingaccountid"),
-        sub_account_id=get.get("subscriptionid"),
-        invoice_id=get.get("invoiceid"),
-        region_id=get.get("resourcelocation"),
+        provider_name=fields.get("publishername", "Microsoft"),
+        billing_account_id=fields.get("billingaccountid"),
+        sub_account_id=fields.get("subscriptionid"),
+        invoice_id=fields.get("invoiceid"),
+        region_id=fields.get("resourcelocation"),
         billing_period_start=period_start,
         charge_class=charge_class,
-        charge_description=get.get("productname") or get.get("metername"),
-        sku_id=get.get("meterid"),
-        consumed_quantity=quantity(get.get("quantity"), "Quantity"),
-        consumed_unit=get.get("unitofmeasure"),
+        charge_description=fields.get("productname") or fields.get("metername"),
+        sku_id=fields.get("meterid"),
+        consumed_quantity=quantity(fields.get("quantity"), "Quantity"),
+        consumed_unit=fields.get("unitofmeasure"),
         billed_cost=billed,
         effective_cost=effective,
-        list_cost=_list_cost(get),
-        billing_currency=get["billingcurrencycode"].upper(),
+        list_cost=_list_cost(fields),
+        billing_currency=fields["billingcurrencycode"].upper(),
     )
-    return _with_model(line, get)
+    return _with_model(line, fields)
 
 
-def _charge(get: dict[str, str]) -> tuple[str, str | None]:
+def _charge(fields: dict[str, str]) -> tuple[str, str | None]:
     """FOCUS category and class: a refund corrects use where the meter runs by use, else a purchase."""
-    charge = get["chargetype"].replace(" ", "").lower()
+    charge = fields["chargetype"].replace(" ", "").lower()
     if charge == "refund":
-        by_use = get.get("frequency", "UsageBased").lower() == "usagebased"
+        by_use = fields.get("frequency", "UsageBased").lower() == "usagebased"
         return "Usage" if by_use else "Purchase", "Correction"
     if charge not in _CHARGES:
-        raise Unreadable("ChargeType", get["chargetype"], f"write Refund or one of {', '.join(_CHARGES)}.")
+        raise Unreadable("ChargeType", fields["chargetype"], f"write Refund or one of {', '.join(_CHARGES)}.")
     return _CHARGES[charge], None
 
 
-def _costs(get: dict[str, str], category: str) -> tuple[Decimal, Decimal | None]:
+def _costs(fields: dict[str, str], category: str) -> tuple[Decimal, Decimal | None]:
     """(billed, effective) in the billing currency; they differ for reservations and savings plans only."""
-    cost = amount(get["costinbillingcurrency"], "CostInBillingCurrency")
+    cost = amount(fields["costinbillingcurrency"], "CostInBillingCurrency")
     if cost is None:
         raise Unreadable("CostInBillingCurrency", "", "write the row's cost.")
-    if get.get("pricingmodel", "").replace(" ", "").lower() not in ("reservation", "savingsplan"):
+    if fields.get("pricingmodel", "").replace(" ", "").lower() not in ("reservation", "savingsplan"):
         return cost, cost
     if category == "Purchase":
         return cost, Decimal(0)
-    used = quantity(get.get("quantity"), "Quantity")
+    used = quantity(fields.get("quantity"), "Quantity")
     return Decimal(0), cost if cost or not used else None
 
 
-def _list_cost(get: dict[str, str]) -> Decimal | None:
+def _list_cost(fields: dict[str, str]) -> Decimal | None:
     """At pay-as-you-go prices: the column of Customer Agreements, else PayGPrice x Quantity of the same currency."""
-    stated = amount(get.get("paygcostinbillingcurrency"), "PaygCostInBillingCurrency")
+    stated = amount(fields.get("paygcostinbillingcurrency"), "PaygCostInBillingCurrency")
     if stated is not None:
         return stated
-    price = amount(get.get("paygprice"), "PayGPrice")
-    used = quantity(get.get("quantity"), "Quantity")
-    currency = get["billingcurrencycode"]
-    if price is None or used is None or get.get("pricingcurrency", currency).upper() != currency.upper():
+    price = amount(fields.get("paygprice"), "PayGPrice")
+    used = quantity(fields.get("quantity"), "Quantity")
+    currency = fields["billingcurrencycode"]
+    if price is None or used is None or fields.get("pricingcurrency", currency).upper() != currency.upper():
         return None
     return amount(price * used, "PayGPrice x Quantity")
 
 
-def _with_model(line: CostLine, get: dict[str, str]) -> CostLine:
+def _with_model(line: CostLine, fields: dict[str, str]) -> CostLine:
     """Provider, model and tokens on rows that sell model use; tags on all."""
-    product = " ".join(get.get(c, "") for c in ("metercategory", "metersubcategory", "productname")).lower()
+    product = " ".join(
+        fields.get(c, "") for c in ("metercategory", "metersubcategory", "productname")
+    ).lower()
     is_openai = bool(_OPENAI.search(product))
-    kept = _tags(get)
+    kept = _tags(fields)
     if not is_openai and not _FOUNDRY.search(product):
         return line._replace(tags=orjson.dumps(kept).decode() if kept else None)
     line = line._replace(provider_name="azure.ai.openai" if is_openai else "azure.ai.inference")
-    said = azure_meters.read(get.get("metername", ""), product)
-    unused = get["chargetype"].lower().startswith("unused")
+    said = azure_meters.read(fields.get("metername", ""), product)
+    unused = fields["chargetype"].lower().startswith("unused")
     if line.charge_category == "Usage" and not unused:
         unit = _UNIT.fullmatch(line.consumed_unit or "") if said.counts_tokens else None
         scale = int(unit[1].replace(",", "")) * _SCALES[unit[2].lower()] if unit else None
@@ -203,9 +205,9 @@ def _with_model(line: CostLine, get: dict[str, str]) -> CostLine:
     return line._replace(tags=orjson.dumps(kept).decode() if kept else None)
 
 
-def _tags(get: dict[str, str]) -> dict[str, object]:
+def _tags(fields: dict[str, str]) -> dict[str, object]:
     """The row's tags, and beside them what the ledger has no column for; Enterprise files leave the braces out."""
-    text = get.get("tags", "")
+    text = fields.get("tags", "")
     kept: dict[str, object] = {}
     if text:
         try:
@@ -218,18 +220,18 @@ def _tags(get: dict[str, str]) -> dict[str, object]:
         "azure_resource_id": "resourceid",
         "azure_pricing_model": "pricingmodel",
     }
-    kept |= {name: get[column] for name, column in columns.items() if column in get}
-    if get.get("pricingcurrency", get["billingcurrencycode"]) != get["billingcurrencycode"]:
-        kept["pricing_currency"] = get["pricingcurrency"]
-        if "costinpricingcurrency" in get:
-            kept["pricing_currency_effective_cost"] = get["costinpricingcurrency"]
+    kept |= {name: fields[column] for name, column in columns.items() if column in fields}
+    if fields.get("pricingcurrency", fields["billingcurrencycode"]) != fields["billingcurrencycode"]:
+        kept["pricing_currency"] = fields["pricingcurrency"]
+        if "costinpricingcurrency" in fields:
+            kept["pricing_currency_effective_cost"] = fields["costinpricingcurrency"]
     return kept
 
 
-def _other_order(get: dict[str, str], decision: Decision, line: CostLine) -> list[Repaired]:
+def _other_order(fields: dict[str, str], decision: Decision, line: CostLine) -> list[Repaired]:
     """A note for a date that is written in the other order than most of a mixed file."""
     day = cost_lines.utc_date(line.charge_period_start_ns)
-    if not decision.mixed or date_order.reading(get["date"], decision.order) == day:
+    if not decision.mixed or date_order.reading(fields["date"], decision.order) == day:
         return []
     reason = f"Most dates of the file are {decision.order.value}; this one can only be read the other way."
-    return [Repaired(line.line_key, "azure_date_order", get["date"], str(day), True, reason)]
+    return [Repaired(line.line_key, "azure_date_order", fields["date"], str(day), True, reason)]

@@ -126,66 +126,66 @@ def _cell(cell: object) -> str:
 
 def _line(cells: dict[str, str]) -> CostLine:
     """One bill line; raises Unreadable naming the column."""
-    get = {column: text for column, cell in cells.items() if cell and (text := present(cell))}
-    start, end = _instant(get, "ChargePeriodStart"), _instant(get, "ChargePeriodEnd")
+    fields = {column: text for column, cell in cells.items() if cell and (text := present(cell))}
+    start, end = _instant(fields, "ChargePeriodStart"), _instant(fields, "ChargePeriodEnd")
     if end < start:
         raise Unreadable(
-            "ChargePeriodEnd", get["ChargePeriodEnd"], f"it is before {get['ChargePeriodStart']}."
+            "ChargePeriodEnd", fields["ChargePeriodEnd"], f"it is before {fields['ChargePeriodStart']}."
         )
-    billed, effective = (amount(get.get(column), column) for column in ("BilledCost", "EffectiveCost"))
+    billed, effective = (amount(fields.get(column), column) for column in ("BilledCost", "EffectiveCost"))
     if billed is None and effective is None:
         raise Unreadable(
             "BilledCost", cells["BilledCost"], "and EffectiveCost is empty too; give one of them."
         )
-    billing_start = instant_ns(get.get("BillingPeriodStart"), "BillingPeriodStart")
+    billing_start = instant_ns(fields.get("BillingPeriodStart"), "BillingPeriodStart")
     line = CostLine(
-        line_key=focus_columns.dimensions_key(get),
+        line_key=focus_columns.dimensions_key(fields),
         source_format=NAME,
         measure="cost",
         charge_period_start_ns=start,
         charge_period_end_ns=end,
-        charge_category=_category(get),
-        provider_name=focus_columns.provider(get),
-        billing_account_id=get.get("BillingAccountId"),
-        sub_account_id=get.get("SubAccountId"),
-        invoice_id=get.get("InvoiceId"),
-        region_id=get.get("RegionId"),
+        charge_category=_category(fields),
+        provider_name=focus_columns.provider(fields),
+        billing_account_id=fields.get("BillingAccountId"),
+        sub_account_id=fields.get("SubAccountId"),
+        invoice_id=fields.get("InvoiceId"),
+        region_id=fields.get("RegionId"),
         billing_period_start=None if billing_start is None else cost_lines.utc_date(billing_start),
-        charge_class=get.get("ChargeClass"),
-        charge_description=get.get("ChargeDescription"),
-        sku_id=get.get("SkuId"),
-        consumed_quantity=quantity(get.get("ConsumedQuantity"), "ConsumedQuantity"),
-        consumed_unit=get.get("ConsumedUnit"),
+        charge_class=fields.get("ChargeClass"),
+        charge_description=fields.get("ChargeDescription"),
+        sku_id=fields.get("SkuId"),
+        consumed_quantity=quantity(fields.get("ConsumedQuantity"), "ConsumedQuantity"),
+        consumed_unit=fields.get("ConsumedUnit"),
         billed_cost=billed,
         effective_cost=effective,
-        list_cost=amount(get.get("ListCost"), "ListCost"),
-        billing_currency=_required(get, "BillingCurrency").upper(),
-        api_key_id=focus_columns.custom(get, "apikeyid"),
-        tags=focus_columns.tags(get),
+        list_cost=amount(fields.get("ListCost"), "ListCost"),
+        billing_currency=_required(fields, "BillingCurrency").upper(),
+        api_key_id=focus_columns.custom(fields, "apikeyid"),
+        tags=focus_columns.tags(fields),
     )
-    return _with_tokens(line, get) if line.charge_category == "Usage" else line
+    return _with_tokens(line, fields) if line.charge_category == "Usage" else line
 
 
-def _with_tokens(line: CostLine, get: dict[str, str]) -> CostLine:
+def _with_tokens(line: CostLine, fields: dict[str, str]) -> CostLine:
     """Model, kind of token and counts, on lines that sell model use.
 
     "Token" is also the unit of prepaid credit (FOCUS 1.2, virtual currencies); those lines price something else
     by the token and count executions or hours.
     """
-    details = focus_columns.custom(get, "model", "modelname", "modelid")
-    texts = [details, *(get.get(c) for c in ("SkuMeter", "SkuId", "ChargeDescription", "SkuPriceDetails"))]
-    units = [sku_text.tokens_per_unit(get.get(column)) for column in ("ConsumedUnit", "PricingUnit")]
+    details = focus_columns.custom(fields, "model", "modelname", "modelid")
+    texts = [details, *(fields.get(c) for c in ("SkuMeter", "SkuId", "ChargeDescription", "SkuPriceDetails"))]
+    units = [sku_text.tokens_per_unit(fields.get(column)) for column in ("ConsumedUnit", "PricingUnit")]
     service = " ".join(
-        get.get(c, "") for c in ("ServiceCategory", "ServiceName", "ServiceSubcategory")
+        fields.get(c, "") for c in ("ServiceCategory", "ServiceName", "ServiceSubcategory")
     ).lower()
     if not (any(units) or _AI_SERVICE.search(f"{service} {line.provider_name or ''}".lower())):
         return line
-    said = sku_text.read(*texts, get.get("ResourceName"))
+    said = sku_text.read(*texts, fields.get("ResourceName"))
     if said.model is None and not any(units):
         return line
     counted = line.consumed_quantity
     if units[0] is None:
-        counted = quantity(get.get("PricingQuantity"), "PricingQuantity") if units[1] else None
+        counted = quantity(fields.get("PricingQuantity"), "PricingQuantity") if units[1] else None
     count = tokens(counted, units[0] or units[1] or 1, "ConsumedQuantity")
     is_request = said.token_type == "request" and counted is None and line.consumed_quantity is not None
     return line._replace(
@@ -198,23 +198,23 @@ def _with_tokens(line: CostLine, get: dict[str, str]) -> CostLine:
     )
 
 
-def _required(get: dict[str, str], column: str) -> str:
-    if column not in get:
+def _required(fields: dict[str, str], column: str) -> str:
+    if column not in fields:
         raise Unreadable(column, "", "the column is mandatory in FOCUS; fill it in.")
-    return get[column]
+    return fields[column]
 
 
-def _instant(get: dict[str, str], column: str) -> int:
-    at_ns = instant_ns(_required(get, column), column)
+def _instant(fields: dict[str, str], column: str) -> int:
+    at_ns = instant_ns(_required(fields, column), column)
     if at_ns is None or not 0 <= at_ns < 100_000 * DAY_NS:
-        raise Unreadable(column, get[column], "write a time after 1970.")
+        raise Unreadable(column, fields[column], "write a time after 1970.")
     return at_ns
 
 
-def _category(get: dict[str, str]) -> str:
-    category = CATEGORIES.get(_required(get, "ChargeCategory").lower())
+def _category(fields: dict[str, str]) -> str:
+    category = CATEGORIES.get(_required(fields, "ChargeCategory").lower())
     if category is None:
         raise Unreadable(
-            "ChargeCategory", get["ChargeCategory"], f"write one of {', '.join(CATEGORIES.values())}."
+            "ChargeCategory", fields["ChargeCategory"], f"write one of {', '.join(CATEGORIES.values())}."
         )
     return category

@@ -58,14 +58,14 @@ def canonical(column: str) -> str:
     return _CANONICAL.get(name.replace("_", "").lower(), name)
 
 
-def dimensions_key(get: dict[str, str]) -> str:
+def dimensions_key(fields: dict[str, str]) -> str:
     """A hash of everything that says what a line is for and nothing that says how much; times in one spelling."""
     parts: list[tuple[str, str | int | None]] = []
-    for column in sorted(get):
+    for column in sorted(fields):
         if column in _TIMES:
-            parts.append((column, instant_ns(get[column], column)))
+            parts.append((column, instant_ns(fields[column], column)))
         elif _in_key(column):
-            parts.append((column, get[column]))
+            parts.append((column, fields[column]))
     return cost_lines.key("focus", parts)
 
 
@@ -76,10 +76,10 @@ def _in_key(column: str) -> bool:
     return column.lower().startswith("x_") and not _CUSTOM_METRIC.search(column)
 
 
-def provider(get: dict[str, str]) -> str | None:
+def provider(fields: dict[str, str]) -> str | None:
     """The gen_ai provider where the bill names one, else the provider as billed (1.4: ServiceProviderName)."""
-    billed = get.get("ServiceProviderName") or get.get("ProviderName")
-    return None if billed is None else _provider(billed, get.get("ServiceName", ""))
+    billed = fields.get("ServiceProviderName") or fields.get("ProviderName")
+    return None if billed is None else _provider(billed, fields.get("ServiceName", ""))
 
 
 @lru_cache(maxsize=4_096)
@@ -90,17 +90,17 @@ def _provider(billed: str, service: str) -> str:
     return billed
 
 
-def custom(get: dict[str, str], *names: str) -> str | None:
+def custom(fields: dict[str, str], *names: str) -> str | None:
     """A provider's own column such as x_Model or x_ApiKeyId; names are lower case without x_ and underscores."""
-    for column, text in get.items():
+    for column, text in fields.items():
         if column[:2] in ("x_", "X_") and column[2:].replace("_", "").lower() in names:
             return text
     return None
 
 
-def tags(get: dict[str, str]) -> str | None:
+def tags(fields: dict[str, str]) -> str | None:
     """Tags as JSON, with the pricing currency and cost beside them when the line is priced in another currency."""
-    text = get.get("Tags")
+    text = fields.get("Tags")
     kept: dict[str, object] = {}
     if text is not None:
         try:
@@ -108,9 +108,9 @@ def tags(get: dict[str, str]) -> str | None:
         except orjson.JSONDecodeError:
             parsed = text
         kept = parsed if isinstance(parsed, dict) else {"Tags": parsed}
-    currency = get.get("PricingCurrency")
-    if currency is not None and currency != get.get("BillingCurrency"):
+    currency = fields.get("PricingCurrency")
+    if currency is not None and currency != fields.get("BillingCurrency"):
         kept["pricing_currency"] = currency
-        if "PricingCurrencyEffectiveCost" in get:
-            kept["pricing_currency_effective_cost"] = get["PricingCurrencyEffectiveCost"]
+        if "PricingCurrencyEffectiveCost" in fields:
+            kept["pricing_currency_effective_cost"] = fields["PricingCurrencyEffectiveCost"]
     return orjson.dumps(kept).decode() if kept else None

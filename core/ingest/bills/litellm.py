@@ -101,16 +101,16 @@ def _rows(content: bytes) -> Iterator[dict[str, Any] | NotARow]:
 
 def _line(row: dict[str, Any]) -> CostLine:
     """One logical call; raises Unreadable naming the field."""
-    get = {name.lower(): value for name, value in row.items() if isinstance(name, str)}
-    request_id = present(get.get("request_id") or get.get("id"))
-    metadata = _object(get.get("metadata"))
-    call_id = present(get.get("litellm_call_id") or metadata.get("litellm_call_id"))
+    fields = {name.lower(): value for name, value in row.items() if isinstance(name, str)}
+    request_id = present(fields.get("request_id") or fields.get("id"))
+    metadata = _object(fields.get("metadata"))
+    call_id = present(fields.get("litellm_call_id") or metadata.get("litellm_call_id"))
     if request_id is None and call_id is None:
         raise Unreadable("request_id", "", "a row needs request_id or litellm_call_id.")
-    start, end = _times(get)
-    spend_field = "spend" if "spend" in get else "response_cost"
-    provider = values.provider(present(get.get("custom_llm_provider")))
-    session = present(get.get("session_id")) or present(get.get("trace_id"))
+    start, end = _times(fields)
+    spend_field = "spend" if "spend" in fields else "response_cost"
+    provider = values.provider(present(fields.get("custom_llm_provider")))
+    session = present(fields.get("session_id")) or present(fields.get("trace_id"))
     return CostLine(
         line_key=cost_lines.key(NAME, call_id, request_id),
         source_format=NAME,
@@ -119,25 +119,25 @@ def _line(row: dict[str, Any]) -> CostLine:
         charge_period_end_ns=end,
         charge_category="Usage",
         provider_name=provider,
-        billing_account_id=present(get.get("organization_id") or metadata.get("user_api_key_org_id")),
-        sub_account_id=present(get.get("team_id") or metadata.get("user_api_key_team_id")),
+        billing_account_id=present(fields.get("organization_id") or metadata.get("user_api_key_org_id")),
+        sub_account_id=present(fields.get("team_id") or metadata.get("user_api_key_team_id")),
         api_key_id=present(
-            get.get("api_key") or metadata.get("user_api_key_hash") or metadata.get("user_api_key")
+            fields.get("api_key") or metadata.get("user_api_key_hash") or metadata.get("user_api_key")
         ),
-        charge_description=present(get.get("call_type")),
-        model=_model(get, metadata),
+        charge_description=present(fields.get("call_type")),
+        model=_model(fields, metadata),
         token_type="mixed",
-        tokens=whole(get.get("total_tokens"), "total_tokens") if _was_counted(get, metadata) else None,
+        tokens=whole(fields.get("total_tokens"), "total_tokens") if _was_counted(fields, metadata) else None,
         requests=1,
-        effective_cost=amount(get.get(spend_field), spend_field),
+        effective_cost=amount(fields.get(spend_field), spend_field),
         billing_currency="USD",
-        service_tier=_tier(get, metadata),
+        service_tier=_tier(fields, metadata),
         response_id=_response_id(request_id, call_id, provider),
         gateway_call_id=call_id,
         trace_id=session if session and _TRACE_ID.fullmatch(session) else None,
-        attempted_retries=_retries(get, metadata),
-        status=present(get.get("status")) or present(metadata.get("status")) or "success",
-        tags=orjson.dumps(_tags(get, metadata, session)).decode(),
+        attempted_retries=_retries(fields, metadata),
+        status=present(fields.get("status")) or present(metadata.get("status")) or "success",
+        tags=orjson.dumps(_tags(fields, metadata, session)).decode(),
     )
 
 
@@ -156,20 +156,20 @@ def _object(value: Any) -> dict[str, Any]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _was_counted(get: dict[str, Any], metadata: dict[str, Any]) -> bool:
+def _was_counted(fields: dict[str, Any], metadata: dict[str, Any]) -> bool:
     """A failed call is logged with 0 tokens, which means nobody counted."""
-    return bool(_usage(get, metadata)) or present(get.get("total_tokens")) not in (None, "0")
+    return bool(_usage(fields, metadata)) or present(fields.get("total_tokens")) not in (None, "0")
 
 
-def _times(get: dict[str, Any]) -> tuple[int, int]:
-    start, end = _time(get, "startTime"), _time(get, "endTime")
+def _times(fields: dict[str, Any]) -> tuple[int, int]:
+    start, end = _time(fields, "startTime"), _time(fields, "endTime")
     if end < start:
-        raise Unreadable("endTime", get["endtime"], f"it is before startTime {get['starttime']!r}.")
+        raise Unreadable("endTime", fields["endtime"], f"it is before startTime {fields['starttime']!r}.")
     return start, end
 
 
-def _time(get: dict[str, Any], name: str) -> int:
-    value = get.get(name.lower())
+def _time(fields: dict[str, Any], name: str) -> int:
+    value = fields.get(name.lower())
     if isinstance(value, Decimal | int):
         return unix_ns(value, name)
     at_ns = instant_ns(value, name)
@@ -178,10 +178,10 @@ def _time(get: dict[str, Any], name: str) -> int:
     return at_ns
 
 
-def _model(get: dict[str, Any], metadata: dict[str, Any]) -> str | None:
+def _model(fields: dict[str, Any], metadata: dict[str, Any]) -> str | None:
     """The model that answered, as its dated snapshot where the price map's name tells it."""
-    model = present(_object(get.get("response")).get("model")) or present(get.get("model"))
-    price_map = _object(get.get("model_map_information")) or _object(metadata.get("model_map_information"))
+    model = present(_object(fields.get("response")).get("model")) or present(fields.get("model"))
+    price_map = _object(fields.get("model_map_information")) or _object(metadata.get("model_map_information"))
     priced = present(price_map.get("model_map_key"))
     return priced if model and priced and priced.startswith(model) else model
 
@@ -194,11 +194,11 @@ def _response_id(request_id: str | None, call_id: str | None, provider: str | No
     return None if made_up else request_id
 
 
-def _retries(get: dict[str, Any], metadata: dict[str, Any]) -> int | None:
+def _retries(fields: dict[str, Any], metadata: dict[str, Any]) -> int | None:
     """None = the row does not say, which is not zero."""
-    headers = _object(_object(get.get("hidden_params")).get("additional_headers"))
+    headers = _object(_object(fields.get("hidden_params")).get("additional_headers"))
     for value in (
-        get.get("attempted_retries"),
+        fields.get("attempted_retries"),
         metadata.get("attempted_retries"),
         headers.get("x-litellm-attempted-retries"),
     ):
@@ -207,33 +207,33 @@ def _retries(get: dict[str, Any], metadata: dict[str, Any]) -> int | None:
     return None
 
 
-def _usage(get: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
-    return _object(metadata.get("usage_object")) or _object(_object(get.get("response")).get("usage"))
+def _usage(fields: dict[str, Any], metadata: dict[str, Any]) -> dict[str, Any]:
+    return _object(metadata.get("usage_object")) or _object(_object(fields.get("response")).get("usage"))
 
 
-def _tier(get: dict[str, Any], metadata: dict[str, Any]) -> str | None:
-    response = _object(get.get("response"))
-    return present(response.get("service_tier")) or present(_usage(get, metadata).get("service_tier"))
+def _tier(fields: dict[str, Any], metadata: dict[str, Any]) -> str | None:
+    response = _object(fields.get("response"))
+    return present(response.get("service_tier")) or present(_usage(fields, metadata).get("service_tier"))
 
 
-def _tags(get: dict[str, Any], metadata: dict[str, Any], session: str | None) -> dict[str, Any]:
+def _tags(fields: dict[str, Any], metadata: dict[str, Any], session: str | None) -> dict[str, Any]:
     """Token counts by kind (None = not reported), request tags and session."""
-    usage = _usage(get, metadata)
+    usage = _usage(fields, metadata)
     into, out = _object(usage.get("prompt_tokens_details")), _object(usage.get("completion_tokens_details"))
-    counted = _was_counted(get, metadata)
+    counted = _was_counted(fields, metadata)
     kept = {
-        "input_tokens": whole(get.get("prompt_tokens"), "prompt_tokens") if counted else None,
-        "output_tokens": whole(get.get("completion_tokens"), "completion_tokens") if counted else None,
+        "input_tokens": whole(fields.get("prompt_tokens"), "prompt_tokens") if counted else None,
+        "output_tokens": whole(fields.get("completion_tokens"), "completion_tokens") if counted else None,
         "cache_read_tokens": _first(usage.get("cache_read_input_tokens"), into.get("cached_tokens")),
         "cache_write_tokens": _first(
             usage.get("cache_creation_input_tokens"), into.get("cache_write_tokens")
         ),
         "reasoning_tokens": _first(out.get("reasoning_tokens")),
         "web_search_requests": _first(_object(usage.get("server_tool_use")).get("web_search_requests")),
-        "request_tags": _parsed(get.get("request_tags")) or None,
+        "request_tags": _parsed(fields.get("request_tags")) or None,
         "session_id": session,
-        "error_code": present(_object(get.get("error_information")).get("error_code")),
-        "error_class": present(_object(get.get("error_information")).get("error_class")),
+        "error_code": present(_object(fields.get("error_information")).get("error_code")),
+        "error_class": present(_object(fields.get("error_information")).get("error_class")),
     }
     return {name: value for name, value in kept.items() if value is not None}
 

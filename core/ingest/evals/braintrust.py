@@ -37,16 +37,16 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     into = EvalRows()
     events: list[Any] = []
     for number, document in enumerate(row_texts.json_rows(content.decode("utf-8-sig", "replace"))):
-        get = document if isinstance(document, dict) else {}
+        fields = document if isinstance(document, dict) else {}
         own = f"{NAME}-{sha256[:16]}" if number == 0 else f"{NAME}-{sha256[:16]}-{number + 1}"
-        if isinstance(get.get("summary"), dict):
-            _local(get["summary"], as_list(get.get("results")), own, into, options)
-        elif "experiment_name" in get:
-            _local(get, None, own, into, options)
+        if isinstance(fields.get("summary"), dict):
+            _local(fields["summary"], as_list(fields.get("results")), own, into, options)
+        elif "experiment_name" in fields:
+            _local(fields, None, own, into, options)
         else:
-            pages = get.get("events", get.get("data"))
+            pages = fields.get("events", fields.get("data"))
             events += pages if isinstance(pages, list) else [document]
-            into.notes[:] = _next_page(get)
+            into.notes[:] = _next_page(fields)
     _events(events, into, options)
     yield into.batch(NAME, source, sha256, options)
 

@@ -46,18 +46,18 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             into.rows_read += 1
             into.refuse(document.reason)
             continue
-        get = camel(document)
-        own = label(get.get("testRunId")) or (f"{stamp.group(1)}-{sha256[:8]}" if stamp else sha256[:16])
+        fields = camel(document)
+        own = label(fields.get("testRunId")) or (f"{stamp.group(1)}-{sha256[:8]}" if stamp else sha256[:16])
         run_id = own if number == 0 else f"{own}-{number + 1}"
-        cases = [case for name in _CASES for case in as_list(get.get(name))]
+        cases = [case for name in _CASES for case in as_list(fields.get(name))]
         repetitions = Repetitions()
         for at, case in enumerate(cases):
             into.rows_read += 1
             try:
-                _take(case, at, run_id, _model(get), into, repetitions, options)
+                _take(case, at, run_id, _model(fields), into, repetitions, options)
             except Unreadable as unreadable:
                 into.refuse(unreadable.reason, unreadable.field)
-        into.runs[run_id] = _run(run_id, get, stamp.group(1) if stamp else None, into, options)
+        into.runs[run_id] = _run(run_id, fields, stamp.group(1) if stamp else None, into, options)
     yield into.batch(NAME, source, sha256, options)
 
 
@@ -115,16 +115,16 @@ def _take(
     """One test case. Raises Unreadable."""
     if not isinstance(case, dict):
         raise Unreadable("testCases", "", "a test case is an object.")
-    get = camel(case)
-    name = label(get.get("name"))
-    given = get.get("input") or [{"role": None, **as_dict(turn)} for turn in as_list(get.get("turns"))]
+    fields = camel(case)
+    name = label(fields.get("name"))
+    given = fields.get("input") or [{"role": None, **as_dict(turn)} for turn in as_list(fields.get("turns"))]
     hashed = values.hash16(plain(given)) or str(at)
     # DeepEval names a case without a name by its place in the run, which says nothing of the case.
     known = name if name and not _UNNAMED.fullmatch(name) else None
-    metadata = as_dict(get.get("metadata", get.get("additionalMetadata")))
+    metadata = as_dict(fields.get("metadata", fields.get("additionalMetadata")))
     tags = sample_tags(metadata, options.capture_content)
     item_id = f"{NAME}/{known or hashed}"
-    target = get.get("expectedOutput", get.get("expectedOutcome"))
+    target = fields.get("expectedOutput", fields.get("expectedOutcome"))
     into.add_item(item_of(item_id, None, given, target, metadata, options))
     sample_id = known or name or hashed
     into.add(
@@ -132,13 +132,13 @@ def _take(
             run_id,
             sample_id,
             repetitions.next(sample_id),
-            _scores(get, options.capture_content),
+            _scores(fields, options.capture_content),
             item_id=item_id,
             trace_id=tags.trace_id,
             model=model,
             arm=tags.arm,
             slices=tags.slices,
-            attributes=_attributes(get, tags.kept, options.capture_content),
+            attributes=_attributes(fields, tags.kept, options.capture_content),
         )
     )
 

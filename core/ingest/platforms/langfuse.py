@@ -88,9 +88,9 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             )
             into.quarantined.append(refused(number, None, reason, ""))
             continue
-        get = {str(name).replace("_", "").lower(): value for name, value in row.items()}
+        fields = {str(name).replace("_", "").lower(): value for name, value in row.items()}
         try:
-            _take(get, number, into)
+            _take(fields, number, into)
         except Unreadable as unreadable:
             into.quarantined.append(refused(number, unreadable.field, unreadable.reason, _shown(row)))
     spans = traces([(None, langfuse_spans.group(into.spans))], options)
@@ -104,15 +104,15 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
     yield Batch(source, NAME, sha256, len(found.rows), frames, quarantined, notes, options.demo)
 
 
-def _take(get: dict[str, Any], number: int, into: _Read) -> None:
+def _take(fields: dict[str, Any], number: int, into: _Read) -> None:
     """One row: its score, or its span and, for a model call, its line; raises Unreadable before any of them."""
-    if langfuse_spans.is_score(get):
-        into.scores.append(langfuse_spans.wire_score(get))
+    if langfuse_spans.is_score(fields):
+        into.scores.append(langfuse_spans.wire_score(fields))
         return
-    kind = _identity(get)[0]
-    into.spans.append(langfuse_spans.wire_span(get, kind, *_times(get)))
+    kind = _identity(fields)[0]
+    into.spans.append(langfuse_spans.wire_span(fields, kind, *_times(fields)))
     try:
-        line = _line(get)
+        line = _line(fields)
     except Unreadable as unreadable:
         if unreadable.field != "costDetails" or kind in langfuse_spans.MODEL_CALLS:
             into.spans.pop()  # the row is refused as a whole; of a step only its money is
@@ -144,21 +144,21 @@ def _shown(row: dict[str, Any]) -> str:
     return json_text(kept)
 
 
-def _type(get: dict[str, Any]) -> str:
-    return (present(get.get("type")) or "").upper()
+def _type(fields: dict[str, Any]) -> str:
+    return (present(fields.get("type")) or "").upper()
 
 
-def _line(get: dict[str, Any]) -> CostLine | None:
+def _line(fields: dict[str, Any]) -> CostLine | None:
     """One model call, or None for a step that costs nothing; raises Unreadable naming the field."""
-    kind, trace, observation_id = _identity(get)
-    cost = _cost(get)
+    kind, trace, observation_id = _identity(fields)
+    cost = _cost(fields)
     if kind not in langfuse_spans.MODEL_CALLS:
         _refuse_money_of_a_step(kind, cost)
         return None
-    start, end = _times(get)
-    usage = langfuse_usage.read(get)
-    sent = _metadata(get)
-    provider, model = _named(present(get.get("model")) or present(get.get("providedmodelname")))
+    start, end = _times(fields)
+    usage = langfuse_usage.read(fields)
+    sent = _metadata(fields)
+    provider, model = _named(present(fields.get("model")) or present(fields.get("providedmodelname")))
     is_otel = _TRACE_ID.fullmatch(trace) is not None
     return CostLine(
         line_key=cost_lines.key(NAME, trace, observation_id),
@@ -168,7 +168,7 @@ def _line(get: dict[str, Any]) -> CostLine | None:
         charge_period_end_ns=end,
         charge_category="Usage",
         provider_name=values.provider(_first(sent, _PROVIDER)) or provider,
-        sub_account_id=present(get.get("projectid")),
+        sub_account_id=present(fields.get("projectid")),
         charge_description=kind.lower(),
         model=model,
         token_type="mixed",
@@ -182,14 +182,18 @@ def _line(get: dict[str, Any]) -> CostLine | None:
         response_id=_first(sent, _RESPONSE_ID),
         gateway_call_id=observation_id,
         trace_id=trace if is_otel else None,
-        status="failure" if get.get("level") == "ERROR" else "success",
-        tags=json_text(usage.counts | _labels(get, is_otel)),
+        status="failure" if fields.get("level") == "ERROR" else "success",
+        tags=json_text(usage.counts | _labels(fields, is_otel)),
     )
 
 
-def _identity(get: dict[str, Any]) -> tuple[str, str, str]:
+def _identity(fields: dict[str, Any]) -> tuple[str, str, str]:
     """Type, trace id in lower case, and id of an observation."""
-    found = {"type": _type(get), "traceId": present(get.get("traceid")), "id": present(get.get("id"))}
+    found = {
+        "type": _type(fields),
+        "traceId": present(fields.get("traceid")),
+        "id": present(fields.get("id")),
+    }
     for field, value in found.items():
         if not value:
             raise Unreadable(field, value, "an observation has id, traceId and type; export it again.")
@@ -206,30 +210,30 @@ def _refuse_money_of_a_step(kind: str, cost: Decimal | None) -> None:
         raise Unreadable("costDetails", f"{cost.normalize():f} USD", fix)
 
 
-def _cost(get: dict[str, Any]) -> Decimal | None:
+def _cost(fields: dict[str, Any]) -> Decimal | None:
     """USD; the total where there is one, else the sum of the parts, else the fields of older versions."""
-    parts = langfuse_usage.mapping(get, "costDetails")
+    parts = langfuse_usage.mapping(fields, "costDetails")
     read = {name: amount(value, f"costDetails.{name}") for name, value in parts.items()}
     total = read.pop("total", None)
     stated = [value for value in read.values() if value is not None]
     if total is not None or stated:
         return total if total is not None else sum(stated, Decimal(0))
-    older = langfuse_usage.mapping(get, "usage").get("totalCost")
-    for field, value in (("totalCost", get.get("totalcost")), ("usage.totalCost", older)):
+    older = langfuse_usage.mapping(fields, "usage").get("totalCost")
+    for field, value in (("totalCost", fields.get("totalcost")), ("usage.totalCost", older)):
         found = amount(value, field)
         if found is not None:
             return found
-    return amount(get.get("calculatedtotalcost"), "calculatedTotalCost")
+    return amount(fields.get("calculatedtotalcost"), "calculatedTotalCost")
 
 
-def _times(get: dict[str, Any]) -> tuple[int, int]:
+def _times(fields: dict[str, Any]) -> tuple[int, int]:
     """Start and end; an observation that was never ended has no length."""
-    start = instant_ns(get.get("starttime"), "startTime")
+    start = instant_ns(fields.get("starttime"), "startTime")
     if start is None:
         raise Unreadable("startTime", None, "an observation has a start; export it again.")
-    end = instant_ns(get.get("endtime"), "endTime")
+    end = instant_ns(fields.get("endtime"), "endTime")
     if end is not None and end < start:
-        raise Unreadable("endTime", get["endtime"], f"it is before startTime {get['starttime']!r}.")
+        raise Unreadable("endTime", fields["endtime"], f"it is before startTime {fields['starttime']!r}.")
     for field, at_ns in (("startTime", start), ("endTime", end or start)):
         if not 0 <= at_ns < 2**62:
             raise Unreadable(field, at_ns, "write a time between 1970 and 2116.")
@@ -244,9 +248,9 @@ def _named(model: str | None) -> tuple[str | None, str | None]:
     return values.provider(prefix), name
 
 
-def _metadata(get: dict[str, Any]) -> dict[str, Any]:
+def _metadata(fields: dict[str, Any]) -> dict[str, Any]:
     """Metadata with the attributes of the OpenTelemetry span that Langfuse keeps in it."""
-    metadata = langfuse_usage.mapping(get, "metadata")
+    metadata = langfuse_usage.mapping(fields, "metadata")
     return metadata | langfuse_usage.mapping(metadata, "attributes")
 
 
@@ -254,17 +258,17 @@ def _first(sent: dict[str, Any], names: tuple[str, ...]) -> str | None:
     return next((text for name in names if (text := values.text(sent.get(name)))), None)
 
 
-def _labels(get: dict[str, Any], is_otel: bool) -> dict[str, Any]:
-    message = present(get.get("statusmessage")) or ""
+def _labels(fields: dict[str, Any], is_otel: bool) -> dict[str, Any]:
+    message = present(fields.get("statusmessage")) or ""
     kept = {
-        "name": present(get.get("name")),
-        "prompt_name": present(get.get("promptname")),
-        "prompt_version": get.get("promptversion"),
-        "environment": present(get.get("environment")),
-        "version": present(get.get("version")),
-        "session_id": present(get.get("sessionid")),
-        "user_hash": values.hash16(get.get("userid")),
-        "error_class": class_of_text(message) if get.get("level") == "ERROR" else None,
-        "langfuse_trace_id": None if is_otel else present(get.get("traceid")),
+        "name": present(fields.get("name")),
+        "prompt_name": present(fields.get("promptname")),
+        "prompt_version": fields.get("promptversion"),
+        "environment": present(fields.get("environment")),
+        "version": present(fields.get("version")),
+        "session_id": present(fields.get("sessionid")),
+        "user_hash": values.hash16(fields.get("userid")),
+        "error_class": class_of_text(message) if fields.get("level") == "ERROR" else None,
+        "langfuse_trace_id": None if is_otel else present(fields.get("traceid")),
     }
     return {name: value for name, value in kept.items() if value is not None}

@@ -71,28 +71,30 @@ def group(spans: list[tuple[Attributes, WireSpan]]) -> list[WireGroup]:
     return list(groups.values())
 
 
-def wire_span(get: Mapping[str, Any], kind: str, start_ns: int, end_ns: int) -> tuple[Attributes, WireSpan]:
+def wire_span(
+    fields: Mapping[str, Any], kind: str, start_ns: int, end_ns: int
+) -> tuple[Attributes, WireSpan]:
     """(resource, span) of an observation with lower-case field names; ids and times are checked by the caller."""
-    metadata = langfuse_usage.mapping(dict(get), "metadata")
+    metadata = langfuse_usage.mapping(dict(fields), "metadata")
     attributes: Attributes = storable(langfuse_usage.mapping(metadata, "attributes"))
     for field, name in _COPIED.items():
-        value = get.get(field)
+        value = fields.get(field)
         if present(value) is not None:
             attributes[name] = value if isinstance(value, str) else _plain_json(value)
     attributes["langfuse.observation.type"] = kind.lower()
-    trace, own = str(get["traceid"]), str(get["id"])
-    parent = present(get.get("parentobservationid"))
+    trace, own = str(fields["traceid"]), str(fields["id"])
+    parent = present(fields.get("parentobservationid"))
     if hex_id(trace, 32) != trace.lower():
         attributes["langfuse.trace.id"] = trace
     if hex_id(own, 16) != own.lower():
         attributes["langfuse.observation.id"] = own
-    failed = str(get.get("level") or "").upper() == "ERROR"
+    failed = str(fields.get("level") or "").upper() == "ERROR"
     span = WireSpan(
         hex_id(trace, 32), hex_id(own, 16), hex_id(parent, 16) if parent else "",
-        present(get.get("name")) or kind.lower(), _CLIENT if kind in MODEL_CALLS else _INTERNAL,
-        start_ns, end_ns, attributes, _ERROR if failed else 0, str(get.get("statusmessage") or ""), [],
+        present(fields.get("name")) or kind.lower(), _CLIENT if kind in MODEL_CALLS else _INTERNAL,
+        start_ns, end_ns, attributes, _ERROR if failed else 0, str(fields.get("statusmessage") or ""), [],
     )  # fmt: skip
-    return _resource(get, metadata), span
+    return _resource(fields, metadata), span
 
 
 def _plain_json(value: Any) -> str:
@@ -103,24 +105,24 @@ def _plain_json(value: Any) -> str:
         return json_text(value)
 
 
-def _resource(get: Mapping[str, Any], metadata: dict[str, Any]) -> Attributes:
+def _resource(fields: Mapping[str, Any], metadata: dict[str, Any]) -> Attributes:
     resource: Attributes = storable(langfuse_usage.mapping(metadata, "resourceAttributes"))
-    environment = present(get.get("environment"))
+    environment = present(fields.get("environment"))
     if environment:
         resource.setdefault("deployment.environment.name", environment)
     return resource
 
 
-def is_score(get: Mapping[str, Any]) -> bool:
+def is_score(fields: Mapping[str, Any]) -> bool:
     """Whether a row is a score: it has a data type and a name, and no start."""
-    return "datatype" in get and "name" in get and "starttime" not in get
+    return "datatype" in fields and "name" in fields and "starttime" not in fields
 
 
-def wire_score(get: Mapping[str, Any]) -> WireRecord:
+def wire_score(fields: Mapping[str, Any]) -> WireRecord:
     """A score as the log record of an evaluation; raises Unreadable naming the field."""
-    at_ns = instant_ns(get.get("timestamp") or get.get("createdat"), "timestamp")
-    name, trace = present(get.get("name")), present(get.get("traceid"))
-    session = present(get.get("sessionid"))
+    at_ns = instant_ns(fields.get("timestamp") or fields.get("createdat"), "timestamp")
+    name, trace = present(fields.get("name")), present(fields.get("traceid"))
+    session = present(fields.get("sessionid"))
     if at_ns is None or name is None:
         raise Unreadable(
             "timestamp" if at_ns is None else "name", None, "every score has it; export it again."
@@ -129,27 +131,27 @@ def wire_score(get: Mapping[str, Any]) -> WireRecord:
         raise Unreadable(
             "traceId", None, "a score belongs to a trace or a session; scores of dataset runs are left out."
         )
-    observation = present(get.get("observationid"))
-    value, label = get.get("value"), present(get.get("stringvalue"))
-    if str(get.get("datatype")).upper() == "CATEGORICAL":
+    observation = present(fields.get("observationid"))
+    value, label = fields.get("value"), present(fields.get("stringvalue"))
+    if str(fields.get("datatype")).upper() == "CATEGORICAL":
         value, label = None, label or present(value)
     attributes: Attributes = {
         "gen_ai.evaluation.name": name,
         "gen_ai.evaluation.score.value": _number(value),
         "gen_ai.evaluation.score.label": label,
-        "evaluation.source": _source(get, name),
+        "evaluation.source": _source(fields, name),
         "session.id": session,
-        "user.id": present(get.get("authoruserid")),
-        "langfuse.score.id": present(get.get("id")),
+        "user.id": present(fields.get("authoruserid")),
+        "langfuse.score.id": present(fields.get("id")),
     }
     kept = {key: given for key, given in attributes.items() if given is not None}
     trace_id, span_id = hex_id(trace, 32) if trace else "", hex_id(observation, 16) if observation else ""
     return WireRecord(EVALUATION, at_ns, trace_id, span_id, 0, None, kept)
 
 
-def _source(get: Mapping[str, Any], name: str) -> str:
+def _source(fields: Mapping[str, Any], name: str) -> str:
     """Who judged: an annotator is a person, an evaluator a model; over the API the name tells, as for OTLP."""
-    said = str(get.get("source") or "").lower()
+    said = str(fields.get("source") or "").lower()
     return _SOURCES.get(said) or ("human" if sounds_human(name) else "model" if said == "" else "code")
 
 

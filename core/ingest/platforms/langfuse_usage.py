@@ -38,9 +38,9 @@ class Usage(NamedTuple):
     unit: str | None = None
 
 
-def mapping(get: dict[str, Any], field: str) -> dict[str, Any]:
+def mapping(fields: dict[str, Any], field: str) -> dict[str, Any]:
     """A field that is an object, or text of one; empty when it is neither."""
-    value = get.get(field, get.get(field.lower()))
+    value = fields.get(field, fields.get(field.lower()))
     if isinstance(value, str) and value[:1] == "{":
         try:
             value = json_value(value, Decimal)
@@ -49,10 +49,10 @@ def mapping(get: dict[str, Any], field: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def read(get: dict[str, Any]) -> Usage:
+def read(fields: dict[str, Any]) -> Usage:
     """Counts of an observation with lower-case field names; raises Unreadable for what is no count."""
-    details = {k: v for k, v in mapping(get, "usageDetails").items() if present(v) is not None}
-    older = mapping(get, "usage")
+    details = {k: v for k, v in mapping(fields, "usageDetails").items() if present(v) is not None}
+    older = mapping(fields, "usage")
     if not details:
         # The deprecated field is filled with zeros when nobody counted.
         details = {k: older[k] for k in ("input", "output", "total") if older.get(k)}
