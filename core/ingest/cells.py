@@ -1,8 +1,9 @@
-"""Amounts, quantities and times of bills, read exactly or refused with the value and the way to mend it.
+"""Cells of bills and tables, read exactly or refused (Unreadable) with the value and the way to mend it.
 
 Amounts are decimals from the printed digits, never through a float, kept to 12 places (half to even) as the
 ledger stores them. Bills write numbers and dates by hand: "$10,000.00 ", "(12.50)", 4/2/25. What could mean
-two things, such as 1.204,50 or 13/4/25, is refused rather than guessed.
+two things, such as 1.204,50 or 13/4/25, is refused rather than guessed. Telemetry is read by values.py instead,
+where what cannot be read is kept as it came.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The formats Trueup reads, in the order they are tried: adding one is a module and a row here."""
+"""The formats Trueup reads, in the order they are tried: adding one is a module and a row here (see core.ingest)."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class UnknownFormat(ValueError):
 
 
 def _has_openai_costs(head: bytes, name: str) -> bool:
+    """A report of costs alone: one reader reads both reports, and lists them under two names."""
     return openai_billing.detect(head, name) and b"organization.usage." not in head
 
 
@@ -99,7 +100,7 @@ FORMATS: tuple[Format, ...] = (
         braintrust.detect,
         braintrust.read,
     ),
-    Format("focus", "FOCUS 1.0 to 1.4 billing export (CSV or Parquet)", focus.detect, focus.read),
+    Format(focus.NAME, "FOCUS 1.0 to 1.4 billing export (CSV or Parquet)", focus.detect, focus.read),
     Format(
         callers.NAME,
         "Callers: which service calls under which project or key (CSV)",
@@ -136,7 +137,7 @@ FORMATS: tuple[Format, ...] = (
         probes.detect,
         probes.read,
     ),
-    Format("litellm", "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
+    Format(litellm.NAME, "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(
         aws_cur.NAME,
         "AWS Cost and Usage Report 2.0 or legacy (CSV or Parquet)",

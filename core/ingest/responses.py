@@ -11,7 +11,7 @@ from core.ingest.features import GROUPS, features_of
 COUNTED = (
     "length_chars", "apologies", "caveats", "hedges", "refusals", "bullets", "boxed", "agreements",
 )  # fmt: skip
-"""The columns that core.ingest.features counts."""
+"""Columns that are counts: those core.ingest.features counts of a text."""
 
 
 class Response(NamedTuple):

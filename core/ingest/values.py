@@ -1,6 +1,7 @@
 """Reading one attribute value into a column: each function returns None when the value cannot be read.
 
-None means "keep the attribute as it came", so nothing unreadable is lost.
+None means "keep the attribute as it came", so nothing unreadable is lost. Cells of bills are read by cells.py instead,
+which refuses the row.
 """
 
 from __future__ import annotations

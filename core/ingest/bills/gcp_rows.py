@@ -64,6 +64,7 @@ def _parsed(value: Any) -> Any:
 
 
 def deep(row: Mapping[str, Any], path: str) -> Any:
+    """The value at a path of names joined by dots; None where a step of it is missing."""
     value: Any = row
     for part in path.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None

@@ -17,6 +17,7 @@ COLUMNS = tuple(column.name for column in TABLE)
 SLOTS = {name: slot for slot, name in enumerate(COLUMNS)}
 KEYS = tuple(tuple(key if isinstance(key, str) else key[0] for key in column.keys) for column in TABLE)
 NO_RANK = 1_000
+"""Rank of an empty cell: a key's rank is its place in its column's list, and the lowest wins."""
 
 PRIVATE_READS: tuple[Read, ...] = (hash16, url_path, url_host)
 """Readings after which the raw value must not stay in `attributes`: it names a user, or is a whole URL."""

@@ -1,4 +1,8 @@
-"""From mapped attributes to the cells of one span's row: role, operation, names, errors, region, hashes."""
+"""The cells of one span's row: those its attributes gave, and those it takes several signs to tell.
+
+Role, operation, dialect, error class and region are worked out here, of tool, agent and workflow names what a dialect
+hides in the span's name.
+"""
 
 from __future__ import annotations
 
@@ -132,7 +136,7 @@ def source_of(group: WireGroup, capture: bool) -> Source:
     )
 
 
-def settled(span: WireSpan, cells: list[Any], source: Source, capture: bool) -> tuple[Any, ...]:
+def span_cells(span: WireSpan, cells: list[Any], source: Source, capture: bool) -> tuple[Any, ...]:
     """Cells of HEAD followed by those of STORED. `cells` is changed in place."""
     kind = KINDS[span.kind]
     signs = _signs(span, cells, kind, source)

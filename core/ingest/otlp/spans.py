@@ -17,7 +17,7 @@ from core.ingest.options import ReadOptions
 from core.ingest.otlp.fates import COLUMNS, KEYS, NO_RANK, PRIVATE_READS, SLOTS, Fate, Target, fate_of
 from core.ingest.otlp.repair import EARLIEST_NS, LATEST_NS, MOST_EVENTS, is_sound, refusal, repaired
 from core.ingest.otlp.scored_spans import response_of
-from core.ingest.otlp.span_cells import HEAD, STORED, Source, settled, source_of
+from core.ingest.otlp.span_cells import HEAD, STORED, Source, source_of, span_cells
 from core.ingest.otlp.streams import stream_row
 from core.ingest.otlp.wire import Attributes, Malformed, WireGroup, WireSpan
 from core.ingest.privacy import kept, kept_attributes
@@ -112,7 +112,7 @@ def _add_doubtful(found: SpanRows, span: WireSpan, source: Source, capture: bool
 
 def _add_span(found: SpanRows, span: WireSpan, source: Source, capture: bool) -> None:
     cells, rest = mapped(span.attributes, capture)
-    row = settled(span, cells, source, capture)
+    row = span_cells(span, cells, source, capture)
     if source.extra is not None:
         rest.update(source.extra)
     attributes = orjson.dumps(rest, option=_DUMP) if rest else None

@@ -12,6 +12,8 @@ from core.ledger.batch import Repaired
 
 
 class Rows(NamedTuple):
+    """What a file holds, and a note for a page that it names and lacks."""
+
     rows: list[Any]
     """Observations; a NotARow says why a line could not be taken apart."""
     missing: list[Repaired]
