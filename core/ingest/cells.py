@@ -16,6 +16,9 @@ from functools import lru_cache
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_NS = 86_400_000_000_000
 HOUR_NS = 3_600_000_000_000
+BILLED_NS = range(0, 100_000 * DAY_NS)
+"""Times that a line of a bill may have, 1970 to 2243: what is outside was never billed, and far outside fits no column."""
+BILLED_YEARS = "write a time after 1970 and before 2243."
 
 AMOUNT_LIMIT = Decimal(10**12)
 QUANTITY_LIMIT = Decimal(10**26)
@@ -119,7 +122,10 @@ def instant_ns(value: object, field: str) -> int | None:
 def _instant_ns(text: str, field: str) -> int:
     at = _us_date(text, field) if "/" in text else _iso(text, field)
     at = at.replace(tzinfo=UTC) if at.tzinfo is None else at
-    return (at - EPOCH) // timedelta(microseconds=1) * 1000
+    at_ns = (at - EPOCH) // timedelta(microseconds=1) * 1000
+    if not -(2**63) <= at_ns < 2**63:
+        raise Unreadable(field, text, "write a time between the years 1678 and 2261.")
+    return at_ns
 
 
 def _iso(text: str, field: str) -> datetime:
@@ -149,6 +155,6 @@ def _us_date(text: str, field: str) -> datetime:
 
 def unix_ns(value: object, field: str) -> int:
     """Seconds since the epoch, whole or with a fraction, as UTC ns. Raises Unreadable, also for an empty value."""
-    if not isinstance(value, int | Decimal) or isinstance(value, bool) or not 0 <= value < 10**10:
+    if not isinstance(value, int | Decimal) or isinstance(value, bool) or not 0 <= value < 2**33:
         raise Unreadable(field, value, "write seconds since 1970 in UTC, like 1795132800.")
     return int(value * 1_000_000_000)

@@ -67,3 +67,12 @@ def test_epoch_seconds_and_counts() -> None:
     for value in (-1, "1.5", True):
         with pytest.raises(Unreadable, match="total_tokens"):
             whole(value, "total_tokens")
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T00:00:00Z", "0001-01-01", "12/31/9999"])
+def test_a_time_that_no_column_holds_is_refused(text: str) -> None:
+    """64 bits of ns reach from 1678 to 2261: beyond, one cell would cost its whole file."""
+    with pytest.raises(Unreadable, match="between the years 1678 and 2261"):
+        instant_ns(text, "at")
+    with pytest.raises(Unreadable, match="write seconds since 1970"):
+        unix_ns(9_999_999_999, "start_time")

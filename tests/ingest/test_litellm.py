@@ -184,6 +184,8 @@ def test_what_users_wrote_is_kept_nowhere() -> None:
     [
         ({"spend": "0,1"}, "spend", "'0,1'; write a number"),
         ({"startTime": None}, "startTime", "both times"),
+        ({"endTime": "9999-12-31T00:00:00Z"}, "endTime", "between the years 1678 and 2261"),
+        ({"startTime": "1969-12-31T00:00:00Z"}, "startTime", "after 1970"),
         ({"endTime": "2026-11-22 01:29:00+00:00"}, "endTime", "before startTime"),
         ({"total_tokens": -5}, "total_tokens", "-5"),
         ({"request_id": None, "litellm_call_id": None}, "request_id", "needs request_id or litellm_call_id"),
@@ -195,6 +197,11 @@ def test_a_bad_row_is_quarantined_and_the_rest_is_kept(change: dict[str, Any], f
     assert (refused.row_number, refused.field, batch.rows_read) == (2, field, 2)
     assert said in refused.reason
     assert batch.frames["cost_lines"].height == 1
+
+
+def test_numbers_among_the_request_tags_do_not_cost_the_file() -> None:
+    tags = read(json.dumps([ROW | {"request_tags": [1.5, 2**70]}])).frames["cost_lines"]["tags"][0]
+    assert json.loads(tags)["request_tags"] == [1.5, str(2**70)]
 
 
 def test_a_broken_line_does_not_lose_the_lines_after_it() -> None:

@@ -22,7 +22,16 @@ from typing import Any, BinaryIO, NamedTuple
 from core.ingest import parquet
 from core.ingest.bills import aws_columns, aws_usage_type, cost_lines
 from core.ingest.bills.cost_lines import CostLine
-from core.ingest.cells import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
+from core.ingest.cells import (
+    BILLED_NS,
+    BILLED_YEARS,
+    Unreadable,
+    amount,
+    instant_ns,
+    present,
+    quantity,
+    tokens,
+)
 from core.ingest.options import ReadOptions
 from core.ingest.quarantine import refused
 from core.ledger.batch import Batch, Quarantined
@@ -197,8 +206,8 @@ def _charge_period(fields: dict[str, str]) -> tuple[int, int]:
         start, end = instant_ns(begin, column), instant_ns(finish, column.replace("_start_", "_end_"))
         if start is None or end is None:
             continue
-        if not 0 <= start < 100_000 * DAY_NS:
-            raise Unreadable(column, begin, "write a time after 1970.")
+        if start not in BILLED_NS:
+            raise Unreadable(column, begin, BILLED_YEARS)
         if end < start:
             raise Unreadable(column.replace("_start_", "_end_"), finish, f"it is before {begin}.")
         return start, end

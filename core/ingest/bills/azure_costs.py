@@ -26,7 +26,7 @@ from core.ingest import quarantine
 from core.ingest.bills import azure_columns, azure_meters, cost_lines, date_order
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.bills.date_order import Dated, Decision
-from core.ingest.cells import DAY_NS, Unreadable, amount, quantity, tokens
+from core.ingest.cells import BILLED_NS, BILLED_YEARS, DAY_NS, Unreadable, amount, quantity, tokens
 from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch, Quarantined, Repaired
 
@@ -111,8 +111,8 @@ def _line(fields: dict[str, str], decision: Decision) -> CostLine:
     day = date_order.read(dated, decision, "Date")
     period_start = date_order.period_start(dated, decision)
     start_ns = (day - date(1970, 1, 1)).days * DAY_NS
-    if start_ns < 0:
-        raise Unreadable("Date", dated.at, "write a date after 1970.")
+    if start_ns not in BILLED_NS:
+        raise Unreadable("Date", dated.at, BILLED_YEARS)
     category, charge_class = _charge(fields)
     billed, effective = _costs(fields, category)
     line = CostLine(

@@ -24,7 +24,16 @@ from typing import BinaryIO, NamedTuple
 from core.ingest import parquet
 from core.ingest.bills import cost_lines, focus_columns, sku_text
 from core.ingest.bills.cost_lines import CostLine
-from core.ingest.cells import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens
+from core.ingest.cells import (
+    BILLED_NS,
+    BILLED_YEARS,
+    Unreadable,
+    amount,
+    instant_ns,
+    present,
+    quantity,
+    tokens,
+)
 from core.ingest.options import ReadOptions
 from core.ingest.quarantine import refused
 from core.ingest.row_texts import json_text
@@ -206,8 +215,8 @@ def _required(fields: dict[str, str], column: str) -> str:
 
 def _instant(fields: dict[str, str], column: str) -> int:
     at_ns = instant_ns(_required(fields, column), column)
-    if at_ns is None or not 0 <= at_ns < 100_000 * DAY_NS:
-        raise Unreadable(column, fields[column], "write a time after 1970.")
+    if at_ns is None or at_ns not in BILLED_NS:
+        raise Unreadable(column, fields[column], BILLED_YEARS)
     return at_ns
 
 

@@ -17,15 +17,13 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO
 
-import orjson
-
 from core.ingest import row_texts, values
 from core.ingest.bills import cost_lines
 from core.ingest.bills.cost_lines import CostLine
-from core.ingest.cells import Unreadable, amount, instant_ns, present, unix_ns, whole
+from core.ingest.cells import BILLED_NS, BILLED_YEARS, Unreadable, amount, instant_ns, present, unix_ns, whole
 from core.ingest.options import ReadOptions
 from core.ingest.quarantine import refused, repeated
-from core.ingest.row_texts import NotARow, json_value
+from core.ingest.row_texts import NotARow, json_text, json_value, storable
 from core.ledger.batch import Batch, Quarantined
 
 NAME = "litellm"
@@ -137,7 +135,7 @@ def _line(row: dict[str, Any]) -> CostLine:
         trace_id=session if session and _TRACE_ID.fullmatch(session) else None,
         attempted_retries=_retries(fields, metadata),
         status=present(fields.get("status")) or present(metadata.get("status")) or "success",
-        tags=orjson.dumps(_tags(fields, metadata, session)).decode(),
+        tags=json_text(storable(_tags(fields, metadata, session))),
     )
 
 
@@ -163,6 +161,9 @@ def _was_counted(fields: dict[str, Any], metadata: dict[str, Any]) -> bool:
 
 def _times(fields: dict[str, Any]) -> tuple[int, int]:
     start, end = _time(fields, "startTime"), _time(fields, "endTime")
+    for name, at_ns in (("startTime", start), ("endTime", end)):
+        if at_ns not in BILLED_NS:
+            raise Unreadable(name, fields[name.lower()], BILLED_YEARS)
     if end < start:
         raise Unreadable("endTime", fields["endtime"], f"it is before startTime {fields['starttime']!r}.")
     return start, end

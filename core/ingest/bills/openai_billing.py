@@ -14,13 +14,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, BinaryIO, NamedTuple
 
-import orjson
-
 from core.ingest import values
 from core.ingest.bills import cost_lines, report_pages, sku_text
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.cells import HOUR_NS, Unreadable, amount, present, quantity, tokens, unix_ns, whole
 from core.ingest.options import ReadOptions
+from core.ingest.row_texts import json_text, storable
 from core.ledger.batch import Batch
 
 NAME = "openai_billing"
@@ -96,7 +95,8 @@ def _line(cell: _Bucket, part: str | None, **columns: Any) -> CostLine:
     """A usage line; `part` tells the lines of one result apart."""
     group = cell.group
     dimensions = [group.get(name) for name in _DIMENSIONS]
-    kept = {name: count for name, count in group.items() if _DETAIL.fullmatch(name) and count}
+    details = {name: values.count(held) for name, held in group.items() if _DETAIL.fullmatch(name)}
+    kept: dict[str, Any] = {name: count for name, count in details.items() if count}
     kept |= {"report": cell.kind} | {name: group[name] for name in _DIMENSIONS[6:] if group.get(name)}
     if group.get("user_id"):
         kept["user_hash"] = values.hash16(group["user_id"])
@@ -114,7 +114,7 @@ def _line(cell: _Bucket, part: str | None, **columns: Any) -> CostLine:
         model=present(group.get("model")),
         service_tier=present(group.get("service_tier")),
         batch=values.boolean(group.get("batch")),
-        tags=orjson.dumps(kept, default=int).decode(),
+        tags=json_text(storable(kept)),
     )._replace(**columns)
 
 

@@ -19,7 +19,17 @@ import orjson
 from core.ingest.bills import cost_lines, litellm
 from core.ingest.bills.cost_lines import CostLine
 from core.ingest.bills.sql_config import TEXTS, SqlSource
-from core.ingest.cells import DAY_NS, Unreadable, amount, instant_ns, present, quantity, tokens, whole
+from core.ingest.cells import (
+    BILLED_NS,
+    BILLED_YEARS,
+    Unreadable,
+    amount,
+    instant_ns,
+    present,
+    quantity,
+    tokens,
+    whole,
+)
 from core.ingest.options import ReadOptions
 from core.ingest.quarantine import refused
 from core.ledger.batch import Batch, Quarantined
@@ -117,12 +127,13 @@ def _line(source: SqlSource, row: Mapping[str, Any]) -> CostLine:
 
 def _period(source: SqlSource, get: _Getter) -> tuple[int, int]:
     start, end = get.instant("charge_period_start"), get.instant("charge_period_end")
-    if start is None or not 0 <= start < 100_000 * DAY_NS:
+    if start is None or start not in BILLED_NS:
         raise Unreadable(
             get.named("charge_period_start"), get("charge_period_start"), "every row needs a time after 1970."
         )
-    if end is not None and end < start:
-        raise Unreadable(get.named("charge_period_end"), get("charge_period_end"), "it is before the start.")
+    if end is not None and not start <= end <= BILLED_NS.stop:
+        fix = "it is before the start." if end < start else BILLED_YEARS
+        raise Unreadable(get.named("charge_period_end"), get("charge_period_end"), fix)
     return start, start + source.grain_ns if end is None else end
 
 
