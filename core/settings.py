@@ -61,6 +61,9 @@ class Settings:
     queue_limit: int = _setting(
         256, values.whole(1, 100_000), "Batches that may wait for the writer before senders get 429."
     )
+    ingest_memory_mib: int = _setting(
+        128, values.whole(1, 65_536), "MiB of OTLP bodies held at once before senders get 429."
+    )
     derive_seconds: float = _setting(
         1.0, values.seconds, "Seconds between looks for new imports to derive calls from."
     )

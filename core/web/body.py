@@ -65,6 +65,24 @@ def refuse_declared(request: Request, limit: int) -> None:
         raise BodyTooLarge(limit)
 
 
+def expected_size(request: Request, limit: int, ratio: int) -> int:
+    """Bytes a body is going to take: its Content-Length, `ratio` times it when packed, `limit` when it does not say."""
+    declared = request.headers.get("content-length", "")
+    if not (declared.isascii() and declared.isdigit()):
+        return limit
+    return min(limit, int(declared) * (ratio if content_encoding(request) else 1))
+
+
+async def drain_body(request: Request, limit: int) -> None:
+    """Read the body and keep nothing of it: an answer before its end would break the connection under the sender."""
+    refuse_declared(request, limit)
+    read = 0
+    async for chunk in _chunks(request, WHOLE_S):
+        read += len(chunk)
+        if read > limit:
+            raise BodyTooLarge(limit)
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The body as sent, at most `limit` bytes; raises BodyTooLarge without reading further, and TooSlow."""
     refuse_declared(request, limit)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import tempfile
+from contextlib import ExitStack
 from pathlib import PurePath
 from typing import BinaryIO
 
@@ -23,6 +24,7 @@ from core.ingest.options import ReadOptions
 from core.ingest.otlp import BadRequest
 from core.intake import Arrival, take_file
 from core.ledger.store import CannotEmpty, CannotUndo, Overloaded
+from core.web.admission import GZIP_RATIO, Busy
 from core.web.body import (
     BadCompression,
     BodyTooLarge,
@@ -30,6 +32,8 @@ from core.web.body import (
     UnknownEncoding,
     content_encoding,
     content_type,
+    drain_body,
+    expected_size,
     read_body,
     spool_body,
 )
@@ -70,6 +74,18 @@ async def receive_otlp(process: Process, signal: Signal, request: Request) -> Re
 
 
 async def _store_otlp(process: Process, signal: Signal, request: Request, media_type: str) -> Response:
+    limit = process.settings.body_limit
+    with ExitStack() as held:
+        try:
+            process.ledger()
+            held.enter_context(process.admission.room_for(expected_size(request, limit, GZIP_RATIO)))
+        except (Busy, NotReady):
+            await drain_body(request, limit)
+            raise
+        return await _store_admitted(process, signal, request, media_type)
+
+
+async def _store_admitted(process: Process, signal: Signal, request: Request, media_type: str) -> Response:
     store = process.ledger()
     gzipped = content_encoding(request) == "gzip"
     body = await read_body(request, process.settings.body_limit)

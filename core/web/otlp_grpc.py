@@ -108,7 +108,8 @@ def _export(process: Process, signal: Signal) -> Callable[[bytes, grpc.ServicerC
         if not _allowed(process, context.invocation_metadata()):
             _refuse(context, grpc.StatusCode.UNAUTHENTICATED, NEEDS_TOKEN)
         try:
-            return _stored(process, signal, body)
+            with process.admission.room_for(len(body)):
+                return _stored(process, signal, body)
         except BadRequest as error:
             _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except Overloaded as error:

@@ -10,6 +10,7 @@ import anyio
 
 from core.ledger.store import Store
 from core.settings import Settings
+from core.web.admission import Admission
 
 VERSION = "0.1.0"
 
@@ -34,7 +35,11 @@ class Process:
     alert_error: str | None = None
     metrics_error: str | None = None
     grpc_error: str | None = None
+    admission: Admission = dataclasses.field(init=False)
     _limiter: anyio.CapacityLimiter | None = None
+
+    def __post_init__(self) -> None:
+        self.admission = Admission(self.settings.ingest_memory_mib << 20)
 
     def ledger(self) -> Store:
         """The open store; raises NotReady during start and shutdown."""
