@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import interval, number
-from core.charts.palette import finish, light, plain, ticks
+from core.charts.palette import finish, light, plain, tick_names, ticks
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -57,7 +57,7 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
         )  # fmt: skip
     _zero_and_limits(figure, limit)
     figure.update_yaxes(
-        tickvals=list(range(len(groups))), ticktext=[plain(name) for name in groups], showgrid=False,
+        tickvals=list(range(len(groups))), ticktext=tick_names(list(groups)), showgrid=False,
         range=[len(groups) - 0.5, -0.5], zeroline=False, tickfont={"color": light("ink")},
     )  # fmt: skip
     signed = {"tickformat": "+.0%"} if unit in ("points", "share") else {}
