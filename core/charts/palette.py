@@ -35,7 +35,7 @@ PATTERNS = {"loss": "/", "muted": "x", "warn": "\\", "other": "."}
 """Roles that a black-and-white print must still tell from the rest."""
 
 LABEL_LENGTH = 48
-TICK_LENGTH = 26
+LEGEND_LENGTH, TICK_LENGTH = 36, 26
 _BAND_OPACITY = 0.16
 NOTE_HEIGHT = 18
 """Room above the legend for a note, px."""
