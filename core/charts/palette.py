@@ -35,7 +35,7 @@ PATTERNS = {"loss": "/", "muted": "x", "warn": "\\", "other": "."}
 """Roles that a black-and-white print must still tell from the rest."""
 
 LABEL_LENGTH = 48
-LEGEND_LENGTH, TICK_LENGTH = 36, 26
+LEGEND_LENGTH, TICK_LENGTH = 36, 28
 _BAND_OPACITY = 0.16
 NOTE_HEIGHT = 18
 """Room above the legend for a note, px."""
@@ -89,7 +89,7 @@ def tick_names(names: Sequence[str]) -> list[str]:
     Plotly draws rows of equal names as one.
 
     >>> tick_names(["eu", "a" * 60, "a" * 61])
-    ['eu', 'aaaaaaaaaaaaa…aaaaaaaaaaaa', 'aaaaaaaaaaaaa…aaaaaaaaaaaa (2)']
+    ['eu', 'aaaaaaaaaaaaaa…aaaaaaaaaaaaa', 'aaaaaaaaaaaaaa…aaaaaaaaaaaaa (2)']
     """
     cut = [plain(name, TICK_LENGTH) for name in names]
     return [
