@@ -27,6 +27,10 @@ def _missing(x: Number | None) -> bool:
 def money(x: Number | None, currency: str = "USD") -> str:
     """An amount, shortened from 10,000 up; below one with as many places as its digits need. Only dollars have a sign.
 
+    Below a ten-millionth with a power of ten: of twelve zeros and a digit a narrow place cuts the digit.
+
+    >>> money(0.00000015), money(-0.00000000485)
+    ('$0.00000015', '−$4.85e-9')
     >>> money(1_234_567), money(42_180), money(1234.5), money(0.046), money(-0.5), money(0), money(2, "EUR")
     ('$1.23M', '$42.2k', '$1,234.50', '$0.046', '−$0.50', '$0.00', 'EUR 2.00')
     """
@@ -39,7 +43,10 @@ def money(x: Number | None, currency: str = "USD") -> str:
         return _signed(x, f"{sign}{size / 1e3:,.1f}k")
     if size >= 1 or size == 0:
         return _signed(x, f"{sign}{size:,.2f}")
-    places = min(12, 3 - math.floor(math.log10(size) + 1)) if size < 0.1 else 3
+    if size < 1e-7:
+        digits, _, power = f"{size:.2e}".partition("e")
+        return _signed(x, f"{sign}{float(digits):g}e{int(power)}")
+    places = 3 - math.floor(math.log10(size) + 1) if size < 0.1 else 3
     digits = f"{size:.{places}f}".rstrip("0")
     whole, _, decimals = digits.partition(".")
     return _signed(x, f"{sign}{whole}.{decimals:0<2}")
