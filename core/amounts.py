@@ -63,14 +63,16 @@ def is_currency(unit: str) -> bool:
 
 
 def count(x: Number | None) -> str:
-    """A count in full below a million; a fractional count (an estimate) keeps one place.
+    """A count in full below a million; a fractional count (an estimate) keeps one place. B is a thousand millions.
 
-    >>> count(999_999), count(12_345_678), count(-3), count(2.5), count(None)
-    ('999,999', '12.35M', '−3', '2.5', 'unknown')
+    >>> count(999_999), count(12_345_678), count(-3), count(2.5), count(None), count(278_117_600_000)
+    ('999,999', '12.35M', '−3', '2.5', 'unknown', '278.12B')
     """
     if x is None or _missing(x):
         return NOT_KNOWN
     size = abs(float(x))
+    if size >= 999_995_000:
+        return _signed(x, f"{size / 1e9:,.2f}B")
     if size >= 1e6:
         return _signed(x, f"{size / 1e6:,.2f}M")
     return _signed(x, f"{size:,.0f}" if size == int(size) else f"{size:,.1f}")
