@@ -27,6 +27,10 @@ def _missing(x: Number | None) -> bool:
 def money(x: Number | None, currency: str = "USD") -> str:
     """An amount, shortened from 10,000 up; below one with as many places as its digits need. Only dollars have a sign.
 
+    Below a ten-millionth with a power of ten: of twelve zeros and a digit a narrow place cuts the digit.
+
+    >>> money(0.00000015), money(-0.00000000485)
+    ('$0.00000015', '−$4.85e-9')
     >>> money(1_234_567), money(42_180), money(1234.5), money(0.046), money(-0.5), money(0), money(2, "EUR")
     ('$1.23M', '$42.2k', '$1,234.50', '$0.046', '−$0.50', '$0.00', 'EUR 2.00')
     """
@@ -39,7 +43,10 @@ def money(x: Number | None, currency: str = "USD") -> str:
         return _signed(x, f"{sign}{size / 1e3:,.1f}k")
     if size >= 1 or size == 0:
         return _signed(x, f"{sign}{size:,.2f}")
-    places = min(12, 3 - math.floor(math.log10(size) + 1)) if size < 0.1 else 3
+    if size < 1e-7:
+        digits, _, power = f"{size:.2e}".partition("e")
+        return _signed(x, f"{sign}{float(digits):g}e{int(power)}")
+    places = 3 - math.floor(math.log10(size) + 1) if size < 0.1 else 3
     digits = f"{size:.{places}f}".rstrip("0")
     whole, _, decimals = digits.partition(".")
     return _signed(x, f"{sign}{whole}.{decimals:0<2}")
@@ -56,14 +63,16 @@ def is_currency(unit: str) -> bool:
 
 
 def count(x: Number | None) -> str:
-    """A count in full below a million; a fractional count (an estimate) keeps one place.
+    """A count in full below a million; a fractional count (an estimate) keeps one place. B is a thousand millions.
 
-    >>> count(999_999), count(12_345_678), count(-3), count(2.5), count(None)
-    ('999,999', '12.35M', '−3', '2.5', 'unknown')
+    >>> count(999_999), count(12_345_678), count(-3), count(2.5), count(None), count(278_117_600_000)
+    ('999,999', '12.35M', '−3', '2.5', 'unknown', '278.12B')
     """
     if x is None or _missing(x):
         return NOT_KNOWN
     size = abs(float(x))
+    if size >= 999_995_000:
+        return _signed(x, f"{size / 1e9:,.2f}B")
     if size >= 1e6:
         return _signed(x, f"{size / 1e6:,.2f}M")
     return _signed(x, f"{size:,.0f}" if size == int(size) else f"{size:,.1f}")

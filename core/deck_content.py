@@ -6,7 +6,7 @@ The same code draws the page, so the numbers are the page's. A slide that can no
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 
 from core import decks, findings, links, made, view
@@ -19,14 +19,24 @@ from core.export.content import Board, BoardRow, Content, Method, Shown
 from core.multiplicity import chance_text
 from core.state import State
 
+Told = Callable[[int, int], None]
+
 _log = logging.getLogger("trueup")
 
 
-def content(ask: Ask, deck: Deck, origin: str, state: State | None = None) -> Content:
-    """A deck's summary, slides and appendix. `origin` is where links lead: scheme, host and port."""
+def content(
+    ask: Ask, deck: Deck, origin: str, state: State | None = None, told: Told = lambda done, of: None
+) -> Content:
+    """A deck's summary, slides and appendix. `origin` is where links lead: scheme, host and port.
+
+    `told(done, of)` hears of each slide before it is asked.
+    """
     audits = {view.name_of(audit): audit for audit in every_audit()}
     answers: dict[tuple[str, Scope], view.Answer | str] = {}
-    shown = [_shown(ask, slide, audits, answers, origin, state) for slide in deck.slides]
+    shown = []
+    for done, slide in enumerate(deck.slides):
+        told(done, len(deck.slides))
+        shown.append(_shown(ask, slide, audits, answers, origin, state))
     scopes = dict.fromkeys(board_scope(slide.scope, state) for slide in deck.slides)
     methods = [
         _method(audits[name], scope, answer, origin)

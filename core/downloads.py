@@ -48,21 +48,27 @@ def downloads(
     ]
 
 
-def deck_downloads(ask: Ask, deck: Deck, origin: str) -> list[Download]:
-    """A deck's slides and workbook, asked anew on the click."""
+def deck_downloads(ask: Ask, deck: Deck, origin: str, told: deck_content.Told) -> list[Download]:
+    """A deck's slides and workbook, asked anew on the click; `told(done, of)` hears how far it is, (0, 0) at the end."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", deck.name).strip("_").lower() or "deck"
     return [
-        Download("Slides (PPTX)", f"trueup_{name}.pptx", partial(_deck_pptx, ask, deck, origin)),
-        Download("Workbook (XLSX)", f"trueup_{name}.xlsx", partial(_deck_xlsx, ask, deck, origin)),
+        Download("Slides (PPTX)", f"trueup_{name}.pptx", partial(_deck_pptx, ask, deck, origin, told)),
+        Download("Workbook (XLSX)", f"trueup_{name}.xlsx", partial(_deck_xlsx, ask, deck, origin, told)),
     ]
 
 
-def _deck_pptx(ask: Ask, deck: Deck, origin: str) -> bytes:
-    return deck_pptx(deck_content.content(ask, deck, origin), decks.template_of(deck.deck_id))
+def _deck_pptx(ask: Ask, deck: Deck, origin: str, told: deck_content.Told) -> bytes:
+    try:
+        return deck_pptx(deck_content.content(ask, deck, origin, told=told), decks.template_of(deck.deck_id))
+    finally:
+        told(0, 0)
 
 
-def _deck_xlsx(ask: Ask, deck: Deck, origin: str) -> bytes:
-    return deck_xlsx(deck_content.content(ask, deck, origin))
+def _deck_xlsx(ask: Ask, deck: Deck, origin: str, told: deck_content.Told) -> bytes:
+    try:
+        return deck_xlsx(deck_content.content(ask, deck, origin, told=told))
+    finally:
+        told(0, 0)
 
 
 def rows_download(name: str, rows: pl.DataFrame, note: str = "") -> Download:

@@ -20,6 +20,7 @@ from core import links, made, view
 from core.audit import Ask, Finding, Scope
 from core.audits import every_audit
 from core.coverage import have
+from core.measured import measured
 from core.state import State
 
 _log = logging.getLogger("trueup")
@@ -184,7 +185,7 @@ def found_by(audit: ModuleType, ask: Ask, scope: Scope) -> Finding:
     The finding carries the module's name, so that pages, links and exports name it alike.
     """
     try:
-        finding: Finding = audit.judge(audit.measure(audit.load(ask, scope), scope))
+        finding: Finding = audit.judge(measured(audit, ask, scope).measure)
     except Exception as error:  # one audit must not take the board along; it is shown, not swallowed
         _log.exception("audit %s failed for %s", audit.__name__, scope_key(scope))
         said = f"{FAILED}: {type(error).__name__}: {str(error)[:300]}. The log has more; the page shows it as well."

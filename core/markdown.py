@@ -29,6 +29,21 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _BULLET, _NUMBER, _FENCE = re.compile(r"\s{0,3}[-*]\s+"), re.compile(r"\s{0,3}\d{1,3}[.)]\s+"), "```"
 
 
+_SIGNS = re.compile(r"[\\`*_\[\]<>!~|$]")
+_NAMES_A_PLACE = re.compile(r"(?<=:)(?=[A-Za-z/])|(?<=www)(?=\.)|(?<=[\w.+-]@)", re.IGNORECASE)
+
+
+def literal(text: str) -> str:
+    """Text for a Streamlit label, number or bar, which all read Markdown with links and pictures: shown letter by letter.
+
+    Signs are escaped. Bare addresses, which are linked after that, get an invisible joiner where they begin.
+
+    >>> literal("**a** ![b](x)")
+    '\\\\*\\\\*a\\\\*\\\\* \\\\!\\\\[b\\\\](x)'
+    """
+    return _NAMES_A_PLACE.sub("\u2060", _SIGNS.sub(lambda sign: f"\\{sign.group()}", text))
+
+
 class Span(NamedTuple):
     """A piece of a line; `target` is set on links only."""
 

@@ -21,6 +21,7 @@ from core.amounts import count, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Scope, TooLittle
 from core.charts.palette import noted
 from core.coverage import COMMITTED_AT, DELETED_BEFORE, EMPTIED_AFTER, NEWEST_DAY, VERSION_AT, Have
+from core.measured import measured
 
 Colour = Literal["green", "orange", "red", "gray"]
 STATUS_COLOURS: Mapping[str, Colour] = {
@@ -48,8 +49,7 @@ class Answer(NamedTuple):
 
 def answer(audit: ModuleType, ask: Ask, scope: Scope) -> Answer:
     """Load, measure, judge and draw."""
-    frames = audit.load(ask, scope)
-    measure = audit.measure(frames, scope)
+    frames, measure = measured(audit, ask, scope)
     drawn = {} if isinstance(measure, TooLittle) else audit.figures(frames, measure)
     said = demo.note(ask)
     marked = {name: noted(figure, said) for name, figure in drawn.items()}

@@ -34,7 +34,7 @@ for audit in every_audit():
     menu.setdefault(audit.SECTION, []).append(page)
 current = st.navigation(menu, expanded=True)
 # The page icon is a file: for its own icons Streamlit has the browser fetch a font from another machine.
-title = f"{current.title} · Trueup"
-st.set_page_config(page_title=title, page_icon=icon, layout="wide", initial_sidebar_state=300)
+st.set_page_config(f"{current.title} · Trueup", icon, layout="wide", initial_sidebar_state=300)
+st.html(PAGES / "static" / "print.css")
 ui.scope_controls()
 current.run()

@@ -17,6 +17,7 @@ from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_traces
 from core.ledger.current import set_store
 from core.ledger.store import Store
+from core.state import State, set_state
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 AT_NS = 1_772_442_000 * 10**9  # 2026-03-02 09:00 UTC
@@ -214,6 +215,43 @@ def test_scope_reaches_the_numbers_and_the_share_link(ledger: Store) -> None:
     assert "from=2026-03-02&to=2026-03-02&region=eu-west-1&as_of=2" in link
     nothing = opened("headline/retry_ledger.py", **{"from": "2025-01-01"}, to="2025-01-02")
     assert ":gray-badge[cannot tell]" in markdown(nothing)
+
+
+def test_a_board_link_keeps_the_break_calendar_it_showed(ledger: Store, tmp_path: Path) -> None:
+    """A link that names the first calendar shows the first, one that names none shows the newest and says so."""
+    state = State(path=tmp_path / "state.sqlite")
+    set_state(state)
+    try:
+        assert "_breaks=0" in opened(as_of="2").code[0].value
+        state.save_calendar("2026-03-02..2026-03-03\teu-west-1\teffect=estimated\tknown=always\tA fair", 0)
+        assert "_breaks=1" in opened(as_of="2").code[0].value
+        old = opened(as_of="2", _breaks="0")
+        assert "_breaks=0" in old.code[0].value
+        assert (
+            "This link shows break calendar 0; the newest is 1. Open the page from the menu to see it."
+            in texts(old)
+        )
+        assert any(
+            text.startswith("The address names no break calendar") for text in texts(opened(as_of="2"))
+        )
+        assert not any("break calendar" in text for text in texts(opened()))
+    finally:
+        set_state(None)
+        state.close()
+
+
+def test_numbers_quote_names_letter_by_letter() -> None:
+    """st.metric reads Markdown in all its texts: a region may be called like a picture on another machine."""
+
+    def page(name: str) -> None:
+        from core.ui import metric
+
+        metric("Supported", name, name)
+
+    short = AppTest.from_function(page, args=("![x](//evil) **z**",)).run()
+    assert short.metric[0].value == short.metric[0].delta == r"\!\[x\](//evil) \*\*z\*\*"
+    long = AppTest.from_function(page, args=("of 3 answer as **us-east-1**",)).run()
+    assert (long.metric[0].delta, texts(long)) == ("", ["of 3 answer as **us-east-1**"])
 
 
 def test_a_link_opens_its_run(ledger: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import doctest
 import json
 from decimal import Decimal
@@ -29,6 +30,8 @@ from core.charts import (
     waterfall,
 )  # fmt: skip
 from core.charts.compare import Effect, ecdf, forest
+from core.charts.grid import GridCell, grid
+from core.charts.timeline import Happening, timeline
 from core.export import alt_text
 from tests.chart_forms import DAYS, every_form
 
@@ -177,3 +180,32 @@ def test_an_ecdf_ends_at_one_and_tells_sides_by_dash() -> None:
     assert list(figure.data[0].y) == pytest.approx([1 / 3, 2 / 3, 1])
     assert [trace.line.dash for trace in figure.data] == ["solid", "dash"]
     assert alt_text("Lengths", figure) == "Lengths: median of a 2; median of b 5"
+
+
+def test_names_that_differ_in_their_end_stay_apart_on_every_axis() -> None:
+    """Plotly draws rows of equal names as one: four regions with a long name in common were one row."""
+    names = [
+        f"{'northwind-inference-production-' * 3}{region}"
+        for region in ("us-east-1", "eu-west-1", "eu-west-2")
+    ]
+    day = dt.date(2026, 11, 22)
+    cells = [GridCell(name, day, value) for value, name in enumerate(names)]
+    drawn = {
+        "grid": [*grid(cells, "count").data[0].y],
+        "bars": [*bars([Bar(name, 1.0) for name in names], "count").layout.yaxis.ticktext],
+    }
+    for form, labels in drawn.items():
+        assert len(set(labels)) == 3, form
+        assert [label[-9:] for label in labels] == ["us-east-1", "eu-west-1", "eu-west-2"], form
+    alike = ["a" * 60 + "b" + "a" * 60, "a" * 61 + "b" + "a" * 60]
+    twins = [GridCell(name, day, value) for value, name in enumerate(alike)]
+    assert len(set(grid(twins, "count").data[0].y)) == 2
+
+
+def test_a_timeline_of_one_instant_shows_days() -> None:
+    """Around a single instant Plotly's own axis has ticks of half a millisecond."""
+    noon = dt.datetime(2026, 11, 18, 12, tzinfo=dt.UTC)
+    one = timeline(["a"], [], [Happening("a", noon, "first found: holds", "holds", 0)])
+    assert [*one.layout.xaxis.range] == [noon - dt.timedelta(days=1), noon + dt.timedelta(days=1)]
+    far = [Happening("a", noon + dt.timedelta(days=day), "x", "holds", day) for day in (0, 3)]
+    assert timeline(["a"], [], far).layout.xaxis.range is None

@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from core.stats.paired import PairedShares, mcnemar, signed_rank
-from core.stats.two_sample import SEED, hamming, mmd_test, ngrams
+from core.stats.two_sample import HAMMING, NGRAMS, SEED, mmd_tests, ngrams_of_pairs
 
 Kind = Literal["behaviour", "infrastructure", "passive"]
 MOST_TEXTS = 400
@@ -179,11 +179,12 @@ def _texts(region: str, answers: pl.DataFrame) -> list[Signal]:
     one_each = max(sides, default=0) < 2
     how = "signs of pairs" if one_each else "labels within prompt and day"
     here = (rows["side"] == "here").to_list()
+    kernels = {"text": HAMMING, "words": NGRAMS}
+    tests = mmd_tests(rows["text"].to_list(), groups, here, list(kernels.values()), one_each)
     found = []
-    for name, kernel in (("text", hamming), ("words", ngrams)):
-        test = mmd_test(rows["text"].to_list(), groups, here, kernel, one_each)
+    for (name, kernel), test in zip(kernels.items(), tests, strict=True):
         if test is not None:
-            note = f"MMD² ({kernel.__name__} kernel), {test.draws:,} permuted {how}, seed {test.seed}"
+            note = f"MMD² ({kernel.name} kernel), {test.draws:,} permuted {how}, seed {test.seed}"
             n = min(test.n_first, test.n_second)
             found.append(Signal(region, name, "behaviour", test.statistic, None, None, "", test.p, n, note))
     return found
@@ -231,7 +232,7 @@ def _word_differences(pairs: pl.DataFrame) -> tuple[list[dt.date], list[float]]:
     belongs to the day of the later one, so that one answer a day still tells.
     """
     days: list[dt.date] = []
-    values: list[float] = []
+    texts: list[str] = []
     waiting: dict[str, tuple[str, str]] = {}
     for prompt, day, here, there in (
         pairs.sort(KEY).select("prompt_id", "day", "text", "text_ref").iter_rows()
@@ -240,8 +241,12 @@ def _word_differences(pairs: pl.DataFrame) -> tuple[list[dt.date], list[float]]:
         if before is None:
             waiting[prompt] = (here, there)
             continue
-        gram = ngrams([before[0], here, before[1], there], buckets=1_024)
-        spread = gram[0, 1] + gram[2, 3] - gram[0, 3] - gram[1, 2]
+        texts += [before[0], here, before[1], there]
         days.append(day)
-        values.append(float(np.clip(spread / 2, -1, 1)))
-    return days, values
+    at = 4 * np.arange(len(days))
+    first, second = (
+        np.concatenate([at + place for place in places]) for places in ((0, 2, 0, 1), (1, 3, 3, 2))
+    )
+    own, other, over, under = ngrams_of_pairs(texts, first, second, buckets=1_024).reshape(4, -1)
+    spread = own + other - over - under
+    return days, np.clip(spread / 2, -1, 1).tolist()

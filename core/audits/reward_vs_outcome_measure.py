@@ -41,9 +41,9 @@ class Rows(NamedTuple):
     x: NDArray[np.float64]
     """Position of the checkpoint."""
     y: NDArray[np.float64]
-    group: NDArray[np.str_]
+    group: NDArray[np.str_] | NDArray[np.intp]
     """Compared only with itself: a test item, a prompt, a stratum of users."""
-    cluster: NDArray[np.str_]
+    cluster: NDArray[np.str_] | NDArray[np.intp]
 
 
 class Point(NamedTuple):
@@ -92,6 +92,7 @@ class Placebo(NamedTuple):
 
 def arm(rows: Rows, positions: int) -> Arm | None:
     """Points, trend and repeated looks of one arm; None when its rows cannot carry a trend."""
+    rows = rows._replace(group=trend.codes(rows.group), cluster=trend.codes(rows.cluster))
     points = tuple(point for at in range(positions) if (point := _point(rows, at)) is not None)
     slopes = [_slope(rows, last) for last in range(1, positions)]
     if slopes[-1] is None or len(points) < 2:

@@ -25,7 +25,7 @@ def figures(found: Forecast) -> dict[str, go.Figure]:
     worst = max(found.regions, key=lambda one: (abs(_region_gap(one, found.horizon)), one.region))
     drawn = {"token_forecast_fan": _fan_of_all(found)}
     if len(found.regions) > 1:
-        drawn["token_forecast_region"] = _fan_of(worst, found).update_xaxes(title=plain(worst.region))
+        drawn["token_forecast_region"] = _fan_of(worst, found).update_xaxes(title=plain(worst.region, 36))
         drawn["token_forecast_gaps"] = _gaps(found)
     if scored := [score for score in worst.league if score.wape is not None]:
         drawn["token_forecast_backtest"] = bars(
@@ -40,13 +40,13 @@ def figures(found: Forecast) -> dict[str, go.Figure]:
                 for score in scored
             ],
             "share",
-        ).update_xaxes(title=plain(worst.region))
+        ).update_xaxes(title=plain(worst.region, 36))
     if worst.weeks:
         drawn["token_forecast_weeks"] = _weeks(worst)
     if worst.terms:
         drawn["token_forecast_terms"] = bars(
             [Bar(term.term, term.effect_share, term.low, term.high) for term in worst.terms], "share"
-        ).update_xaxes(title=plain(worst.region))
+        ).update_xaxes(title=plain(worst.region, 36))
     if heat := _headroom(found):
         drawn["token_forecast_headroom"] = heat
     if found.money and found.first:
@@ -190,7 +190,7 @@ def _weeks(one: RegionView) -> go.Figure:
             )
         )  # fmt: skip
     figure = lines(drawn, "share")
-    figure.update_xaxes(title=plain(f"week ahead, {one.region}"), tickvals=[1, 2, 3, 4])
+    figure.update_xaxes(title=plain(f"week ahead, {one.region}", 40), tickvals=[1, 2, 3, 4])
     return figure
 
 

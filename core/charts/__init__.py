@@ -34,6 +34,7 @@ from core.charts.palette import (
     plain,
     role_bars,
     themed,
+    tick_names,
     ticks,
 )
 from core.charts.run import Flow, SpanRow, sankey, span_waterfall
@@ -238,7 +239,7 @@ def bars(drawn: Sequence[Bar], unit: str, limit: float | None = None) -> go.Figu
         cliponaxis=False, textfont={"color": light("ink")}, hoverinfo="skip",
     )  # fmt: skip
     figure.update_yaxes(
-        tickvals=places, ticktext=[plain(bar.label) for bar in drawn], range=[len(drawn) - 0.5, -0.5], showgrid=False,
+        tickvals=places, ticktext=tick_names([bar.label for bar in drawn]), range=[len(drawn) - 0.5, -0.5], showgrid=False,
         tickfont={"color": light("ink")},
     )  # fmt: skip
     first, last = _range([], [*lows, *highs], 0.25)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import interval, number
-from core.charts.palette import finish, light, plain, ticks
+from core.charts.palette import LEGEND_LENGTH, finish, light, plain, tick_names, ticks
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
@@ -51,13 +51,13 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
         }
         figure.add_scatter(
             x=[one.value for one in rows], y=[groups.index(one.group) + shift for one in rows], mode="markers",
-            name=plain(name), error_x=bars, hovertemplate="%{customdata}<extra></extra>",
+            name=plain(name, LEGEND_LENGTH), error_x=bars, hovertemplate="%{customdata}<extra></extra>",
             marker={"symbol": SYMBOLS[at % len(SYMBOLS)], "size": 9, "color": colour},
             customdata=[plain(_told(one, unit), 120) for one in rows],
         )  # fmt: skip
     _zero_and_limits(figure, limit)
     figure.update_yaxes(
-        tickvals=list(range(len(groups))), ticktext=[plain(name) for name in groups], showgrid=False,
+        tickvals=list(range(len(groups))), ticktext=tick_names(list(groups)), showgrid=False,
         range=[len(groups) - 0.5, -0.5], zeroline=False, tickfont={"color": light("ink")},
     )  # fmt: skip
     signed = {"tickformat": "+.0%"} if unit in ("points", "share") else {}
@@ -99,7 +99,7 @@ def ecdf(sides: Sequence[tuple[str, Sequence[float]]], unit: str, of: str) -> go
         shares = [(place + 1) / len(ordered) for place in range(len(ordered))]
         colour = light(ROLES[at % len(ROLES)])
         figure.add_scatter(
-            x=ordered, y=shares, name=plain(f"{name} (n {len(ordered):,})"), mode="lines", line_shape="hv",
+            x=ordered, y=shares, name=plain(f"{name} (n {len(ordered):,})", LEGEND_LENGTH), mode="lines", line_shape="hv",
             line={"color": colour, "width": 2.4, "dash": DASHES[at % len(DASHES)]},
         )  # fmt: skip
         rows += [(name, value, share) for value, share in zip(ordered, shares, strict=True)]

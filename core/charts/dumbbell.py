@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import interval, number
-from core.charts.palette import finish, light, plain, ticks
+from core.charts.palette import finish, light, plain, tick_names, ticks
 
 ROW_HEIGHT = 40
 SIDE_SHIFT = 0.16
@@ -47,7 +47,7 @@ def dumbbell(rows: Sequence[Pair], unit: str, before: str, after: str) -> go.Fig
     dot = {"color": light("label"), "width": 1, "dash": "dot"}
     figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line=dot)
     figure.update_yaxes(
-        tickvals=list(range(len(rows))), ticktext=[plain(row.label) for row in rows], range=[len(rows) - 0.5, -0.5],
+        tickvals=list(range(len(rows))), ticktext=tick_names([row.label for row in rows]), range=[len(rows) - 0.5, -0.5],
         showgrid=False, tickfont={"color": light("ink")},
     )  # fmt: skip
     figure.update_layout(showlegend=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import plotly.graph_objects as go
 
 from core.amounts import number
 from core.charts.marks import Mark, labels
-from core.charts.palette import finish, light, plain
+from core.charts.palette import SHORT, finish, light, plain, tick_names
 
 State = Literal["", "open", "unknown"]
 ROW_HEIGHT = 30
@@ -49,20 +49,21 @@ def grid(
     days = sorted({cell.at for cell in cells})
     at = {(cell.row, cell.at): cell for cell in cells}
     shown = [[at.get((name, day)) for day in days] for name in names]
+    labels = dict(zip(names, tick_names(names), strict=True))
     values = [[None if cell is None else cell.value for cell in row] for row in shown]
     known = [value for row in values for value in row if value is not None]
     gap = 2 if len(days) <= GAPS_UP_TO_DAYS else 0
     figure = go.Figure(
         go.Heatmap(
-            z=values, x=days, y=[plain(name) for name in names], zmin=0, zmax=top or max(known, default=1.0) or 1.0,
+            z=values, x=days, y=list(labels.values()), zmin=0, zmax=top or max(known, default=1.0) or 1.0,
             colorscale=[[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], xgap=gap, ygap=2,
             customdata=[[plain(_told(cell, unit), 120) for cell in row] for row in shown],
             hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
-            colorbar={"thickness": 10, "outlinewidth": 0, "tickformat": ".0%" if unit == "share" else "~s"},
+            colorbar={"thickness": 10, "outlinewidth": 0, **({"tickformat": ".0%"} if unit == "share" else SHORT)},
         )
     )  # fmt: skip
-    _mark(figure, [cell for cell in cells if cell.state == "open"], "x-thin", unit)
-    _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit)
+    _mark(figure, [cell for cell in cells if cell.state == "open"], "x-thin", unit, labels)
+    _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit, labels)
     _events(figure, marks, days)
     figure.update_yaxes(autorange="reversed", showgrid=False, tickfont={"color": light("ink")})
     _along(figure, days)
@@ -85,10 +86,12 @@ def _along(figure: go.Figure, days: Sequence[dt.date | int]) -> None:
     figure.update_xaxes(showgrid=False, **({"dtick": 3, "ticksuffix": ":00"} if by_hour else {"nticks": 8}))
 
 
-def _mark(figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str) -> None:
+def _mark(
+    figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str, labels: Mapping[str, str]
+) -> None:
     if marked:
         figure.add_scatter(
-            x=[cell.at for cell in marked], y=[plain(cell.row) for cell in marked], mode="markers",
+            x=[cell.at for cell in marked], y=[labels[cell.row] for cell in marked], mode="markers",
             marker={"symbol": symbol, "size": 8, "color": light("ink"), "line": {"width": 1.4, "color": light("ink")}},
             customdata=[plain(_told(cell, unit), 120) for cell in marked],
             hovertemplate="%{customdata}<extra></extra>",

@@ -35,6 +35,7 @@ PATTERNS = {"loss": "/", "muted": "x", "warn": "\\", "other": "."}
 """Roles that a black-and-white print must still tell from the rest."""
 
 LABEL_LENGTH = 48
+LEGEND_LENGTH, TICK_LENGTH = 36, 28
 _BAND_OPACITY = 0.16
 NOTE_HEIGHT = 18
 """Room above the legend for a note, px."""
@@ -69,14 +70,32 @@ def _escaped(text: str) -> str:
 
 
 def plain(text: object, length: int = LABEL_LENGTH) -> str:
-    """Text as Plotly shows it literally: no tags, one line, cut at `length` characters.
+    """Text as Plotly shows it literally: no tags, one line, of `length` characters its beginning and its end.
 
-    >>> plain("<b>x</b> & y")
-    '&lt;b&gt;x&lt;/b&gt; &amp; y'
+    Names of regions, models and services often differ in their end alone.
+
+    >>> plain("<b>x</b> & y"), plain("model-of-the-east", 9)
+    ('&lt;b&gt;x&lt;/b&gt; &amp; y', 'mode…east')
     """
     line = " ".join(str(text).split())
-    line = line if len(line) <= length else line[: length - 1] + "…"
+    end = (length - 1) // 2
+    line = line if len(line) <= length else f"{line[: length - 1 - end]}…{line[len(line) - end :]}"
     return _escaped(line)
+
+
+def tick_names(names: Sequence[str]) -> list[str]:
+    """Names beside an axis: short, because they take their room from the chart, and never two alike.
+
+    Plotly draws rows of equal names as one.
+
+    >>> tick_names(["eu", "a" * 60, "a" * 61])
+    ['eu', 'aaaaaaaaaaaaaa…aaaaaaaaaaaaa', 'aaaaaaaaaaaaaa…aaaaaaaaaaaaa (2)']
+    """
+    cut = [plain(name, TICK_LENGTH) for name in names]
+    return [
+        f"{name} ({cut[:at].count(name) + 1})" if name in cut[:at] and names[at] not in names[:at] else name
+        for at, name in enumerate(cut)
+    ]
 
 
 def short_names(names: Sequence[str]) -> list[str]:
@@ -119,14 +138,24 @@ def role_bars(roles: Sequence[str], arrays: Mapping[str, Sequence[Any]], **share
     return traces
 
 
+SHORT: dict[str, Any] = {
+    "tickformat": "~s",
+    "tickformatstops": [
+        {"dtickrange": [None, 0.99], "value": ".4~r"},
+        {"dtickrange": [0.99, None], "value": "~s"},
+    ],
+}
+"""Thousands and millions by a letter; ticks less than 1 apart in full: the letter for half a dollar is "$500m"."""
+
+
 def ticks(unit: str) -> dict[str, Any]:
     """Axis ticks in a unit."""
     if is_currency(unit):
-        return {"tickprefix": money_sign(unit), "tickformat": "~s"}
+        return {"tickprefix": money_sign(unit), **SHORT}
     if unit in ("share", "points"):
         return {"tickformat": ".0%" if unit == "share" else "+.1%"}
     suffix = {"count": "", "": "", "score": "", "ratio": "×"}.get(unit, f" {plain(unit, 12)}")
-    return {"tickformat": "~s" if unit in ("count", "", "tokens") else "", "ticksuffix": suffix}
+    return {"ticksuffix": suffix, **(SHORT if unit in ("count", "", "tokens") else {"tickformat": ""})}
 
 
 _LEGEND = {

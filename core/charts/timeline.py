@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from core.charts.palette import finish, light, plain
 
+SHORTEST = dt.timedelta(days=2)
 LANE_HEIGHT = 30
 STATES: Mapping[str, tuple[str, str]] = {
     "holds": ("good", "circle"),
@@ -76,7 +77,16 @@ def timeline(
         tickvals=list(range(len(lanes))), ticktext=[plain(lane, 40) for lane in lanes], range=[len(lanes) - 0.5, -0.5],
         zeroline=False, tickfont={"color": light("ink")},
     )  # fmt: skip
-    figure.update_xaxes(nticks=8, showgrid=True)
+    figure.update_xaxes(nticks=8, showgrid=True, range=_days_around(stretches, happenings))
     figure.update_layout(showlegend=True, hovermode="closest")
     rows = [(one.lane, one.at, one.text) for one in happenings]
     return finish(figure, "timeline", "", ("lane", "at", "what"), rows, 80 + LANE_HEIGHT * max(len(lanes), 3))
+
+
+def _days_around(stretches: Sequence[Stretch], happenings: Sequence[Happening]) -> list[dt.datetime] | None:
+    """A range for what lies within two days: around one instant Plotly draws an axis of milliseconds."""
+    moments = [at for one in stretches for at in (one.start, one.end)] + [one.at for one in happenings]
+    if not moments or max(moments) - min(moments) >= SHORTEST:
+        return None
+    room = (SHORTEST - (max(moments) - min(moments))) / 2
+    return [min(moments) - room, max(moments) + room]

@@ -69,7 +69,7 @@ def _log_of_all(wealth: NDArray[np.float64]) -> float:
     """Log of all the money: each start's share of it grown, and what has not started."""
     starts = np.arange(1, len(wealth) + 1)
     shares = np.append(-np.log(starts * (starts + 1.0)), -math.log(len(wealth) + 1.0))
-    grown = np.append([_log_mean_exp(row) for row in wealth], 0.0) + shares
+    grown = np.append(_log_mean_exp(wealth), 0.0) + shares
     top = float(grown.max())
     return top + math.log(float(np.exp(grown - top).sum()))
 
@@ -83,9 +83,10 @@ def _growth(differences: Sequence[float] | NDArray[np.float64]) -> NDArray[np.fl
     return growth
 
 
-def _log_mean_exp(logs: NDArray[np.float64]) -> float:
-    top = float(logs.max())
-    return top + math.log(float(np.exp(logs - top).mean()))
+def _log_mean_exp(logs: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along the last axis, the stakes."""
+    top = logs.max(axis=-1, keepdims=True)
+    return np.asarray(top[..., 0] + np.log(np.exp(logs - top).mean(axis=-1)))
 
 
 def e_benjamini_hochberg(log_e: Sequence[float], q: float = ALPHA) -> list[bool]:
@@ -121,10 +122,10 @@ def began(
         return None
     random = np.random.default_rng(seed)
     drawn = np.stack([_drawn(np.asarray(period, dtype=float), draws, random) for period in periods], axis=1)
-    found = [_restart(one) for one in drawn]
+    found = _restart(drawn)
     tail = (1 - level) / 2
     low, high = np.quantile(found, [tail, 1 - tail], method="inverted_cdf")
-    at = _restart(growth)
+    at = int(_restart(growth))
     return Began(at, min(int(low), at), max(int(high), at), level, draws, seed)
 
 
@@ -138,7 +139,7 @@ def _drawn(period: NDArray[np.float64], draws: int, random: np.random.Generator)
     return growth
 
 
-def _restart(growth: NDArray[np.float64]) -> int:
-    """Index whose restart gives the largest e-value at the end; the earliest of equals."""
-    since = np.cumsum(growth[::-1], axis=0)[::-1]
-    return int(np.argmax([_log_mean_exp(row) for row in since]))
+def _restart(growth: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Index whose restart gives the largest e-value at the end; the earliest of equals. `growth`: ... x periods x stakes."""
+    since = np.cumsum(growth[..., ::-1, :], axis=-2)[..., ::-1, :]
+    return np.asarray(np.argmax(_log_mean_exp(since), axis=-1))

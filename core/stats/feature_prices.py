@@ -118,41 +118,39 @@ def rise_parts(
     y, x = np.asarray(score, dtype=float), np.asarray(features, dtype=float)
     prompts = np.unique(np.asarray(prompt), return_inverse=True)[1].reshape(-1)
     after = np.asarray(later, dtype=bool)
-    value = _parts(y, x, prompts, after, np.ones(len(y)))
+    wide = np.column_stack([x, after.astype(float), y])
+    within = _demeaned(wide, prompts)  # of a prompt drawn twice too: its rows have one weight
+    value = _parts(wide, within, after, np.ones(len(y)))
     random = np.random.default_rng(seed)
     count = int(prompts.max()) + 1 if len(prompts) else 0
     drawn = []
     for _ in range(draws):
         weights = np.bincount(random.integers(0, count, count), minlength=count)[prompts].astype(float)
         if weights[after].sum() > 0 and weights[~after].sum() > 0:
-            drawn.append(_parts(y, x, prompts, after, weights))
+            drawn.append(_parts(wide, within, after, weights))
     low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
     told = (*names, "not explained")
     return [Part(name, float(value[at]), float(low[at]), float(high[at])) for at, name in enumerate(told)]
 
 
 def _parts(
-    y: NDArray[np.float64],
-    x: NDArray[np.float64],
-    prompts: NDArray[np.intp],
+    wide: NDArray[np.float64],
+    within: NDArray[np.float64],
     after: NDArray[np.bool_],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    wide = np.column_stack([x, after.astype(float), y])
-    within = _demeaned(wide, prompts, weights) * np.sqrt(weights)[:, None]
-    value = np.linalg.lstsq(within[:, :-1], within[:, -1], rcond=1e-10)[0][:-1]
-    moved = np.average(wide[after], axis=0, weights=weights[after])
-    moved = moved - np.average(wide[~after], axis=0, weights=weights[~after])
-    parts = value * moved[: x.shape[1]]
+    """Columns of both: features, `after`, score; `within` without the mean of the prompt. One weight a prompt."""
+    used = within * np.sqrt(weights)[:, None]
+    value = np.linalg.lstsq(used[:, :-1], used[:, -1], rcond=1e-10)[0][:-1]
+    now, before = (np.where(side, weights, 0.0) for side in (after, ~after))
+    moved = now @ wide / now.sum() - before @ wide / before.sum()
+    parts = value * moved[: len(value)]
     return np.append(parts, moved[-1] - parts.sum())
 
 
-def _demeaned(
-    values: NDArray[np.float64], groups: NDArray[np.intp], weights: NDArray[np.float64] | None = None
-) -> NDArray[np.float64]:
-    w = np.ones(len(values)) if weights is None else weights
-    sizes = np.maximum(np.bincount(groups, weights=w), 1e-300)
-    means = np.column_stack([np.bincount(groups, weights=w * column) / sizes for column in values.T])
+def _demeaned(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
+    sizes = np.maximum(np.bincount(groups), 1)
+    means = np.column_stack([np.bincount(groups, weights=column) / sizes for column in values.T])
     demeaned: NDArray[np.float64] = values - means[groups]
     return demeaned
 

@@ -56,31 +56,31 @@ def naive_band(series: Series, tested: Backtest, seed: int = SEED) -> NaiveBand:
     random = np.random.default_rng(seed)
     horizon = next(iter(tested.paths.values())).shape[1]
     seen = np.flatnonzero(~np.isnan(series.tokens))
-    wapes = np.empty(SHUFFLES)
-    for i in range(SHUFFLES):
-        tokens = series.tokens.copy()
-        tokens[seen] = random.permutation(tokens[seen])
-        wapes[i] = _flat_wape(tokens, tested.origins, horizon)
+    shuffled = np.tile(series.tokens, (SHUFFLES, 1))
+    for row in shuffled:
+        row[seen] = random.permutation(row[seen])
+    wapes = _flat_wapes(shuffled, tested.origins, horizon)
     low, high = np.quantile(wapes, [0.05, 0.95])
     return NaiveBand(
         float(low), float(high), float(np.clip(low, STEADY_WAPE, INACCURATE_WAPE)), SHUFFLES, seed
     )
 
 
-def _flat_wape(tokens: NDArray[np.float64], origins: NDArray[np.int64], horizon_days: int) -> float:
-    """The smaller of the two flat forecasts' WAPE."""
-    longer = np.concatenate([tokens, np.full(horizon_days, np.nan)])
-    actual = longer[origins[:, None] + np.arange(horizon_days)]
-    windows = tokens[origins[:, None] - np.arange(1, WINDOW_DAYS + 1)]
-    total = float(np.nansum(actual))
-    if total == 0:
-        return np.inf
+def _flat_wapes(
+    histories: NDArray[np.float64], origins: NDArray[np.int64], horizon_days: int
+) -> NDArray[np.float64]:
+    """Of each history, a row: the smaller of the two flat forecasts' WAPE. All rows miss the same days."""
+    n = len(histories)
+    longer = np.hstack([histories, np.full((n, horizon_days), np.nan)])
+    actual = longer[:, origins[:, None] + np.arange(horizon_days)]
+    windows = histories[:, origins[:, None] - np.arange(1, WINDOW_DAYS + 1)].reshape(-1, WINDOW_DAYS)
+    total = np.nansum(actual.reshape(n, -1), axis=1)
     whole = not np.isnan(windows).any()
     errors = []
     for summary in (np.mean, np.median) if whole else (_mean_of_seen, _median_of_seen):
-        level = summary(windows, axis=1)
-        errors.append(float(np.nansum(np.abs(actual - level[:, None]))) / total)
-    return min(errors)
+        level = summary(windows, axis=1).reshape(n, -1, 1)
+        errors.append(np.nansum(np.abs(actual - level).reshape(n, -1), axis=1))
+    return np.divide(np.min(errors, axis=0), total, out=np.full(n, np.inf), where=total != 0)
 
 
 def _mean_of_seen(windows: NDArray[np.float64], axis: int) -> NDArray[np.float64]:

@@ -91,13 +91,17 @@ def signed_rank(first: Sequence[float], second: Sequence[float], level: float = 
     from scipy.special import ndtri
     from scipy.stats import wilcoxon
 
-    i, j = np.triu_indices(n)
-    walsh = np.sort((d[i] + d[j]) / 2)
+    walsh = np.concatenate([(d[at:] + d[at]) / 2 for at in range(n)])
     spread = math.sqrt(n * (n + 1) * (2 * n + 1) / 24)
     rank = math.floor(n * (n + 1) / 4 + float(ndtri((1 - level) / 2)) * spread)
     rank = min(max(rank - 1, 0), len(walsh) - 1)
+    last, middle = len(walsh) - 1, len(walsh) // 2
+    walsh.partition(
+        [rank, last - rank, last - middle, middle]
+    )  # of 320,000 averages only these four are read
     p = float(wilcoxon(d).pvalue) if np.any(d != 0) else 1.0
-    return Shift(float(np.median(walsh)), float(walsh[rank]), float(walsh[len(walsh) - 1 - rank]), p, n)
+    median = float(np.mean(walsh[[last - middle, middle]]))
+    return Shift(median, float(walsh[rank]), float(walsh[last - rank]), p, n)
 
 
 def items_needed_paired(difference: float, discordance: float) -> int:

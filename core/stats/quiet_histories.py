@@ -5,6 +5,7 @@ The method is `core.stats.demand_breaks`; these are its steps, on rows of deviat
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -53,20 +54,27 @@ def running_median(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def line_beside_a_stretch(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """The line of the least-squares fit of a line and one stretch with a level of its own, at its best place."""
-    n = rows.shape[1]
-    days = np.linspace(-1.0, 1.0, n)
     best = np.full(len(rows), np.inf)
     lines = np.zeros_like(rows)
+    for design, solver in _stretch_fits(rows.shape[1]):
+        effects = rows @ solver
+        squares = ((rows - effects @ design.T) ** 2).sum(axis=1)
+        better = squares < best
+        best[better] = squares[better]
+        lines[better] = effects[better, :2] @ design[:, :2].T
+    return lines
+
+
+@lru_cache(maxsize=8)
+def _stretch_fits(n: int) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Design and least-squares solver of every place of a stretch: they depend on the number of days alone."""
+    days, found = np.linspace(-1.0, 1.0, n), []
     for length in STRETCH_DAYS:
         for start in range(0, n - length + 1, STRETCH_STEP):
             design = np.column_stack([np.ones(n), days, np.zeros(n)])
             design[start : start + length, 2] = 1.0
-            effects = rows @ np.linalg.pinv(design).T
-            squares = ((rows - effects @ design.T) ** 2).sum(axis=1)
-            better = squares < best
-            best[better] = squares[better]
-            lines[better] = effects[better, :2] @ design[:, :2].T
-    return lines
+            found.append((design, np.linalg.pinv(design).T))
+    return found
 
 
 def quiet_worlds(
@@ -109,15 +117,35 @@ def _autoregression(
 def _autocorrelations(worlds: NDArray[np.float64]) -> NDArray[np.float64]:
     """Of one day with the next, by row, without the mean of the row's heaviest run: a break is no persistence."""
     found = np.empty(len(worlds))
-    for i, world in enumerate(worlds):
-        values = np.clip(world, -CAP, CAP)
-        heaviest = max(runs_of(world), key=lambda run: run.mass, default=None)
-        if heaviest is not None:
-            values[heaviest.start : heaviest.stop] -= values[heaviest.start : heaviest.stop].mean()
+    starts, stops = _heaviest_runs(worlds)
+    for i, values in enumerate(np.clip(worlds, -CAP, CAP)):
+        start, stop = starts[i], stops[i]
+        if stop > start:
+            values[start:stop] -= values[start:stop].mean()
         centred = values - values.mean()
         square = float((centred**2).sum())
         found[i] = float((centred[1:] * centred[:-1]).sum()) / square if square > 0 else 0.0
     return found
+
+
+def _heaviest_runs(worlds: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """`start` and `stop` of each row's heaviest of `runs_of`, the first of equals; both 0 where there is none."""
+    heaviest = np.zeros(len(worlds))
+    starts, stops = (np.zeros(len(worlds), dtype=np.intp) for _ in range(2))
+    everyone = np.arange(len(worlds))
+    for side in SIDES:
+        path = np.pad(cumulative(side * worlds), ((0, 0), (1, 1)))
+        peaks = np.argmax(path, axis=1)
+        masses_here = path[everyone, peaks]
+        zeros = np.where(path <= 1e-12, np.arange(path.shape[1]), 0)
+        left = np.maximum.accumulate(zeros, axis=1)[everyone, peaks]
+        heavier = (masses_here > heaviest) & (masses_here > 1e-12)
+        heaviest[heavier], starts[heavier], stops[heavier] = (
+            masses_here[heavier],
+            left[heavier],
+            peaks[heavier],
+        )
+    return starts, stops
 
 
 def cumulative(scaled: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.stats.proportions import wilson
 
+MOST_CODES = 10_000_000
+"""Numbers below it are renumbered by a table of as many places."""
 FEWEST_CLUSTERS = 20
 """Below this the cluster-robust variance is too small on average (Cameron & Miller 2015, J. Hum. Resour. 50:317)."""
 
@@ -40,7 +42,7 @@ def within_slope(x: ArrayLike, y: ArrayLike, group: ArrayLike, cluster: ArrayLik
     None where no group is seen at two x, or all information lies in fewer than FEWEST_CLUSTERS clusters.
     """
     xs, ys = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    groups, clusters = _codes(group), _codes(cluster)
+    groups, clusters = codes(group), codes(cluster)
     x_within, y_within = xs - _means(xs, groups), ys - _means(ys, groups)
     bread = float((x_within**2).sum())
     if bread <= 1e-12:
@@ -60,24 +62,48 @@ def shuffled_z(x: ArrayLike, y: ArrayLike, group: ArrayLike, draws: int, seed: i
 
     Rows are their own clusters, since shuffling makes them so.
     """
-    groups = _codes(group)
+    groups = codes(group)
     order = np.lexsort((np.asarray(y, dtype=float), np.asarray(x, dtype=float), groups))
     xs, ys, groups = np.asarray(x, dtype=float)[order], np.asarray(y, dtype=float)[order], groups[order]
     x_within, y_within = xs - _means(xs, groups), ys - _means(ys, groups)
     bread = float((x_within**2).sum())
-    random = np.random.default_rng(seed)
     found = np.zeros(draws)
-    for draw in range(draws if bread > 1e-12 else 0):
-        drawn = x_within[np.argsort(groups + random.random(len(groups)), kind="stable")]
+    if bread <= 1e-12:
+        return found
+    random, blocks = np.random.default_rng(seed), _blocks(groups)
+    for start in range(0, draws, 20):
+        drawn = np.empty((min(20, draws - start), len(groups)))
+        keys = groups + random.random(drawn.shape)
+        for places in blocks:
+            order = np.argsort(keys[:, places], axis=-1)
+            drawn[:, places] = np.take_along_axis(x_within[places][None], order, axis=-1)
         moments = drawn * y_within
-        value = float(moments.sum()) / bread
-        spread = math.sqrt(float(((moments - value * drawn * drawn) ** 2).sum())) / bread
-        found[draw] = value / spread if spread > 0 else 0.0
+        value = moments.sum(axis=1) / bread
+        spread = np.sqrt(((moments - value[:, None] * drawn * drawn) ** 2).sum(axis=1)) / bread
+        np.divide(value, spread, out=found[start : start + len(drawn)], where=spread > 0)
     return found
 
 
-def _codes(labels: ArrayLike) -> NDArray[np.intp]:
-    return np.unique(np.asarray(labels), return_inverse=True)[1].reshape(-1)
+def _blocks(groups: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Places of the groups, groups x size, those of one size together: to sort each by itself is faster than all at once."""
+    sizes = np.bincount(groups)
+    starts = np.cumsum(sizes) - sizes
+    return [starts[sizes == size][:, None] + np.arange(size) for size in np.unique(sizes[sizes > 0]).tolist()]
+
+
+def codes(labels: ArrayLike) -> NDArray[np.intp]:
+    """Whole numbers from 0 on in the order of the labels: groups named by them are looked up without sorting names."""
+    found = np.asarray(labels)
+    if (
+        found.dtype.kind not in "iu"
+        or not len(found)
+        or int(found.min()) < 0
+        or int(found.max()) >= MOST_CODES
+    ):
+        return np.unique(found, return_inverse=True)[1].reshape(-1)
+    seen = np.zeros(int(found.max()) + 1, dtype=np.intp)
+    seen[found] = 1
+    return np.asarray((np.cumsum(seen) - 1)[found])
 
 
 def _means(values: NDArray[np.float64], groups: NDArray[np.intp]) -> NDArray[np.float64]:
@@ -104,7 +130,7 @@ def clustered_mean(
     `bounds`: the interval is cut there (0 and 1 for a share). A share of exactly 0 or 1 has no spread to measure:
     its interval is Wilson's over clusters.
     """
-    ys, clusters = np.asarray(y, dtype=float), _codes(cluster)
+    ys, clusters = np.asarray(y, dtype=float), codes(cluster)
     count = int(clusters.max()) + 1 if len(clusters) else 0
     if count < 2:
         return None

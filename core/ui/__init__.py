@@ -6,7 +6,7 @@ pieces here: `header`, `verdict`, `figures` (`cards`, one a figure), `evidence`,
 (`sharing`), `footer`. Pages that differ have a module: `board` (overview), `first_steps` (empty ledger, demo), `deck`,
 `reviews` with `review_copies`, `timeline`. What is shown is worked out without Streamlit in `core.view` and beside it.
 
-Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and st.metric show it. Only
+Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and `metric` show it. Only
 answers are cached, by plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
 """
 
@@ -31,6 +31,7 @@ from core.coverage import MENUS, SUMMARY, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
 from core.made import BREAKS, resolved
+from core.markdown import literal
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
 from core.ui import held
@@ -40,6 +41,8 @@ from core.ui.tables import table as table
 
 _PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
+SMALL_PRINT = 22
+"""Characters in the 150 px that a number has at least."""
 ZONE = read_settings().time_zone
 """Of instants; days are UTC days everywhere."""
 
@@ -190,14 +193,34 @@ def verdict(finding: Finding) -> None:
 
 def counts(side_by_side: Sequence[Count]) -> None:
     """The same events as each party counts them."""
-    for column, one in zip(st.columns(len(side_by_side)) if side_by_side else (), side_by_side, strict=True):
-        column.metric(one.label, one.value, one.of, border=True, delta_color="off", delta_arrow="off")
+    if not side_by_side:
+        return
+    with st.grid(len(side_by_side), min_column_width=220, gap="small"):
+        for one in side_by_side:
+            with st.container(border=True, gap=None, height="stretch"):
+                st.metric(one.label, literal(one.value))
+                st.text(
+                    one.of
+                )  # below a metric it would be cut where the column ends, and it says what was counted
 
 
 def pair(finding: Finding) -> None:
     """Reported, supported, gap with interval and n: four cells of the caller's grid."""
     for label, value, more in view.cells(finding):
-        st.metric(label, value, more, delta_color="off", delta_arrow="off")
+        metric(label, value, more)
+
+
+def metric(label: str, value: str, more: str | None, line: Sequence[float] | None = None) -> None:
+    """A number under its label, with small print and how it went. Both may quote names out of telemetry.
+
+    Small print that a phone would cut, which may be a bound of an interval, stands below in full.
+    """
+    fits = more is None or len(more) <= SMALL_PRINT
+    with st.container(gap=None):
+        small = literal(more) if more and fits else None
+        st.metric(label, literal(value), small, delta_color="off", delta_arrow="off", chart_data=line)
+        if more and not fits:
+            st.text(more)
 
 
 def needs(found: Sequence[Have]) -> None:

@@ -8,7 +8,7 @@ from types import ModuleType
 
 import streamlit as st
 
-from core import board, findings, ui, view
+from core import board, findings, made, ui, view
 from core.audit import Scope
 from core.findings import Kept, Past
 from core.ledger.current import get_store
@@ -17,6 +17,25 @@ from core.ui import held
 
 LOOK_AGAIN_S, LOOK_LATER_S = 1.0, 5.0
 """Between looks while findings are made, and while there may be newer ones."""
+
+
+REVISION = f"_{made.BREAKS}"
+"""The address's parameter for the break calendar, as links and scope keys name it for the board as a whole."""
+
+
+def board_scope() -> Scope:
+    """The scope in force with the break calendar: the one the address names, else the newest."""
+    return findings.stamped(ui.scope(), st.query_params.get(REVISION))
+
+
+def told_of_breaks(within: Scope) -> None:
+    """Say so when the calendar is not the newest, or a pinned link from before links named it shows the newest."""
+    asked = st.query_params.get(REVISION)
+    told = made.told(within, asked)
+    if not told and asked is None and ui.pinned() and within.choice(made.BREAKS, "0") != "0":
+        told = f"The address names no break calendar: findings are made with the newest, {within.choice(made.BREAKS, '0')}."
+    if told:
+        ui.note("Breaks", told)
 
 
 def board_rows(audits: Sequence[ModuleType], within: Scope, statuses: Sequence[str]) -> None:
@@ -69,15 +88,22 @@ def _rows(audits: Sequence[ModuleType], scope: Scope, statuses: Sequence[str]) -
     st.caption(chance_text([one.finding for one in told.values() if one is not None]))
     for audit, one in told.items():
         if one is None and not statuses:
-            _waiting(audit)
+            _waiting(audit, scope)
         elif one is not None and (not statuses or one.finding.status in statuses):
             _row(audit, one, past.get(view.name_of(audit)), scope)
 
 
-def _waiting(audit: ModuleType) -> None:
+def _waiting(audit: ModuleType, scope: Scope) -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         st.badge("not asked yet", color="gray")
-        st.page_link(view.page_of(audit), label=audit.TITLE)
+        _link(audit, scope)
+
+
+def _link(audit: ModuleType, scope: Scope) -> None:
+    """To the audit's page, with the row's break calendar: the sidebar carries the rest of the scope along."""
+    own = {f"{view.name_of(audit)}_{made.BREAKS}": scope.choice(made.BREAKS, "0")}
+    shown = own if made.needs_breaks(audit) and st.query_params.get(REVISION) else None
+    st.page_link(view.page_of(audit), label=audit.TITLE, query_params=shown)
 
 
 def _row(audit: ModuleType, one: Kept, past: Past | None, scope: Scope) -> None:
@@ -85,7 +111,7 @@ def _row(audit: ModuleType, one: Kept, past: Past | None, scope: Scope) -> None:
     with st.container(border=True, gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.badge(finding.status, color=view.STATUS_COLOURS[finding.status])
-            st.page_link(view.page_of(audit), label=audit.TITLE)
+            _link(audit, scope)
             st.caption(_age(one, past, scope))
         st.text(finding.sentence)
         if finding.status == "cannot tell" and finding.gap is None:
@@ -94,8 +120,7 @@ def _row(audit: ModuleType, one: Kept, past: Past | None, scope: Scope) -> None:
         gaps = list(past.gaps) if past and len(past.gaps) > 1 else None
         with st.grid(4, min_column_width=150, gap="small"):
             for label, value, more in view.cells(finding):
-                line = gaps if label == "Gap" else None
-                st.metric(label, value, more, delta_color="off", delta_arrow="off", chart_data=line)
+                ui.metric(label, value, more, gaps if label == "Gap" else None)
         st.text(f"Missing: {finding.missing}" if finding.missing else "Nothing is missing.")
 
 

@@ -12,10 +12,13 @@ from core.audits import every_audit
 from core.decks import Deck
 from core.export.template import MOST_MIB, BadTemplate, told
 from core.ledger.current import get_store
+from core.markdown import literal
 from core.state import StateProblem
 
 CHOSEN = "deck"
-_TOLD, _NEW, _OTHER, _SAVED = "deck_told", "deck_new", "deck_other", "deck_saved"
+_TOLD, _NEW, _OTHER, _SAVED, _MAKING = "deck_told", "deck_new", "deck_other", "deck_saved", "deck_making"
+LOOK_AGAIN_S = 0.5
+"""Between looks at how far a file is."""
 _EMPTY = "There is no deck yet. Open an audit and click Add to deck on a figure, or make an empty deck."
 
 
@@ -136,9 +139,8 @@ def _forms() -> dict[str, Any]:
 
 def template(deck: Deck) -> None:
     """A corporate template: checked before it is kept."""
-    with st.expander(
-        f"Template: {deck.template_name}" if deck.template_name else "Template: Trueup's own pages"
-    ):
+    named = literal(deck.template_name) or "Trueup's own pages"
+    with st.expander(f"Template: {named}"):
         st.caption(
             "A .pptx with your company's master: slides use its fonts, its paper and a layout with a title."
         )
@@ -159,6 +161,7 @@ def template(deck: Deck) -> None:
 def exports(deck: Deck) -> None:
     """The deck's files, and how much of its summary is known."""
     store, scopes = get_store(), dict.fromkeys(deck_content.board_scope(one.scope) for one in deck.slides)
+    making: _Making = st.session_state.setdefault(_MAKING, _Making())
     missing = 0
     for scope in scopes:
         known = findings.kept(store.ask, scope)
@@ -166,10 +169,26 @@ def exports(deck: Deck) -> None:
         if lacking and (worker := board.running()) is not None:
             worker.want(scope)
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
-        for file in downloads.deck_downloads(store.ask, deck, view.origin_of(st.context.url)):
+        for file in downloads.deck_downloads(store.ask, deck, view.origin_of(st.context.url), making.tell):
             ui.download(file, f"deck_{file.label}")
         st.caption("Slides with charts that can be edited; the workbook has the same numbers.")
+    st.fragment(_progress, run_every=LOOK_AGAIN_S)(making)
     if missing:
         st.text(
             f"The summary lacks {missing} findings; they are being asked for. Open this page again to see."
         )
+
+
+class _Making:
+    """How far a session's file is: the web server's thread writes it, the page looks at it."""
+
+    def __init__(self) -> None:
+        self.done, self.of = 0, 0
+
+    def tell(self, done: int, of: int) -> None:
+        self.done, self.of = done, of
+
+
+def _progress(making: _Making) -> None:
+    if making.of:
+        st.progress(making.done / making.of, f"Asking slide {making.done + 1} of {making.of} anew.")

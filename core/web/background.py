@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 
-from core import board
+from core import board, measured
 from core.ledger.store import Store
 from core.web.process import Process
 
@@ -50,9 +50,11 @@ def keep_board(process: Process, stopping: threading.Event) -> None:
         return
     worker = board.BoardWorker(process.store)
     board.publish(worker)
+    measured.publish(measured.Once(process.store))
     try:
         worker.run(stopping)
     finally:
+        measured.publish(None)
         board.publish(None)
 
 

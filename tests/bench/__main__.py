@@ -1,6 +1,7 @@
 """`make bench`: print the tables of docs/benchmarks.md for this machine. SIZE=10M adds the large ledgers.
 
-`python -m tests.bench viewers` measures twenty viewers instead; BENCH_LEDGER names a folder with a ready demo ledger.
+`python -m tests.bench viewers` measures twenty viewers instead, `python -m tests.bench board 10M` the board of one size alone.
+BENCH_LEDGER names a folder with a ready demo ledger, BENCH_DIR the folder for what is built.
 """
 
 from __future__ import annotations
@@ -56,15 +57,33 @@ def print_ingest() -> None:
           f"{one.bytes_per_span:.0f} | {one.p50_ms:.0f} / {one.p95_ms:.0f} | {one.rss_mib} |\n", flush=True)  # fmt: skip
 
 
+def ready_demo(folder: Path) -> Path:
+    """A copy of the ledger that BENCH_LEDGER names, else the demo of `make run`."""
+    if "BENCH_LEDGER" in os.environ:
+        return Path(shutil.copytree(os.environ["BENCH_LEDGER"], folder))
+    return pages.demo_ledger(folder)
+
+
+def print_board(size: str) -> None:
+    """The board of one size: asking every audit with nothing kept, then visits that read what is kept."""
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        demo = ready_demo(Path(folder) / "demo")
+        ledger = pages.grown(demo, Path(folder) / size, REPEATS[size])
+        shutil.rmtree(demo)
+        with chromium() as browser:
+            one = pages.board(browser, ledger, Path(folder) / "log")
+    print(
+        f"{one.spans:,} spans: every audit asked in {one.asked_s:.1f} s, {one.asked_rss_mib} MiB at its highest\n"
+    )
+    print("| visit | first row s | whole board s | app's memory MiB |\n|---|---|---|---|")
+    for visit in one.visits:
+        print(f"| {visit.state} | {visit.first_s:.2f} | {visit.whole_s:.2f} | {visit.rss_mib} |")
+
+
 def print_viewers() -> None:
     """Twenty viewers over the demo of `make run` while spans come in."""
     with tempfile.TemporaryDirectory(prefix="trueup-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
-        ledger = Path(os.environ["BENCH_LEDGER"]) if "BENCH_LEDGER" in os.environ else None
-        demo = Path(folder) / "demo"
-        if ledger is None:
-            pages.demo_ledger(demo)
-        else:
-            shutil.copytree(ledger, demo)
+        demo = ready_demo(Path(folder) / "demo")
         one = viewers.measure(demo, Path(folder) / "log")
     print("| page | changes of scope | p50 s | p95 s |\n|---|---|---|---|")
     for page in ("", *dict.fromkeys(change.page for change in one.changes)):
@@ -95,8 +114,13 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["viewers"]:
         print_viewers()
         sys.exit()
-    wanted = sys.argv[1:] or ["0.3M", "1M"]
+    only_board = sys.argv[1:2] == ["board"]
+    wanted = sys.argv[2:] if only_board else sys.argv[1:] or ["0.3M", "1M"]
     unknown = [size for size in wanted if size not in REPEATS]
-    if unknown:
-        sys.exit(f"There is no size {unknown[0]}. Sizes: {', '.join(REPEATS)}; or: viewers.")
-    main(wanted)
+    if unknown or (only_board and len(wanted) != 1):
+        told = f"There is no size {unknown[0]}." if unknown else "Name one size."
+        sys.exit(f"{told} Sizes: {', '.join(REPEATS)}; or: viewers, board SIZE.")
+    if only_board:
+        print_board(wanted[0])
+    else:
+        main(wanted)

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,12 +20,15 @@ from playwright.sync_api import Browser
 from core.ledger.store import Store
 from tests.bench.ingest import rss_mib
 from tests.browser.reader import visitor, wait_complete
-from tests.web.test_process import ROOT, started
+from tests.web.test_process import ROOT, fetch_json, started
 
 DEMO_SPANS = 300_000
+LONGEST_BOARD_S = 1_800.0
 REPEATED = ("spans", "span_events", "runs", "calls", "attempts", "outcomes")
+BOARD_ROW = "[data-testid=stMain] .stMarkdownBadge:text-matches('^(holds|watch|broken|cannot tell)$')"
+"""A row of the board with its verdict: rows that wait for one say "not asked yet"."""
 FIRST = {
-    "": "[data-testid=stMetricValue]",
+    "": BOARD_ROW,
     "retry_ledger": ".js-plotly-plot .main-svg",
     "bill_reconciliation": ".js-plotly-plot .main-svg",
     "imports": "[data-testid=stDataFrame] canvas",
@@ -41,6 +45,16 @@ class Visit(NamedTuple):
     first_s: float
     whole_s: float
     rss_mib: int
+
+
+class Board(NamedTuple):
+    """The board of one ledger: how long its findings took when none was kept, and visits once they are."""
+
+    spans: int
+    asked_s: float
+    """From a ready app until every audit has a kept finding."""
+    asked_rss_mib: int
+    visits: list[Visit]
 
 
 def demo_ledger(folder: Path) -> Path:
@@ -66,19 +80,34 @@ def grown(demo: Path, folder: Path, times: int) -> Path:
     return folder
 
 
-def visits(browser: Browser, ledger: Path, log: Path) -> list[Visit]:
+def visits(browser: Browser, ledger: Path, log: Path, pages: Iterable[str] = tuple(FIRST)) -> list[Visit]:
     """Each page cold, in an app of its own, and warm, by a second visitor."""
-    store = Store.open(ledger / "trueup.duckdb")
-    spans = int(store.ask("select count(*) from spans").item())
-    store.close()
-    found = []
-    for page in FIRST:
+    spans, found = _spans(ledger), []
+    for page in pages:
         with started(ledger, log) as running:
             for state in ("cold", "warm"):
                 first_s, whole_s = _visit(browser, running.address, page)
                 memory = rss_mib(running.process.pid)
                 found.append(Visit(page or "overview", spans, state, first_s, whole_s, memory))
     return found
+
+
+def board(browser: Browser, ledger: Path, log: Path) -> Board:
+    """The board of a ledger without kept findings: they are made by a first app, and read by the app of the visits."""
+    with started(ledger, log) as running:
+        began = time.perf_counter()
+        while fetch_json(f"{running.address}/api/findings")["not_kept"]:
+            assert time.perf_counter() - began < LONGEST_BOARD_S, log.read_text()
+            time.sleep(0.5)
+        asked_s, memory = time.perf_counter() - began, rss_mib(running.process.pid, peak=True)
+    return Board(_spans(ledger), asked_s, memory, visits(browser, ledger, log, ("",)))
+
+
+def _spans(ledger: Path) -> int:
+    store = Store.open(ledger / "trueup.duckdb")
+    count = int(store.ask("select count(*) from spans").item())
+    store.close()
+    return count
 
 
 def _visit(browser: Browser, address: str, page: str) -> tuple[float, float]:

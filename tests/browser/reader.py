@@ -130,7 +130,7 @@ def wait_complete(page: Page) -> None:
 def sentence(page: Page) -> Locator:
     """The verdict's sentence."""
     return page.get_by_test_id("stText").filter(
-        has_text=re.compile("runs (converted|completed)|^No traced call")
+        has_text=re.compile(r"\d runs (converted|completed)|^No traced call")
     )
 
 

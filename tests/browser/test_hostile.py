@@ -10,9 +10,13 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from core.ledger.store import Store
+from tests.audits.drift_world import world
+from tests.audits.retry_world import send
 from tests.browser import senders
 from tests.browser.reader import (
     RETRIES,
+    card,
     card_of,
     open_page,
     open_run,
@@ -49,6 +53,26 @@ def made_elements(page: Page) -> list[str]:
     """Scripts without the ones Streamlit's own page starts with."""
     found: list[str] = page.locator(MADE).evaluate_all("all => all.map(one => one.outerHTML)")
     return [text for text in found if any(word in text for word in ("alert", "evil", "onerror"))]
+
+
+COMMON = "![x](//evil.example/x.png) [y](https://evil.example/) **z** " + "northwind-inference-" * 6
+REGIONS = tuple(f"{COMMON}{end}" for end in ("east", "north", "west"))
+"""Names of 180 characters that are pictures and links in Markdown and differ in their end alone."""
+
+
+def test_long_names_stay_text_in_numbers_and_apart_in_pictures(tmp_path: Path, browser: Browser) -> None:
+    folder = tmp_path / "ledger"
+    store = Store.open(folder / "trueup.duckdb")
+    send(store, probes=world(days=10, regions=REGIONS))
+    store.derive()
+    store.close()
+    with running_app(folder) as address, visitor(browser) as page:
+        open_page(page, address, "/regional_drift")
+        expect(page.get_by_test_id("stText").filter(has_text="of 2 answer as ![x](//")).to_be_visible()
+        assert page.locator("[data-testid=stMetric]").locator("img, a, strong").count() == 0
+        assert not made_elements(page)
+        strip = card(page, "Drift strip").locator(".ytick text").all_text_contents()
+        assert len(set(strip)) == len(strip) == 3  # two regions beside the reference, and the placebo
 
 
 def test_hostile_text_is_plain_text_on_every_page_and_no_formula_in_a_spreadsheet(

@@ -97,6 +97,13 @@ def test_later_data_does_not_move_a_slide(ledger: Store, content: Content) -> No
     assert told(deck_pptx(again)) == told(deck_pptx(content))
 
 
+def test_progress_is_told_before_each_slide(ledger: Store) -> None:
+    heard: list[tuple[int, int]] = []
+    deck_content.content(ledger.ask, worked(), ORIGIN, State(), lambda done, of: heard.append((done, of)))
+    many = len(worked().slides)
+    assert heard == [(done, many) for done in range(many)]
+
+
 def test_what_cannot_be_drawn_says_why(ledger: Store) -> None:
     nothing = WEEK._replace(start=dt.date(2020, 1, 1), end=dt.date(2020, 1, 2))
     shown = deck_content.content(

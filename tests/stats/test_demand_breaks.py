@@ -10,7 +10,7 @@ import pytest
 from core.stats.calendar_terms import Break, Place
 from core.stats.daily_series import daily_series
 from core.stats.demand_breaks import propose_breaks
-from core.stats.quiet_histories import baseline, cumulative, masses, runs_of
+from core.stats.quiet_histories import Run, _heaviest_runs, baseline, cumulative, masses, runs_of
 from tests.stats.public_series import MADRID, WEEK, bicimad, series, story
 
 PLACE = Place("eu", "Europe/Berlin")
@@ -42,6 +42,17 @@ def test_a_run_reaches_from_where_the_sum_leaves_zero_to_its_peak() -> None:
     # Below: 1.5, 3.0, 2.5, 4.5 (capped 2.5 less 0.5), then falling: days 1 to 4. Above: days 5 to 8, 4 × 1.5 = 6.
     assert [(run.start, run.stop, run.mass) for run in runs_of(scaled)] == [(1, 5, 4.5), (5, 9, 6.0)]
     assert sorted(masses(-scaled[None]).tolist()) == [4.5]
+
+
+def test_the_heaviest_runs_of_many_rows_are_those_of_each() -> None:
+    """Against runs_of, row by row; a quiet row has none, and of two equal ones the first is taken."""
+    random = np.random.default_rng(5)
+    worlds = np.vstack([random.normal(0, 1, (60, 80)), np.zeros(80), np.tile([-2.0, 0.0, 0.0, 2.0], 20)])
+    starts, stops = _heaviest_runs(worlds)
+    for world, start, stop in zip(worlds, starts, stops, strict=True):
+        heaviest = max(runs_of(world), key=lambda run: run.mass, default=Run(0, 0, 0.0))
+        assert (start, stop) == (heaviest.start, heaviest.stop)
+    assert (starts[60], stops[60]) == (0, 0)
 
 
 @pytest.mark.parametrize("days", [90, 200, 300, 500])

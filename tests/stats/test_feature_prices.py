@@ -95,3 +95,28 @@ def test_the_parts_of_a_rise_are_found_and_sum_to_it() -> None:
     for part, truth in zip(parts, (0.0, 0.3, 0.1), strict=True):
         assert part.low <= part.value <= part.high
         assert part.low - 0.03 <= truth <= part.high + 0.03
+
+
+def test_the_interval_of_a_part_is_that_of_prompts_drawn_one_by_one() -> None:
+    """A prompt that is drawn twice stands there twice, as two prompts: regression with a constant each, plainly."""
+    random, prompts = np.random.default_rng(1), 25
+    prompt = np.repeat(np.arange(prompts), 4)
+    later = np.tile([False, False, True, True], prompts)
+    feature = random.normal(size=len(prompt)) + 0.5 * later
+    score = 2 * feature + prompt / 10 + 0.3 * later + random.normal(size=len(prompt))
+    draws, drawn = np.random.default_rng(4), []
+    for _ in range(40):
+        chosen = draws.integers(0, prompts, prompts)
+        rows = np.concatenate([np.flatnonzero(prompt == one) for one in chosen])
+        constants = np.kron(np.eye(prompts), np.ones((4, 1)))
+        design = np.column_stack([feature[rows], later[rows], constants])
+        price = np.linalg.lstsq(design, score[rows], rcond=None)[0][0]
+        moved = [
+            values[rows][later[rows]].mean() - values[rows][~later[rows]].mean()
+            for values in (feature, score)
+        ]
+        drawn.append([price * moved[0], moved[1] - price * moved[0]])
+    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0)
+    found = rise_parts(score, feature[:, None], ["length"], prompt, later, draws=40, seed=4)
+    for part, below, above in zip(found, low, high, strict=True):
+        assert (part.low, part.high) == (pytest.approx(below, abs=1e-9), pytest.approx(above, abs=1e-9))

@@ -89,3 +89,17 @@ def test_signed_rank_covers() -> None:
         assert found is not None
         hits += found.low <= 0.3 <= found.high
     assert math.isclose(hits / 1_000, 0.955, abs_tol=0.025)
+
+
+@pytest.mark.parametrize("n", [6, 7, 40, 41])
+def test_the_shift_is_read_off_the_sorted_averages(n: int) -> None:
+    """Estimate and interval from a plain sorted list of every pair's average, as the book has them."""
+    random = np.random.default_rng(n)
+    first, second = random.normal(size=n).round(1), random.normal(0.3, size=n).round(1)
+    d = second - first
+    walsh = sorted((d[i] + d[j]) / 2 for i in range(n) for j in range(i, n))
+    rank = math.floor(n * (n + 1) / 4 - 1.959964 * math.sqrt(n * (n + 1) * (2 * n + 1) / 24)) - 1
+    found = signed_rank(list(first), list(second))
+    assert found is not None
+    assert found.value == float(np.median(walsh))
+    assert (found.low, found.high) == (walsh[max(rank, 0)], walsh[len(walsh) - 1 - max(rank, 0)])

@@ -14,6 +14,7 @@ from core.stats.challengers import CALENDAR, REPORTED
 from core.stats.conformal import Errors
 from core.stats.daily_series import daily_series
 from core.stats.demand_breaks import accept, propose_breaks
+from core.stats.forecastable import _flat_wapes
 from core.stats.region_forecast import forecast_region, window_share
 from tests.stats.public_series import PUBLIC, frame, series, story
 
@@ -134,3 +135,22 @@ def test_the_reported_average_is_in_the_league_and_never_chosen() -> None:
     found = forecast_region(frame(dt.date(2026, 1, 1), np.full(120, 7.0)), PLACE)
     assert REPORTED.name in {score.model for score in found.league.scores}
     assert found.league.chosen not in (None, REPORTED.name)
+
+
+@pytest.mark.parametrize("missing", [[], [3, 40, *range(50, 80)]])
+def test_the_naive_errors_of_shuffled_histories_are_those_of_each(missing: list[int]) -> None:
+    """One history at a time, day by day; a window of missing days only forecasts 0."""
+    random = np.random.default_rng(3)
+    histories = random.lognormal(size=(6, 120))
+    histories[:, missing] = np.nan
+    origins = np.array([30, 44, 79, 100])
+    for history, found in zip(histories, _flat_wapes(histories, origins, 28), strict=True):
+        misses, total = np.zeros(2), 0.0
+        for origin in origins:
+            known = [value for value in history[origin - 28 : origin] if not np.isnan(value)]
+            levels = (np.mean(known), np.median(known)) if known else (0.0, 0.0)
+            for actual in history[origin : origin + 28]:
+                if not np.isnan(actual):
+                    misses += np.abs(actual - np.array(levels))
+                    total += actual
+        assert found == pytest.approx(min(misses) / total)

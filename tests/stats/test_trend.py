@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from core.stats.trend import clustered_mean, shuffled_z, within_slope
+from core.stats.trend import clustered_mean, codes, shuffled_z, within_slope
 
 
 def panel(
@@ -101,3 +101,27 @@ def test_a_shuffled_trend_is_gone() -> None:
     assert abs(z.mean()) < 0.1
     assert 0.03 < (z > 1.645).mean() < 0.07
     assert shuffled_z(np.ones(20), np.ones(20), np.zeros(20), 3, 1).tolist() == [0, 0, 0]
+
+
+def test_shuffling_within_groups_is_that_of_one_draw_after_the_other() -> None:
+    """Groups of 1 to 5 rows, 45 draws: the plain loop over draws with the same seed, statistic by its definition."""
+    group = np.repeat(np.arange(30), np.arange(30) % 5 + 1)
+    noise = np.random.default_rng(2)
+    x, y = noise.integers(0, 6, len(group)).astype(float), noise.normal(size=len(group))
+    order = np.lexsort((y, x, group))
+    x_in, y_in = (
+        values[order] - np.array([values[group == one].mean() for one in group]) for values in (x, y)
+    )
+    random, plain = np.random.default_rng(9), []
+    for _ in range(45):
+        drawn = x_in[np.argsort(group + random.random(len(group)), kind="stable")]
+        slope = (drawn * y_in).sum() / (x_in**2).sum()
+        spread = np.sqrt(((drawn * (y_in - slope * drawn)) ** 2).sum()) / (x_in**2).sum()
+        plain.append(slope / spread)
+    np.testing.assert_allclose(shuffled_z(x, y, group, 45, 9), plain, rtol=1e-9)
+
+
+@pytest.mark.parametrize("labels", [["b", "a", "b"], [7, 3, 7], [-1, 5, -1], [10**12, 4, 4], []])
+def test_codes_are_ranks_of_the_labels(labels: list[object]) -> None:
+    ranks = {label: rank for rank, label in enumerate(sorted(set(labels)))}  # type: ignore[type-var]
+    assert codes(np.array(labels)).tolist() == [ranks[label] for label in labels]

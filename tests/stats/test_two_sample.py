@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import zlib
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.stats.two_sample import hamming, mmd_test, ngrams
+from core.stats.two_sample import HAMMING, NGRAMS, SEED, Kernel, hamming, mmd_test, mmd_tests, ngrams
 
 
 def test_hamming_counts_equal_places_over_the_longer_text() -> None:
@@ -29,6 +30,60 @@ def test_ngrams_are_a_cosine_of_roots() -> None:
     gram = ngrams(["a a a a b", "a", "", ""], longest=1)
     assert gram[0, 1] == pytest.approx(2 / math.sqrt(5))
     assert gram[2].tolist() == [0, 0, 1, 1]
+
+
+@given(st.lists(st.text("ab \n\U0001f600", max_size=9), min_size=1, max_size=6))
+@settings(max_examples=50, deadline=None)
+def test_pairs_are_what_the_matrix_says_of_them(texts: list[str]) -> None:
+    first, second = (places.reshape(-1) for places in np.indices((len(texts), len(texts))))
+    for kernel in (HAMMING, NGRAMS):
+        whole, pairs = kernel.gram(texts), kernel.of_pairs(texts, first, second)
+        np.testing.assert_allclose(pairs.reshape(whole.shape), whole, rtol=0, atol=1e-15)
+
+
+def test_words_and_gaps_of_a_text_weigh_as_in_a_dense_matrix() -> None:
+    """The same cosine from the plain counts of every bucket."""
+    texts = ["the cat sat on the mat", "the cat sat", "a dog", "", "mat the on sat cat the"]
+    counts = np.zeros((len(texts), 4_096))
+    for row, text in enumerate(texts):
+        words = text.split()
+        for size in (1, 2, 3):
+            for at in range(len(words) - size + 1):
+                counts[row, zlib.crc32(" ".join(words[at : at + size]).encode()) % 4_096] += 1
+    roots = np.sqrt(counts)
+    lengths = np.sqrt((roots**2).sum(axis=1))
+    plain = roots @ roots.T / np.maximum(np.outer(lengths, lengths), 1e-300)
+    plain[3, 3] = 1.0
+    np.testing.assert_allclose(ngrams(texts), plain, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", [HAMMING, NGRAMS])
+def test_blocks_of_prompts_permute_as_the_whole_matrix_does(kernel: Kernel) -> None:
+    """Prompts with 2 to 5 answers: p from the same seed by the N x N matrix with zeros between prompts."""
+    random = np.random.default_rng(3)
+    prompts = [prompt for prompt in range(12) for _ in range(2 + prompt % 4)]
+    second = [place % 2 == 1 for prompt in range(12) for place in range(2 + prompt % 4)]
+    texts = [" ".join(random.choice(list("abcd"), 6)) + (" z" if side else "") for side in second]
+    found = mmd_test(texts, prompts, second, kernel, draws=400)
+    assert found is not None
+    rows = sorted(zip((f"{prompt}" for prompt in prompts), second, texts, strict=True))
+    code = np.unique([prompt for prompt, _, _ in rows], return_inverse=True)[1]
+    sides = np.array([side for _, side, _ in rows])
+    gram = np.where(code[:, None] == code, kernel.gram([text for _, _, text in rows]), 0.0)
+    weights = np.where(sides, -1 / np.bincount(code[sides])[code], 1 / np.bincount(code[~sides])[code]) / 12
+    keys = np.random.default_rng(SEED).random((400, len(code))) + code
+    drawn = weights[np.argsort(keys, axis=1)]
+    null = ((drawn @ gram) * drawn).sum(axis=1)
+    observed = float(weights @ gram @ weights)
+    assert found.p == (1 + int((null >= observed - 1e-12).sum())) / 401
+    assert 0.002 < found.p < 0.9
+
+
+def test_several_kernels_say_what_each_says_alone() -> None:
+    texts, prompts = ["a b", "b a", "a b", "b b", "a a", "a b"], [0, 0, 0, 1, 1, 1]
+    second = [True, False, True, True, False, False]
+    alone = [mmd_test(texts, prompts, second, kernel) for kernel in (HAMMING, NGRAMS)]
+    assert mmd_tests(texts, prompts, second, (HAMMING, NGRAMS)) == alone
 
 
 def plain_statistic(gram: np.ndarray, prompts: list[int], second: list[bool]) -> float:
@@ -95,8 +150,8 @@ def test_one_answer_a_prompt_needs_a_kernel_across_prompts() -> None:
     prompts = [at // 2 for at in range(24)]
     second = [at % 2 == 1 for at in range(24)]
     texts = ["yes of course" if side else "no never" for side in second]
-    within = mmd_test(texts, prompts, second, ngrams)
-    across = mmd_test(texts, prompts, second, ngrams, across_prompts=True)
+    within = mmd_test(texts, prompts, second, NGRAMS)
+    across = mmd_test(texts, prompts, second, NGRAMS, across_prompts=True)
     assert within is not None
     assert across is not None
     assert within.p == 1.0

@@ -1,0 +1,100 @@
+"""What an audit measured, computed once for everybody who waits for it: viewers of one scope, and the board's worker.
+
+A measure is a function of scope and data version, and costs a second; the board's worker and a page ask for the same
+one. Outside the app nothing is kept and every question is asked.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from types import ModuleType
+from typing import NamedTuple
+
+import polars as pl
+
+from core import made
+from core.audit import Ask, Scope
+from core.ledger.store import Store
+
+MOST_KEPT = 30
+"""Six scopes of five audits."""
+MOST_BYTES = 256 * 2**20
+"""Of frames: a measure itself is small."""
+
+
+class Measured(NamedTuple):
+    """The rows an audit loaded and what it made of them."""
+
+    frames: dict[str, pl.DataFrame]
+    measure: object
+
+
+_Key = tuple[str, Scope, int]
+
+
+class Once:
+    """The newest measures of one ledger. Shared by the threads of a process."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._kept: OrderedDict[_Key, Measured] = OrderedDict()
+        self._working: dict[_Key, threading.Lock] = {}
+        self._lock = threading.Lock()
+
+    def of(self, audit: ModuleType, ask: Ask, scope: Scope) -> Measured:
+        """The measure of a scope; whoever comes while it is computed waits for it. What fails is raised and not kept."""
+        key = (audit.__name__, _own(audit, scope), self.store.acts())
+        with self._lock:
+            working = self._working.setdefault(key, threading.Lock())
+        with working:
+            with self._lock:
+                if key in self._kept:
+                    self._kept.move_to_end(key)
+                    return self._kept[key]
+            try:
+                found = computed(audit, ask, scope)
+                with self._lock:
+                    self._kept[key] = found
+                    self._shrink()
+            finally:
+                with self._lock:
+                    self._working.pop(key, None)
+        return found
+
+    def _shrink(self) -> None:
+        """Drop the longest unused; the newest one stays, however large."""
+        sizes = {key: _bytes(one) for key, one in self._kept.items()}
+        while len(self._kept) > 1 and (len(self._kept) > MOST_KEPT or sum(sizes.values()) > MOST_BYTES):
+            sizes.pop(self._kept.popitem(last=False)[0])
+
+
+def _own(audit: ModuleType, scope: Scope) -> Scope:
+    """The board stamps its scope with what any audit reads: one that does not read it answers the same without."""
+    if made.needs_breaks(audit):
+        return scope
+    choices = tuple(pair for pair in scope.choices if pair[0] != made.BREAKS)
+    return scope._replace(choices=choices, made=())
+
+
+def _bytes(one: Measured) -> int:
+    return sum(int(rows.estimated_size()) for rows in one.frames.values())
+
+
+def computed(audit: ModuleType, ask: Ask, scope: Scope) -> Measured:
+    """Load and measure, now."""
+    frames = audit.load(ask, scope)
+    return Measured(frames, audit.measure(frames, scope))
+
+
+_published: list[Once] = []
+
+
+def publish(once: Once | None) -> None:
+    """Share measures in this process, or stop with None."""
+    _published[:] = [] if once is None else [once]
+
+
+def measured(audit: ModuleType, ask: Ask, scope: Scope) -> Measured:
+    """An audit's measure: the app's kept one where there is one, else computed."""
+    return _published[0].of(audit, ask, scope) if _published else computed(audit, ask, scope)
