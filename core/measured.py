@@ -36,8 +36,10 @@ _Key = tuple[str, Scope, int]
 class Once:
     """The newest measures of one ledger. Shared by the threads of a process."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, ask: Ask | None = None) -> None:
+        """`ask` puts the audits' questions, in place of whoever comes: in the app the one that keeps costly answers."""
         self.store = store
+        self._ask = ask
         self._kept: OrderedDict[_Key, Measured] = OrderedDict()
         self._working: dict[_Key, threading.Lock] = {}
         self._lock = threading.Lock()
@@ -53,7 +55,7 @@ class Once:
                     self._kept.move_to_end(key)
                     return self._kept[key]
             try:
-                found = computed(audit, ask, scope)
+                found = computed(audit, self._ask or ask, scope)
                 with self._lock:
                     self._kept[key] = found
                     self._shrink()

@@ -10,6 +10,7 @@ import threading
 import time
 
 from core import board, measured
+from core.kept_answers import FOLDER_NAME, KeptAnswers
 from core.ledger.store import Store
 from core.web.process import Process
 
@@ -50,7 +51,8 @@ def keep_board(process: Process, stopping: threading.Event) -> None:
         return
     worker = board.BoardWorker(process.store)
     board.publish(worker)
-    measured.publish(measured.Once(process.store))
+    kept = KeptAnswers(process.store.ask, process.settings.data_dir / FOLDER_NAME)
+    measured.publish(measured.Once(process.store, kept.ask))
     try:
         worker.run(stopping)
     finally:
