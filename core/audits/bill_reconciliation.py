@@ -144,7 +144,7 @@ def _missing(found: Reconciliation) -> str:
 
 
 def sentence(found: Reconciliation) -> str:
-    """What is unexplained, by name, and through which day the books are closed."""
+    """What is unexplained, by name, and through which day the books are closed; too much traced is in no bill."""
     amounts = {
         name: sum((row.terms.amounts.get(name, ZERO) for row in found.cells if not row.is_open), ZERO)
         for name in ("uninstrumented", "hidden", "unknown")
@@ -154,14 +154,16 @@ def sentence(found: Reconciliation) -> str:
         ("hidden", "requests in no trace"),
         ("unknown", "unknown"),
     )
+    over = max(-amounts["unknown"], ZERO)
+    amounts["unknown"] = max(amounts["unknown"], ZERO)
     told = [f"{money(amounts[key], found.currency)} {text}" for key, text in named if amounts[key]]
     closed = min((one.closed_through for one in found.completeness), default=None)
     through = f" through {closed}" if closed else ""
-    least = found.unexplained_usd[0]
     part = f" ({', '.join(told)})" if told else ""
+    beside = f", and {money(over, found.currency)} more was traced than billed" if over else ""
     return (
-        f"{money(least, found.currency)} of {money(found.closed_usd, found.currency)} billed{through} "
-        f"is in no trace{part}."
+        f"{money(found.unexplained_usd[0] - over, found.currency)} of {money(found.closed_usd, found.currency)} "
+        f"billed{through} is in no trace{part}{beside}."
     )
 
 

@@ -66,6 +66,18 @@ def test_equal_books_hold(store: Store) -> None:
     assert told.sentence == "$0.00 of $0.10 billed through 2026-03-02 is in no trace."
 
 
+def test_more_traced_than_billed_is_not_told_as_missing_from_the_traces(store: Store) -> None:
+    """Ten calls of 1 cent and a bill of 4 cents without tokens or requests: 6 cents are unexplained, and none untraced."""
+    lump = bill(4) | {"requests": None, "tokens": None, "consumed_quantity": None, "token_type": None}
+    send(store, attempts=calls(10), cost_lines=[lump])
+    assert found(store).unexplained_usd[0] == D("0.06")
+    told = finding(store).sentence
+    assert (
+        told
+        == "$0.00 of $0.04 billed through 2026-03-02 is in no trace, and $0.06 more was traced than billed."
+    )
+
+
 @pytest.mark.parametrize(("extra", "status"), [(2, "holds"), (3, "broken")])
 def test_just_under_and_over_the_limit(store: Store, extra: int, status: str) -> None:
     """2 of 102 requests hidden are 1.96 %, 3 of 103 are 2.91 %; the limit is 2 %."""
