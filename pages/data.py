@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core import coverage, downloads, pulls, ui, uploads
+from core import coverage, downloads, pulls, traffic, ui, uploads
 from core.ingest.options import ReadOptions
 from core.ingest.own_tables.change_events import FIELDS, KINDS
 from core.ledger.change_rows import NEWEST
@@ -33,6 +33,7 @@ with st.form("change"), st.grid(3, min_column_width=200, gap="small"):
         st.session_state["change_told"] = uploads.add_change(get_store(), typed, options)
 st.text(st.session_state.get("change_told", ""))
 ui.listing("Newest changes", ui.ask(NEWEST, as_of=ui.scope().as_of), "changes", "No change is known.")
+ui.listing("Calls by model", traffic.traffic(ui.ask, ui.scope().as_of), "calls_by_model", "No call has come.")
 for listed in (*coverage.listings(ui.ask), pulls.listing(ui.ask, read_settings())):
     ui.listing(*listed)
 with st.expander("How to send data", expanded=not ui.scope().as_of):

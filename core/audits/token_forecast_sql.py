@@ -36,43 +36,60 @@ with lines as (
 )
 """
 
+_HOURS = """
+with hours as (
+    select
+        *,
+        coalesce(cloud_region, '') as region
+    from attempt_hours
+    where line_kind = 'inference'
+        and counted
+        and day <= $end
+        and import_id <= $as_of
+        and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
+        and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+        and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
+)
+"""
+"""Hourly sums in scope, to be summed further: one alone may be what a version took back."""
+
 TRACED = (
-    _LINES
+    _HOURS
     + """
 select
     region,
     hour,
     cast(sum(case
-        when $kind = 'input' then coalesce(input_tokens, 0) - cached_tokens
+        when $kind = 'input' then input_tokens - cached_tokens
         when $kind = 'cached' then cached_tokens
-        when $kind = 'output' then coalesce(output_tokens, 0)
-        else all_tokens
+        when $kind = 'output' then output_tokens
+        else input_tokens + output_tokens
     end) as bigint)                                                     as tokens,
-    cast(count(*) as bigint)                                            as requests,
-    cast(sum(case when input_tokens is null and output_tokens is null then 1 else 0 end) as bigint)
-                                                                        as without_usage,
-    cast(sum(case when error_class = 'rate_limit' then 1 else 0 end) as bigint) as throttled,
-    cast(coalesce(sum(expected_usd), 0) as decimal(38, 12))             as cost,
-    cast(sum(case when expected_usd is null then 0 else all_tokens end) as bigint) as priced_tokens
-from lines
+    cast(sum(attempts) as bigint)                                       as requests,
+    cast(sum(without_usage) as bigint)                                  as without_usage,
+    cast(sum(case when error_class = 'rate_limit' then attempts else 0 end) as bigint) as throttled,
+    cast(sum(expected_usd) as decimal(38, 12))                          as cost,
+    cast(sum(priced_tokens) as bigint)                                  as priced_tokens
+from hours
 group by region, hour
+having sum(attempts) <> 0
 """
 )
 """Tokens, requests and money of traced attempts by region and UTC hour; what was told twice is left out."""
 
 TRACED_MODELS = (
-    _LINES
+    _HOURS
     + """
 select
     region,
     day,
-    model,
+    coalesce(model, '')                        as model,
     cast(sum(expected_usd) as decimal(38, 12)) as cost,
-    cast(sum(all_tokens) as bigint)            as tokens
-from lines
+    cast(sum(priced_tokens) as bigint)         as tokens
+from hours
 where day >= $recent_from
-    and expected_usd is not null
-group by region, day, model
+group by region, day, coalesce(model, '')
+having sum(priced_attempts) <> 0
 """
 )
 """Money of traced attempts of the last four weeks, and the tokens it was for, by region, UTC day and model."""
@@ -81,9 +98,13 @@ EXTENT = """
 select
     min(hour) as first_hour,
     max(hour) as last_hour
-from attempts
-where import_id <= $as_of
-    and superseded_by > $as_of
+from (
+    select hour
+    from attempt_hours
+    where import_id <= $as_of
+    group by hour
+    having sum(attempts) <> 0
+) as covered
 """
 """The hours that traces cover, whatever the scope: a region that is silent inside them had no traffic."""
 

@@ -26,6 +26,7 @@ from core.cli.empty import empty_demo
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
 from core.cli.pull import pull_sources
+from core.cli.rollups import rebuild_rollups
 from core.findings import standard_scope
 from core.imports import imports_of_file, undone_text
 from core.ingest.bills.sql_config import BadSource
@@ -109,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
     pull = commands.add_parser("pull", parents=[shared], help="read the configured SQL sources")
     pull.add_argument("names", nargs="*", metavar="NAME", help="these only")
     pull.set_defaults(run=lambda options, settings: pull_sources(options.names, settings))
+    rollups = commands.add_parser("rollups", parents=[shared], help="make the hourly sums anew")
+    rollups.set_defaults(run=lambda options, settings: rebuild_rollups(settings))
     template = commands.add_parser("template", help="print a CSV to start from")
     template.add_argument("name", choices=TEMPLATES)
     template.set_defaults(run=run_template, data=None)

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from core.ledger import rollups
 from core.ledger.cost import Costing
+from core.ledger.rollups import IN_FORCE
 from core.ledger.rows import ATTEMPT_SCHEMA, CALL_SCHEMA, RUN_SCHEMA, trace_rows
 from core.ledger.trace import Span
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-IN_FORCE = 9_223_372_036_854_775_807
-"""superseded_by of a row that nothing has replaced."""
 TRACES_AT_ONCE = 10_000
 """Traces read into memory together: about 60,000 spans, 200 MB of Python objects at most."""
 
@@ -174,6 +174,7 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
             cursor.register("derived", frame.to_arrow())
             cursor.execute(f"insert into {table} by name select * from derived")
             cursor.unregister("derived")
+    rollups.add(cursor, through)
     cursor.execute("insert into derivations values (?, ?, ?)", [through, time.time_ns(), costing.version])
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from core.ledger import rollups
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -34,8 +36,12 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
             "alter table probes add column header_names varchar",
         ),
     ),
+    (4, ()),
 )
 """(version, statements that bring a file from version - 1). Version 1 is schema.sql itself."""
+
+FILLED = {4: rollups.OF_ALL}
+"""Version -> statements that fill its new tables from what an older file holds, once schema.sql has made them."""
 
 NEWEST = MIGRATIONS[-1][0]
 
@@ -63,6 +69,9 @@ def migrate(
             for statement in statements:
                 connection.execute(statement)
     connection.execute(SCHEMA.read_text())
+    for version, statements in FILLED.items():
+        for statement in statements if 0 < before < version else ():
+            connection.execute(statement)
     if before < newest:
         connection.execute("insert into schema_version values (?, now()::timestamp)", [newest])
     connection.execute("commit")

@@ -21,6 +21,8 @@ DATED_TELEMETRY = (
     "runs",
     "calls",
     "attempts",
+    "attempt_hours",
+    "call_hours",
     "probes",
     "responses",
     "tickets",

@@ -589,3 +589,39 @@ create table if not exists attempts (
     billable                  varchar not null,  -- yes, no, maybe: from the provider's billability rules
     removed_rule              varchar            -- as in calls
 );
+
+-- Hourly sums of attempts and calls, derived with them (core/ledger/rollups.py). Additive: as of N is the sum of the
+-- rows with import_id <= N; what was replaced at a version is subtracted under it, so a single row may be negative.
+create table if not exists attempt_hours (
+    import_id       bigint not null,         -- the data version from which the sums hold
+    day             date not null,           -- UTC day of the hour
+    hour            bigint not null,         -- hours since the epoch
+    cloud_region    varchar,                 -- as in attempts
+    service_name    varchar,                 -- as in attempts
+    provider        varchar,                 -- as in attempts
+    model           varchar,                 -- as in attempts
+    line_kind       varchar not null,        -- inference or tool
+    error_class     varchar,                 -- as in attempts; null = no error
+    counted         boolean not null,        -- false: attempts of calls that were told twice
+    attempts        bigint not null,         -- attempt lines
+    without_usage   bigint not null,         -- of them, those with neither input nor output tokens
+    input_tokens    bigint not null,         -- tokens, cache included
+    output_tokens   bigint not null,         -- tokens, reasoning included
+    cached_tokens   bigint not null,         -- tokens read from or written to a cache, part of input_tokens
+    priced_attempts bigint not null,         -- attempt lines with a price
+    priced_tokens   bigint not null,         -- input and output tokens of those
+    expected_usd    decimal(38, 12) not null -- money of those, in the configured currency
+);
+
+create table if not exists call_hours (
+    import_id       bigint not null,  -- the data version from which the counts hold
+    day             date not null,    -- UTC day of the hour
+    hour            bigint not null,  -- hours since the epoch
+    cloud_region    varchar,          -- as in calls
+    service_name    varchar,          -- as in calls
+    model           varchar,          -- response model, else request model
+    line_kind       varchar not null, -- inference or tool
+    ok              boolean not null, -- whether the calls succeeded
+    duration_bucket integer not null, -- as in spans
+    calls           bigint not null   -- calls that are counted
+);

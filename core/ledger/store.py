@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import duckdb
 import polars as pl
 
-from core.ledger import derive, retain, write
+from core.ledger import derive, retain, rollups, write
 from core.ledger.batch import PRICES, Batch, Quarantined, Receipt, Repaired, TakenFile
 from core.ledger.cost import Costing
 from core.ledger.empty import CannotEmpty, Emptied
@@ -213,6 +213,15 @@ class Store:
             cursor = self._connection.cursor()
             try:
                 return retain.delete_before(cursor, today - dt.timedelta(days=days))
+            finally:
+                cursor.close()
+
+    def rebuild_rollups(self) -> dict[str, int]:
+        """The hourly sums anew from what is derived; rows by table."""
+        with self._derive_lock:
+            cursor = self._connection.cursor()
+            try:
+                return rollups.rebuild(cursor)
             finally:
                 cursor.close()
 
