@@ -25,6 +25,7 @@ from core.stats.betting import STAKES, watch
 from core.stats.many_tests import holm
 from core.stats.two_sample import ngrams
 from tests.audits.drift_world import OTHER, REFERENCE, measured, probe, verdicts, world
+from tests.audits.llmdrift_labels import accepted
 from tests.audits.retry_world import DAY, Row, call
 
 ANSWERS = Path(__file__).parents[3] / "shared/datasets/headline/llmdrift_answers.parquet"
@@ -206,22 +207,23 @@ def compiles(answer: str, _: str) -> bool:
     return True
 
 
-READINGS = {
-    "COUNTAHAPPYNUMBER": boxed, "PRIME_FULL": bare_word, "SENSITIVEQ": answered, "LEETCODE_EASY": compiles,
+Reading = Callable[[str, str], bool] | None
+"""None: upstream's own labels, joined by id."""
+READINGS: dict[str, Reading] = {
+    "COUNTAHAPPYNUMBER": boxed, "PRIME_FULL": bare_word, "SENSITIVEQ": None, "LEETCODE_EASY": None,
 }  # fmt: skip
 
 
-def as_probes(
-    upstream: pl.DataFrame, task: str, model: str, reading: Callable[[str, str], bool], name: str
-) -> list[Row]:
+def as_probes(upstream: pl.DataFrame, task: str, model: str, reading: Reading, name: str) -> list[Row]:
     """March as the reference, June as the other region: a prompt a row and snapshot."""
     rows = []
     for region, snapshot in zip(SIDES, PAIRS[model], strict=True):
         chosen = upstream.filter((pl.col("task") == task) & (pl.col("model") == snapshot)).sort("id")
         for prompt, text, expected in chosen.select("id", "answer", "ref_answer").iter_rows():
+            right = accepted(task, snapshot, prompt) if reading is None else reading(text, expected)
             rows.append(
                 probe(
-                    region, f"{task}/{prompt}", DAY, scorer=name, score=float(reading(text, expected)), text=text,
+                    region, f"{task}/{prompt}", DAY, scorer=name, score=float(right), text=text,
                     text_chars=len(text), refusal=None, format_ok=None, first_chunk_ms=None, last_chunk_ms=None,
                 )
             )  # fmt: skip
@@ -236,10 +238,13 @@ def as_probes(
         ("PRIME_FULL", "gpt-4", bare_word, 84.0, 51.1),
         ("PRIME_FULL", "gpt-3.5", bare_word, 49.6, 76.2),
         ("PRIME_FULL", "gpt-3.5", bracketed, 51.8, 68.0),
-        # Upstream labelled refusals by hand: 21 and 5, 2 and 8.
+        ("SENSITIVEQ", "gpt-4", None, 21.0, 5.0),
+        ("SENSITIVEQ", "gpt-3.5", None, 2.0, 8.0),
+        ("LEETCODE_EASY", "gpt-4", None, 52.0, 10.0),
+        ("LEETCODE_EASY", "gpt-3.5", None, 22.0, 2.0),
+        # Parsers in place of the person and the judge: another instrument, other shares.
         ("SENSITIVEQ", "gpt-4", answered, 27.0, 2.0),
         ("SENSITIVEQ", "gpt-3.5", answered, 2.0, 8.0),
-        # Upstream asked a judge as well whether the code is right: 52 and 10, 22 and 2.
         ("LEETCODE_EASY", "gpt-4", compiles, 82.0, 12.0),
         ("LEETCODE_EASY", "gpt-3.5", compiles, 38.0, 2.0),
     ],
@@ -249,11 +254,12 @@ def test_the_snapshots_known_answers(
     store: Store,
     task: str,
     model: str,
-    reading: Callable[[str, str], bool],
+    reading: Reading,
     march: float,
     june: float,
 ) -> None:
-    rows = as_probes(upstream, task, model, reading, reading.__name__)
+    name = "upstream's label" if reading is None else reading.__name__
+    rows = as_probes(upstream, task, model, reading, name)
     for region, expected in ((REFERENCE, march), (OTHER, june)):
         share = statistics.mean(row["score"] for row in rows if row["region"] == region)
         assert share == pytest.approx(expected / 100, abs=0.0011)
@@ -265,7 +271,7 @@ def test_the_snapshots_known_answers(
     assert success.high is not None
     assert success.low < success.effect < success.high
     assert verdicts(found) == {OTHER: "different generation"}
-    assert found.scorers == [reading.__name__]
+    assert found.scorers == [name]
 
 
 def test_another_parser_alone_is_not_drift(upstream: pl.DataFrame, store: Store) -> None:
@@ -297,7 +303,7 @@ def test_twenty_answers_a_region_are_enough_and_halves_stay_alike(upstream: pl.D
     """Power of 200 draws of 20 prompts; placebo: 20 answers of one snapshot against 20 others of it."""
     random, told = Random(5), []
     for (task, reading), model in itertools.product(READINGS.items(), PAIRS):
-        rows = as_probes(upstream, task, model, reading, reading.__name__)
+        rows = as_probes(upstream, task, model, reading, task)
         prompts = sorted({row["prompt_id"] for row in rows})
         fired = 0
         for _ in range(200):
