@@ -36,6 +36,7 @@ from core.audit import (
     Fact,
     Finding,
     Need,
+    Progress,
     Scope,
     Status,
     TooLittle,
@@ -48,6 +49,7 @@ from core.audits import token_forecast_tables as rows
 from core.audits.token_forecast_days import EPOCH, RECENT_DAYS, chosen_hours, region_days, rows_read
 from core.audits.token_forecast_measure import HORIZONS, Forecast, measured
 from core.breaks import NO_REGION, Proposed
+from core.stats.challengers import PROPHET
 from core.stats.forecast_totals import Total
 from core.stats.resampling import SEED
 
@@ -69,7 +71,8 @@ CHOICES = (
     Choice("kind", "Tokens counted", ("all", "input", "cached", "output"), "all", "Input is without cached tokens."),
     Choice(
         "backtest", "Backtest", ("quick", "full"), "quick",
-        "Full adds ETS, STL + ETS and SARIMAX: minutes instead of a second.",
+        "Full adds ETS, STL + ETS, SARIMAX and, where it is installed, Prophet: minutes instead of a second. "
+        f"To install it: pip install {PROPHET}",
     ),
     limit_choice("Limit on the gap", ("0.05", "0.10", "0.20", "0.30"), LIMIT, "Share the average may be off by."),
 )  # fmt: skip
@@ -119,7 +122,9 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
     }
 
 
-def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Forecast | TooLittle:
+def measure(
+    frames: dict[str, pl.DataFrame], scope: Scope, progress: Progress | None = None
+) -> Forecast | TooLittle:
     """Forecast of every region and of their sum; too little only where no token was counted at all."""
     hours, source = chosen_hours(frames, scope)
     hours = hours.filter(pl.col("day") <= scope.end)
@@ -128,7 +133,8 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Forecast | TooLitt
             return TooLittle("attempts: no traced call with tokens up to the end of the scope", NEEDS[0].how)
         return TooLittle("cost_lines: no billed tokens up to the end of the scope", NEEDS[3].how)
     days = region_days(hours, frames, scope)
-    return measured(hours, days, frames, scope, rows_read(hours, source, days), scope.limit(LIMIT), SEED)
+    read = rows_read(hours, source, days)
+    return measured(hours, days, frames, scope, read, scope.limit(LIMIT), SEED, progress)
 
 
 def the_total(found: Forecast) -> Total | None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -32,9 +32,10 @@ from core.export import alt_text
 from core.ledger.current import get_store
 from core.made import BREAKS, resolved
 from core.markdown import literal
+from core.measured import reports_progress
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
-from core.ui import held
+from core.ui import held, waiting
 from core.ui.cards import PICTURE, card, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
@@ -61,12 +62,27 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
     store, within = get_store(), resolved(audit, within)
-    return _answered(audit.__name__, within, held.version(store), held.changes(store), id(store))
+    key = (audit.__name__, within, held.version(store), held.changes(store), id(store))
+    if not reports_progress(audit):
+        return _answered(*key)
+    try:
+        return _answered(*key, _make=waiting.not_kept)
+    except waiting.NotKept:
+        with waiting.bar() as progress:
+            made = view.answer(audit, ask, within, progress)
+    return _answered(*key, _make=lambda: made)
 
 
 @st.cache_data(max_entries=100, show_spinner="Reading the ledger")
-def _answered(audit_name: str, within: Scope, version: int, changes: int, store: int) -> view.Answer:
-    return view.answer(importlib.import_module(audit_name), ask, within)
+def _answered(
+    audit_name: str,
+    within: Scope,
+    version: int,
+    changes: int,
+    store: int,
+    _make: Callable[[], view.Answer] | None = None,
+) -> view.Answer:
+    return _make() if _make else view.answer(importlib.import_module(audit_name), ask, within)
 
 
 def scope_controls() -> None:
