@@ -23,7 +23,7 @@ from core.audits.regional_drift_signals import Signal, battery, daily, paired
 from core.ledger.store import Store
 from core.stats.betting import STAKES, watch
 from core.stats.many_tests import holm
-from core.stats.two_sample import ngrams
+from core.stats.two_sample import hamming, ngrams
 from tests.audits.drift_world import OTHER, REFERENCE, measured, probe, verdicts, world
 from tests.audits.llmdrift_labels import accepted
 from tests.audits.retry_world import DAY, Row, call
@@ -86,14 +86,14 @@ def test_shares_equal_a_plain_count_and_lengths_a_plain_estimate() -> None:
 def test_text_distance_equals_plain_sums_within_prompts() -> None:
     """Mean over cells of k(x,x') + k(y,y') - 2 k(x,y), over all places, less its mean under all relabellings."""
     rows = world(2, SIDES, lambda _, here: {"words": ("a", "b")} if here == OTHER else {})
-    (found,) = [one for one in battery(OTHER, *sides(rows)) if one.name == "words"]
+    (found,) = [one for one in battery(OTHER, *sides(rows)) if one.name == "text"]
     cells: dict[tuple[str, dt.date], dict[str, list[str]]] = {}
     for row in rows:
         cells.setdefault((row["prompt_id"], row["day"]), {}).setdefault(row["region"], []).append(row["text"])
     plain = 0.0
     for cell in cells.values():
         texts = cell[OTHER] + cell[REFERENCE]
-        gram = ngrams(texts)
+        gram = (hamming(texts) + ngrams(texts) + hamming(texts, 16)) / 3
         labels = [set(at) for at in itertools.combinations(range(4), 2)]
         plain += distance(gram, {0, 1}) - statistics.mean(distance(gram, side) for side in labels)
     assert found.effect == pytest.approx(plain / len(cells) ** 2)
@@ -319,10 +319,11 @@ def test_twenty_answers_a_region_are_enough_and_halves_stay_alike(upstream: pl.D
         told.append((task, model, fired / 200, false / 200))
     for task, model, power, false_share in told:
         print(f"{task} {model}: power at 20 answers {power:.3f}, placebo {false_share:.3f}")
-    # One pair of the eight falls short (0.66): code of gpt-3.5 differs by its fence, in about 7 of 20 answers, and the
-    # exact test needs all seven. All 50 show it (test_the_snapshots_known_answers). It is printed and not required.
+    # One pair of the eight falls short of 95 % (0.87): code of gpt-3.5 differs by its fence, in about 7 of 20 answers.
+    # All 50 show it (test_the_snapshots_known_answers).
     short = ("LEETCODE_EASY", "gpt-3.5")
     assert min(power for task, model, power, _ in told if (task, model) != short) >= 0.95
+    assert min(power for task, model, power, _ in told if (task, model) == short) >= 0.8
     # 1,600 placebo draws at 5 %: at most three standard errors more.
     assert statistics.mean(share for *_, share in told) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1_600)
 
