@@ -42,7 +42,7 @@ from core.audit import (
     TooLittle,
     against_limit,
     limit_choice,
-)
+)  # fmt: skip
 from core.audits import token_forecast_figures as pictures
 from core.audits import token_forecast_sql as sql
 from core.audits import token_forecast_tables as rows

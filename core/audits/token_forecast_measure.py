@@ -138,12 +138,9 @@ def measured(
     horizon, slow = int(scope.choice("horizon", "28")), scope.choice("backtest", "quick") == "full"
     observed = [(one, int(one.days["tokens"].is_not_null().sum())) for one in everything]
     enough = [one for one, n in observed if n >= MINIMUM_DAYS and one.days["tokens"].sum()]
-    made = [
-        _forecast(
-            one, calendar_text.of_region(named, one.place.region), slow, part_of(progress, at, len(enough))
-        )
-        for at, one in enumerate(enough)
-    ]
+    parts = [part_of(progress, at, len(enough)) for at in range(len(enough))]
+    own = [calendar_text.of_region(named, one.place.region) for one in enough]
+    made = [_forecast(one, mine, slow, part) for one, mine, part in zip(enough, own, parts, strict=True)]
     able = {one.days.place.region for one in made}
     paths, first = common_paths(made)
     kind = scope.choice("kind", "all")
