@@ -129,17 +129,13 @@ def _units(texts: Sequence[str], longest: int, buckets: int) -> tuple[Any, NDArr
 
 
 def views(texts: Sequence[str]) -> Matrix:
-    """Mean of three kernels that see different things: characters at equal places, words wherever they stand, the opening.
-
-    A mean of kernels is a kernel and sees what any of them sees (Gretton et al. 2012, NeurIPS 25, Optimal kernel choice):
-    one test in place of three, so that a correction for many tests is paid once.
-    """
+    """Mean of kernels on characters, words and the opening: sees what any of them sees (Gretton et al. 2012, NeurIPS 25)."""
     return np.asarray((hamming(texts) + ngrams(texts) + hamming(texts, OPENING)) / 3)
 
 
 def views_of_pairs(texts: Sequence[str], first: Places, second: Places) -> NDArray[np.float64]:
     """The same of chosen pairs of texts."""
-    places = hamming_of_pairs(texts, first, second) + hamming_of_pairs(texts, first, second, OPENING)
+    places = sum(hamming_of_pairs(texts, first, second, length) for length in (CHARACTERS, OPENING))
     return np.asarray((places + ngrams_of_pairs(texts, first, second)) / 3)
 
 

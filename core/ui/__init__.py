@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -62,27 +63,14 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
     store, within = get_store(), resolved(audit, within)
-    key = (audit.__name__, within, held.version(store), held.changes(store), id(store))
-    if not reports_progress(audit):
-        return _answered(*key)
-    try:
-        return _answered(*key, _make=waiting.not_kept)
-    except waiting.NotKept:
-        with waiting.bar() as progress:
-            made = view.answer(audit, ask, within, progress)
-    return _answered(*key, _make=lambda: made)
+    kept = partial(_answered, audit.__name__, within, held.version(store), held.changes(store), id(store))
+    make = partial(view.answer, audit, ask, within)
+    return waiting.made_once(kept, make) if reports_progress(audit) else kept()
 
 
 @st.cache_data(max_entries=100, show_spinner="Reading the ledger")
-def _answered(
-    audit_name: str,
-    within: Scope,
-    version: int,
-    changes: int,
-    store: int,
-    _make: Callable[[], view.Answer] | None = None,
-) -> view.Answer:
-    return _make() if _make else view.answer(importlib.import_module(audit_name), ask, within)
+def _answered(audit: str, within: Scope, version: int, changes: int, store: int, _make: Any = None) -> view.Answer:  # fmt: skip
+    return _make() if _make else view.answer(importlib.import_module(audit), ask, within)
 
 
 def scope_controls() -> None:

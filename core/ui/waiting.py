@@ -7,14 +7,15 @@ bar. An answer that is not kept is therefore made outside the cache, under the b
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 import streamlit as st
 
 from core.audit import Progress
 
+Kept = TypeVar("Kept")
 PATIENCE_S = 1.0
 """A bar that is gone before it is read only flickers."""
 
@@ -40,3 +41,13 @@ def bar() -> Iterator[Progress]:
     with st.spinner("Reading the ledger"):
         yield tell
     place.empty()
+
+
+def made_once(kept: Callable[..., Kept], make: Callable[[Progress], Kept]) -> Kept:
+    """The kept answer, or `make`'s, under a bar, which `kept` (a cached function with an argument `_make`) then keeps."""
+    try:
+        return kept(_make=not_kept)
+    except NotKept:
+        with bar() as progress:
+            made = make(progress)
+    return kept(_make=lambda: made)
