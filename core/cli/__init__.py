@@ -31,8 +31,7 @@ from core.imports import imports_of_file, undone_text
 from core.ingest.bills.sql_config import BadSource
 from core.ingest.own_tables.templates import TEMPLATES
 from core.ledger.current import open_store
-from core.ledger.migrations import NewerSchema
-from core.ledger.store import CannotUndo, Store, StoreLocked
+from core.ledger.store import CANNOT_OPEN, CannotUndo, CannotWrite, Store, StoreLocked
 from core.pricing.billability import BadRules
 from core.pricing.overrides import BadOverrides
 from core.settings import BadSetting, Settings, read_settings
@@ -62,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         BadSetting,
         BadOverrides,
         BadRules,
-        StoreLocked,
-        NewerSchema,
+        *CANNOT_OPEN,
+        CannotWrite,
         running.AppUnreachable,
         running.AppRefused,
         answers.UnknownAudit,

@@ -75,6 +75,11 @@ class LedgerFile:
         """Whether only `reopen` helps."""
         return self._given_up and self.path is not None
 
+    def await_reopened(self, seconds: float) -> None:
+        """Wait until it is open again, at most so long."""
+        with self._gate:
+            self._gate.wait_for(lambda: not self._given_up, timeout=seconds)
+
     def reopen(self, meanwhile: Callable[[], None] | None = None) -> None:
         """Close the file, do what needs it closed, and open it again; whoever calls must hold no cursor.
 
@@ -197,3 +202,19 @@ def _why_not(path: Path, error: duckdb.Error) -> Exception:
         return Unusable(f"{path} cannot be opened: its disk is full. Free space there, then start again.")
     first = text.strip().splitlines()[0][:300]
     return Unusable(f"{path} cannot be opened: {first} Keep the file and the .wal beside it. {_RESTORE}")
+
+
+@contextmanager
+def apart(path: Path, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Another DuckDB file, in an instance of its own: a disk that fails it does not take the ledger along.
+
+    Raises Unusable when it does not open.
+    """
+    try:
+        connection = duckdb.connect(str(path), read_only=read_only, config={"threads": 1})
+    except duckdb.Error as error:
+        raise _why_not(path, error) from error
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -18,18 +18,24 @@ import polars as pl
 
 from core.ledger import derive, retain, write
 from core.ledger.batch import PRICES, Batch, Quarantined, Receipt, Repaired, TakenFile
+from core.ledger.compact import Compacted, compact
+from core.ledger.copy import Copied, copy_ledger
 from core.ledger.cost import Costing
 from core.ledger.empty import CannotEmpty, Emptied
+from core.ledger.erase import Erased, NothingToErase, Subject
 from core.ledger.file import LedgerFile, StoreLocked, Unusable
-from core.ledger.migrations import migrate
+from core.ledger.migrations import MigrationFailed, NewerSchema, migrate
 from core.ledger.undo import CannotUndo
 from core.ledger.writer import CannotWrite, Overloaded, Writer
 
 __all__ = [
-    "Batch", "CannotEmpty", "CannotUndo", "CannotWrite", "Emptied", "Overloaded",
-    "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked", "TakenFile", "Unusable",
+    "CANNOT_OPEN", "Batch", "CannotEmpty", "CannotUndo", "CannotWrite", "Compacted", "Copied", "Emptied", "Erased",
+    "NothingToErase", "Overloaded", "Quarantined", "Receipt", "Repaired", "Store", "StoreLocked", "Subject",
+    "TakenFile", "Unusable",
 ]  # fmt: skip
 
+CANNOT_OPEN = (StoreLocked, Unusable, NewerSchema, MigrationFailed)
+"""Why a ledger does not open; each message says what to do."""
 _PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 
 
@@ -121,6 +127,22 @@ class Store:
         with self._derive_lock:  # what is derived at this moment would come back after its spans are gone
             self._acts += 1
             return self._writer.alone(lambda ledger: ledger.empty_demo())
+
+    def erase(self, subject: Subject) -> Erased:
+        """Erase every row that tells of them; `compact` then takes the bytes out of the file. Raises NothingToErase."""
+        with self._derive_lock:  # as above
+            self._acts += 1
+            return self._writer.alone(lambda ledger: ledger.erase(subject))
+
+    def copy_to(self, target: Path) -> Copied:
+        """Write everything committed so far to a new ledger file while this one goes on; raises CopyDiffers."""
+        with self._file.cursor() as cursor:
+            return copy_ledger(cursor, target)
+
+    def compact(self) -> Compacted:
+        """Write the file anew without what was deleted. Senders wait or are told to come back; pages read on."""
+        with self._derive_lock:
+            return self._writer.alone(lambda _ledger: compact(self._file, self._writer.replace_file))
 
     def next_file_id(self) -> int:
         """The number for a file that is about to be taken in."""

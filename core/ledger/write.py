@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from core.ledger import empty, undo
+from core.ledger import empty, erase, undo
 from core.ledger.batch import EMPTIED, Batch, Receipt, TakenFile
 from core.ledger.file import transaction
 
@@ -112,6 +112,13 @@ class Ledger:
         self.last_import_id = emptied.import_id
         self._known = {}
         return emptied
+
+    def erase(self, subject: erase.Subject) -> erase.Erased:
+        """Erase whom the subject names in one transaction; raises NothingToErase."""
+        with transaction(self._connection):
+            erased = erase.erase(self._connection, subject, self.last_import_id + 1)
+        self.last_import_id = erased.import_id
+        return erased
 
     def add_file(self, file: TakenFile) -> None:
         """Record a file that was taken in, or could not be."""

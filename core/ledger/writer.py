@@ -62,8 +62,6 @@ class Writer:
         self._ledger = Ledger(file.connection.cursor())
         self._waiting: queue.Queue[_Waiting | _Alone | None] = queue.Queue(maxsize=queue_limit)
         self._broken: Exception | None = None
-        self._whole = threading.Event()
-        self._whole.set()
         self._thread = threading.Thread(target=self._write_groups, name="trueup-writer", daemon=True)
         self._thread.start()
 
@@ -108,7 +106,7 @@ class Writer:
         """For a reader that found the file given up: have it opened again, and wait for that."""
         with suppress(queue.Full):  # a full queue keeps the writer awake anyway
             self._waiting.put_nowait(_Alone(lambda _ledger: None, Future()))
-        self._whole.wait(REVIVED_S)
+        self._file.await_reopened(REVIVED_S)
 
     def close(self) -> None:
         """Write what waits, then end."""
@@ -190,12 +188,9 @@ class Writer:
         """Open the file again when DuckDB has given it up; what was acknowledged is in it."""
         if not self._file.given_up():
             return
-        self._whole.clear()
         try:
             self._ledger.close()
             self._file.reopen()
             self._ledger = Ledger(self._file.connection.cursor())
         except Exception as error:  # told by fault(), tried again
             self._broken = error
-        else:
-            self._whole.set()

@@ -22,7 +22,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from core.ledger.current import open_default, set_store
-from core.ledger.store import StoreLocked
+from core.ledger.store import CANNOT_OPEN
 from core.shared_links import ADDRESS
 from core.state import get_state, open_state, set_state
 from core.web.alerting import keep_alerting
@@ -156,12 +156,12 @@ def _open(process: Process) -> None:
     try:
         process.store = open_default(process.settings)
         set_state(open_state(process.settings))
-    except StoreLocked as locked:
-        # The message alone: a traceback through the web server would bury the process id it names.
-        sys.stderr.write(f"Trueup cannot start: {locked}\n")
+        announce(process.settings, process.address())
+    except (*CANNOT_OPEN, OSError) as problem:
+        # The message alone: a traceback through the web server would bury what it says to do.
+        sys.stderr.write(f"Trueup cannot start: {problem}\n")
         sys.stderr.flush()
         os._exit(1)
-    announce(process.settings, process.address())
     _log.info("ledger %s open at import %d", process.settings.store_path, process.store.latest_import())
     sys.stderr.write(_greeting(process))
     sys.stderr.flush()
