@@ -27,6 +27,7 @@ from core.state import STATE_NAME
 
 MANIFEST = "manifest.json"
 UNFINISHED = ".part"
+_ASIDE = "before-restore-"
 _PIECE = 1024 * 1024
 _SPARE_BYTES = 16 * _PIECE
 
@@ -183,6 +184,12 @@ def restore(folder: Path, settings: Settings, *, replace: bool) -> tuple[dict[st
     return manifest, aside
 
 
+def kept_beside(settings: Settings) -> list[str]:
+    """Folders under the app's own that hold copies of the ledger: backups, and what a restore moved aside."""
+    found = [*settings.backups_path.glob("*"), *settings.data_dir.glob(f"{_ASIDE}*")]
+    return sorted(str(path) for path in found if path.is_dir())
+
+
 def _files_of(settings: Settings) -> list[Path]:
     """With the logs of both databases: one left beside another file would be replayed into it."""
     state = state_path(settings)
@@ -198,7 +205,7 @@ def _move_aside(paths: list[Path], data_dir: Path) -> Path | None:
     if not paths:
         return None
     number = 1
-    while (aside := data_dir / f"before-restore-{number}").exists():
+    while (aside := data_dir / f"{_ASIDE}{number}").exists():
         number += 1
     aside.mkdir(mode=0o700)
     for path in paths:

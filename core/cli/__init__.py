@@ -1,4 +1,5 @@
-"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, empty-demo, serve.
+"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, empty-demo, backup, restore, erase,
+compact, serve.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
@@ -21,11 +22,14 @@ from typing import Any, NoReturn
 
 from core import answers
 from core.answers import Row
+from core.backups import BadBackup
 from core.cli.check import add_check, json_text, write_csv
+from core.cli.durable import add_durable
 from core.cli.empty import empty_demo
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
 from core.cli.pull import pull_sources
+from core.erasing import BadSubject
 from core.findings import standard_scope
 from core.imports import imports_of_file, undone_text
 from core.ingest.bills.sql_config import BadSource
@@ -63,6 +67,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         BadRules,
         *CANNOT_OPEN,
         CannotWrite,
+        BadBackup,
+        BadSubject,
         running.AppUnreachable,
         running.AppRefused,
         answers.UnknownAudit,
@@ -112,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     template.add_argument("name", choices=TEMPLATES)
     template.set_defaults(run=run_template, data=None)
     _add_demo(commands, shared)
+    add_durable(commands, shared)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)
     return parser

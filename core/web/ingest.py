@@ -130,7 +130,9 @@ async def receive_file(process: Process, request: Request) -> Response:
     except Exception as error:
         _log.exception("%s could not be taken in", arrival.name)
         if isinstance(error, OSError) and error.errno in DISK_SHORT:
-            return _not_ready(f"The disk of data_dir does not take the file: {error.strerror}. Free space on it.")
+            return _not_ready(
+                f"The disk of data_dir does not take the file: {error.strerror}. Free space on it."
+            )
         return _json(422, {"error": f"The file could not be stored: {type(error).__name__}."})
 
 

@@ -35,6 +35,7 @@ from core.web.api import (
     answer_openapi,
 )
 from core.web.background import keep_board, keep_up, warm_up
+from core.web.durable import receive_backup, receive_compact, receive_erase
 from core.web.guard import BearerTokens
 from core.web.health import answer_api_health, answer_health, answer_ready
 from core.web.ingest import (
@@ -83,6 +84,9 @@ def api_routes(process: Process) -> list[Route]:
         Route("/api/ingest", partial(receive_file, process), methods=["POST"]),
         Route("/api/undo", partial(receive_undo, process), methods=["POST"]),
         Route("/api/empty-demo", partial(receive_empty_demo, process), methods=["POST"]),
+        Route("/api/backup", partial(receive_backup, process), methods=["POST"]),
+        Route("/api/erase", partial(receive_erase, process), methods=["POST"]),
+        Route("/api/compact", partial(receive_compact, process), methods=["POST"]),
         Route("/api/findings", partial(answer_findings, process)),
         Route("/api/frames/{audit}/{frame}", partial(answer_frame, process)),
         Route("/api/attempts", partial(answer_attempts, process)),
