@@ -53,7 +53,7 @@ def test_every_address_is_documented() -> None:
         if "{" not in route.path:
             assert f"{route.path}`" in SETTINGS or f"{route.path}?" in SETTINGS, route.path
     writing = ("ingest", "undo", "empty-demo", "backup", "erase", "compact")
-    assert INGEST_PREFIXES == ("/v1/", *(f"/api/{name}" for name in writing))
+    assert ("/v1/", *(f"/api/{name}" for name in writing)) == INGEST_PREFIXES
 
 
 def test_every_format_is_documented() -> None:

@@ -5,7 +5,7 @@ Answers go to stdout and nothing else does: progress and problems are on stderr.
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
-status (core.check_result). pull.py, empty.py: a command each. progress.py: the bar.
+status (core.check_result). pull.py, empty.py: a command each. durable.py: backup, restore, erase, compact. progress.py: the bar.
 """
 
 from __future__ import annotations
@@ -22,20 +22,18 @@ from typing import Any, NoReturn
 
 from core import answers
 from core.answers import Row
-from core.backups import BadBackup
 from core.cli.check import add_check, json_text, write_csv
-from core.cli.durable import add_durable
+from core.cli.durable import CANNOT_DO, add_durable
 from core.cli.empty import empty_demo
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
 from core.cli.pull import pull_sources
-from core.erasing import BadSubject
 from core.findings import standard_scope
 from core.imports import imports_of_file, undone_text
 from core.ingest.bills.sql_config import BadSource
 from core.ingest.own_tables.templates import TEMPLATES
 from core.ledger.current import open_store
-from core.ledger.store import CANNOT_OPEN, CannotUndo, CannotWrite, Store, StoreLocked
+from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.pricing.billability import BadRules
 from core.pricing.overrides import BadOverrides
 from core.settings import BadSetting, Settings, read_settings
@@ -65,10 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         BadSetting,
         BadOverrides,
         BadRules,
-        *CANNOT_OPEN,
-        CannotWrite,
-        BadBackup,
-        BadSubject,
+        *CANNOT_DO,
         running.AppUnreachable,
         running.AppRefused,
         answers.UnknownAudit,

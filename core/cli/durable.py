@@ -12,11 +12,23 @@ from typing import Any
 
 from core import backups
 from core.backups import BadBackup
-from core.erasing import erased_text, subject_of
+from core.erasing import BadSubject, erased_text, subject_of
+from core.ledger.current import open_store
 from core.ledger.file import LedgerFile, Unusable
-from core.ledger.store import Compacted, Erased, NothingToErase, Store, StoreLocked
+from core.ledger.store import (
+    CANNOT_OPEN,
+    CannotWrite,
+    Compacted,
+    Erased,
+    NothingToErase,
+    Store,
+    StoreLocked,
+)
 from core.settings import Settings
 from core.web import running
+
+CANNOT_DO = (*CANNOT_OPEN, CannotWrite, BadBackup, BadSubject)
+"""What stops a command; each message says what to do."""
 
 
 def add_durable(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -45,9 +57,7 @@ def add_durable(commands: Any, shared: argparse.ArgumentParser) -> None:
 def _opened(settings: Settings) -> Iterator[Store]:
     if not settings.store_path.exists():
         raise BadBackup(f"There is no ledger in {settings.data_dir}.")
-    store = Store.open(
-        settings.store_path, price_overrides=settings.price_overrides, currency=settings.currency
-    )
+    store = open_store(settings)
     try:
         yield store
     finally:

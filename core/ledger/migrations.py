@@ -73,8 +73,9 @@ def migrate(
             if before < newest:
                 connection.execute("insert into schema_version values (?, now()::timestamp)", [newest])
     except Exception as error:
+        reason = " ".join(str(error).split())[:300]
         raise MigrationFailed(
-            f"The ledger could not be brought from schema version {before} to {newest}: {str(error)[:300]}. "
+            f"The ledger could not be brought from schema version {before} to {newest}: {reason}. "
             "Nothing in it was changed: the Trueup that wrote it can go on with it."
         ) from error
     return before

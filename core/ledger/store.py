@@ -53,6 +53,7 @@ class Store:
         self._file = file
         self._price_overrides = price_overrides
         self._derive_lock = threading.Lock()
+        self._copy_lock = threading.Lock()
         self._file_lock = threading.Lock()
         self._acts = 0
         self._last_file_id = write.newest_file_id(file.connection)
@@ -136,12 +137,13 @@ class Store:
 
     def copy_to(self, target: Path) -> Copied:
         """Write everything committed so far to a new ledger file while this one goes on; raises CopyDiffers."""
-        with self._file.cursor() as cursor:
+        with self._copy_lock, self._file.cursor() as cursor:
             return copy_ledger(cursor, target)
 
     def compact(self) -> Compacted:
         """Write the file anew without what was deleted. Senders wait or are told to come back; pages read on."""
-        with self._derive_lock:
+        # A copy that is being made holds a cursor for long: waiting for it inside would hold back every question.
+        with self._copy_lock, self._derive_lock:
             return self._writer.alone(lambda _ledger: compact(self._file, self._writer.replace_file))
 
     def next_file_id(self) -> int:

@@ -50,7 +50,7 @@ def test_a_backup_under_ingest_holds_everything_acknowledged_before_it_once(tmp_
             acknowledged.append(number)
 
     with over_http(tmp_path / "ledger") as process:
-        open_state(process.settings).save(BREAKS, base=0)
+        open_state(process.settings).save_calendar(BREAKS, base=0)
         sender = threading.Thread(target=send, args=(process.address(),))
         sender.start()
         wait_for(lambda: len(acknowledged) >= 20)
@@ -71,7 +71,7 @@ def test_a_backup_under_ingest_holds_everything_acknowledged_before_it_once(tmp_
     assert set(kept["n"]) == {1}
     assert {otlp_bodies.ids(number)[1] for number in before} <= set(kept["span_id"])
     assert kept.height <= len(acknowledged) + 1
-    assert open_state(restored).newest().text == BREAKS
+    assert open_state(restored).newest_calendar().text == BREAKS
     store.close()
 
 
@@ -148,7 +148,7 @@ def test_restore_moves_what_is_there_aside_only_when_told_and_never_under_an_ope
     settings = Settings(data_dir=tmp_path / "ledger")
     store = Store.open(settings.store_path)
     store.submit(spans_batch(a_trace("1" * 32, 1), "1"))
-    State(path=settings.data_dir / "state.sqlite").save(BREAKS, base=0)
+    State(path=settings.data_dir / "state.sqlite").save_calendar(BREAKS, base=0)
     backups.back_up(store.copy_to, settings, tmp_path / "backup")
     store.submit(spans_batch(a_trace("2" * 32, 1), "2"))
     store.close()
@@ -177,7 +177,7 @@ def test_what_is_kept_in_a_server_is_named_as_missing(tmp_path: Path) -> None:
     ):
         kept = dataclasses.replace(settings, state_url=url)
         if "sqlite" in url:
-            open_state(kept).save(BREAKS, base=0)
+            open_state(kept).save_calendar(BREAKS, base=0)
         manifest = backups.back_up(store.copy_to, kept, tmp_path / url[:6])
         assert (said in manifest["state"], set(manifest["files"])) == (True, files)
         assert "secret" not in json.dumps(manifest)
