@@ -40,7 +40,9 @@ lanes = [threading.Thread(target=send, args=(lane,)) for lane in range(3)]
 
 
 def run_until_killed(path: Path, first: int, after_s: float, beside: str = "") -> set[int]:
-    """Start three senders and a deriver, and `beside` it a compaction after the other; kill them `after_s` seconds after the first acknowledgement."""
+    """Start three senders and a deriver, with `beside` one compaction after the other; kill them `after_s` seconds after
+    the first acknowledgement.
+    """
     writer = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path), str(first), beside],
         stdout=subprocess.PIPE,
