@@ -175,7 +175,7 @@ def restore(folder: Path, settings: Settings, *, replace: bool) -> tuple[dict[st
         aside = _move_aside(there, data_dir)
         for name in (STATE_NAME, STORE_NAME):  # the ledger last: with it the restore is done
             if name in manifest["files"]:
-                (data_dir / (name + UNFINISHED)).rename(_place_of(name, settings))
+                shutil.move(data_dir / (name + UNFINISHED), _place_of(name, settings))
         _sync(data_dir)
     except OSError as error:
         raise BadBackup(
@@ -194,7 +194,9 @@ def _files_of(settings: Settings) -> list[Path]:
     """With the logs of both databases: one left beside another file would be replayed into it."""
     state = state_path(settings)
     paths = [settings.store_path] + ([state] if state else [])
-    return [path.with_name(path.name + end) for path in paths for end in ("", ".wal", "-wal", "-journal")]
+    return [
+        path.with_name(path.name + end) for path in paths for end in ("", ".wal", "-wal", "-shm", "-journal")
+    ]
 
 
 def _place_of(name: str, settings: Settings) -> Path:
@@ -209,7 +211,7 @@ def _move_aside(paths: list[Path], data_dir: Path) -> Path | None:
         number += 1
     aside.mkdir(mode=0o700)
     for path in paths:
-        path.rename(aside / path.name)
+        shutil.move(path, aside / path.name)  # the state may lie on another disk
     return aside
 
 

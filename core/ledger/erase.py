@@ -8,6 +8,8 @@ follows: see docs/operations.md.
 
 from __future__ import annotations
 
+import json
+import re
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -142,7 +144,8 @@ def _columns(cursor: DuckDBPyConnection) -> dict[str, Columns]:
 
 def _name_them(cursor: DuckDBPyConnection, subject: Subject) -> None:
     """Temporary tables live in memory: the file never holds a list of whom to forget."""
-    needles = [*subject.hashes, *(text for text in subject.texts if len(text) >= SHORTEST_TEXT)]
+    texts = {spelled for text in subject.texts if len(text) >= SHORTEST_TEXT for spelled in _spellings(text)}
+    needles = [*subject.hashes, *sorted(texts)]
     for table, column, values in (
         ("erasing_hashes", "hash", subject.hashes),
         ("erasing_conversations", "conversation_id", subject.conversations),
@@ -152,6 +155,11 @@ def _name_them(cursor: DuckDBPyConnection, subject: Subject) -> None:
         cursor.execute(f"create or replace temp table {table} ({column} varchar)")
         for value in values:
             cursor.execute(f"insert into {table} values (?)", [value])
+
+
+def _spellings(text: str) -> set[str]:
+    """As it is, and as JSON writes it inside quotes."""
+    return {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
 
 
 def _forget(cursor: DuckDBPyConnection) -> None:
@@ -164,6 +172,7 @@ def _texts(columns: Columns) -> list[str]:
     return [column for column, kind in columns.items() if kind in ("VARCHAR", "JSON")]
 
 
+NUMBER = re.compile(r"[0-9.eE+-]+")
 WORD = "concat('(^|[^A-Za-z0-9_.@-])', regexp_escape(needle), '($|[^A-Za-z0-9_@-])')"
 """The id as a whole word: ann@example.org is not joann@example.org."""
 
@@ -213,7 +222,10 @@ def _redact(cursor: DuckDBPyConnection, table: str, columns: Columns) -> int:
             for column in texts
         )
         # Twice, because a separator between two mentions belongs to one match only.
-        once = "regexp_replace({}, {}, '\\1erased\\2', 'g')"
+        instead = (
+            "0" if NUMBER.fullmatch(needle) else "erased"
+        )  # an id that JSON has as a number must stay one
+        once = f"regexp_replace({{}}, {{}}, '\\1{instead}\\2', 'g')"
         changes = ", ".join(
             f"{column} = {once.format(once.format(f'{column}::varchar', word), word)}::{columns[column]}"
             for column in texts

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from core import backups, links
+from core import backups, links, shared_links
 from core.audit import Scope
 from core.audits import retry_ledger
 from core.backups import BadBackup
@@ -81,6 +81,10 @@ def test_a_restored_ledger_shows_a_link_the_same_numbers_and_goes_on(tmp_path: P
     for number in range(6):
         store.submit(spans_batch(a_trace(f"{number:032x}", 1 + number % 3), str(number)))
     pinned = store.derive()
+    state = open_state(settings)
+    token = shared_links.make_link(state, 1, b"<p>the page</p>", days=90)
+    opened = shared_links.open_link(state, token)
+    state.close()
     shown = numbers(store, pinned)
     backups.back_up(store.copy_to, settings, tmp_path / "backup")
     store.submit(spans_batch(a_trace("f" * 32, 3), "after the backup"))
@@ -90,6 +94,7 @@ def test_a_restored_ledger_shows_a_link_the_same_numbers_and_goes_on(tmp_path: P
     again = Store.open(other.store_path)
     assert (again.latest_import(), again.derive()) == (pinned, pinned)
     assert numbers(again, pinned) == shown
+    assert shared_links.open_link(open_state(other), token) == opened
     assert again.submit(spans_batch(a_trace("0" * 32, 1), "0")).already_known
     assert again.submit(spans_batch(a_trace("e" * 32, 1), "new")).import_id == pinned + 1
     again.close()
@@ -155,6 +160,12 @@ def test_restore_moves_what_is_there_aside_only_when_told_and_never_under_an_ope
     there = ["--data", str(settings.data_dir)]
     with over_http(settings.data_dir) as process:
         del process  # this process has the file open, and DuckDB shares an open file inside one process
+        made = command_line("backup", str(tmp_path / "through-the-app"), *there)
+        assert (made.returncode, "read back and checked" in made.stdout) == (0, True), made.stderr
+        assert not list((settings.data_dir / "backups").iterdir()), "moved, not copied"
+        assert backups.check(tmp_path / "through-the-app")["newest_import"] == 2
+        again = command_line("backup", str(tmp_path / "through-the-app"), *there)
+        assert (again.returncode, "exists already" in again.stderr) == (1, True)
         done = command_line("restore", str(tmp_path / "backup"), "--replace", *there)
         assert (done.returncode, "is owned by process" in done.stderr) == (1, True), done.stderr
     assert main(["restore", str(tmp_path / "backup"), *there]) == 1

@@ -167,6 +167,41 @@ def test_whom_to_erase_must_be_said_in_a_way_that_can_be_looked_for() -> None:
     assert short.hashes == (hashlib.sha256(b"42").hexdigest()[:16],)
 
 
+def test_an_id_is_found_as_json_writes_it(tmp_path: Path) -> None:
+    """A number must stay one, or its JSON could not be read any more; quotes and accents are escaped in JSON."""
+    store = Store.open(tmp_path / "trueup.duckdb")
+    quoted = 'zoë "zo" ek'
+    tickets = [
+        {"ticket_id": str(number), "created_at_ns": AT_NS, "day": DAY, "attributes": text}
+        for number, text in enumerate(
+            (
+                '{"user": 1234567, "n": 12345678}',
+                json.dumps([quoted]),
+                json.dumps([quoted], ensure_ascii=False),
+            )
+        )
+    ]
+    store.submit(Batch("t", "t", "s", 3, {"tickets": pl.DataFrame(tickets)}))
+    assert store.erase(subject_of(["1234567", quoted])).redacted == {"tickets": 3}
+    left = store.ask("select attributes::varchar as told from tickets order by ticket_id")["told"].to_list()
+    assert [json.loads(text) for text in left] == [{"user": 0, "n": 12345678}, ["erased"], ["erased"]]
+    store.close()
+
+
+def test_who_may_not_send_may_not_erase_or_copy(tmp_path: Path) -> None:
+    token = "a-token-of-some-length"
+    hashed = (hashlib.sha256(token.encode()).hexdigest(),)
+    with over_http(tmp_path / "ledger", ingest_tokens=hashed) as process:
+        for name in ("backup", "erase", "compact"):
+            where = f"{process.address()}/api/{name}"
+            assert fetch(where, b"", Content_Type="application/octet-stream")[0] == 401
+            allowed = {"Authorization": f"Bearer {token}"}
+            assert (
+                fetch(where, b'{"trace": ["' + b"0" * 32 + b'"]}', Content_Type="text/plain", **allowed)[0]
+                == 415
+            )
+
+
 def test_a_short_id_is_not_looked_for_as_text(tmp_path: Path) -> None:
     """Somebody whose id is "k2" must not take the bill line k2 along."""
     store = filled(tmp_path / "trueup.duckdb")
