@@ -25,6 +25,7 @@ from core.web.body import BodyTooLarge, TooSlow, content_type, read_body
 from core.web.ingest import FILE_TYPE
 from core.web.otlp_door import RETRY_AFTER_S
 from core.web.process import NotReady, Process
+from core.web.query import BadQuery, check_names
 
 SUBJECT_BYTES = 1024 * 1024
 
@@ -74,7 +75,10 @@ async def _answer(request: Request, work: Callable[[], Any]) -> Response:
     if content_type(request) != FILE_TYPE:  # what a browser never sends across sites unasked
         return json_answer(415, {"error": f"Send the request with Content-Type {FILE_TYPE}."})
     try:
+        check_names(request.query_params, ())
         return json_answer(200, await anyio.to_thread.run_sync(work))
+    except BadQuery as error:
+        return json_answer(400, {"error": str(error)})
     except NothingToErase as error:
         return json_answer(422, {"error": str(error)})
     except BadBackup as error:
