@@ -13,6 +13,7 @@ from typing import Any
 from core import backups
 from core.backups import BadBackup
 from core.erasing import BadSubject, erased_text, subject_of
+from core.kept_answers import forget
 from core.ledger.current import open_store
 from core.ledger.file import LedgerFile, Unusable
 from core.ledger.store import (
@@ -123,6 +124,7 @@ def run_erase(options: argparse.Namespace, settings: Settings) -> int:
     try:
         with _opened(settings) as store:
             erased, compacted = store.erase(subject), store.compact()
+            forget(settings.data_dir)
             store.derive()
     except StoreLocked:
         app = running.find(settings.data_dir, settings.client_token)

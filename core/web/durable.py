@@ -19,6 +19,7 @@ from starlette.responses import Response
 from core import backups
 from core.backups import BadBackup
 from core.erasing import BadSubject, subject_of
+from core.kept_answers import forget
 from core.ledger.store import CannotWrite, NothingToErase, Unusable
 from core.web.api import json_answer
 from core.web.body import BodyTooLarge, TooSlow, content_type, read_body
@@ -60,8 +61,9 @@ async def receive_erase(process: Process, request: Request) -> Response:
 
     def work() -> Any:
         store = process.ledger()
-        erased = store.erase(subject)
-        return {"erased": erased._asdict(), "compacted": store.compact()._asdict()}
+        erased, compacted = store.erase(subject), store.compact()
+        forget(process.settings.data_dir)
+        return {"erased": erased._asdict(), "compacted": compacted._asdict()}
 
     return await _answer(request, work)
 

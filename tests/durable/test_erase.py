@@ -238,8 +238,11 @@ def test_the_command_erases_in_the_file_and_through_the_app(
     folder = tmp_path / "ledger"
     filled(folder / "trueup.duckdb").close()
     (folder / "backups" / "old").mkdir(parents=True)
+    (folder / "answers").mkdir()
+    (folder / "answers" / "0-kept.arrow").write_text(PERSON)
     assert main(["erase", "--subject", "nobody@mail.test", "--data", str(folder)]) == 1
     assert main(["erase", "--trace", ALSO_HERS, "--data", str(folder)]) == 0
+    assert not list((folder / "answers").iterdir())
     told = capsys.readouterr().out
     assert str(folder / "backups" / "old") in told
     with over_http(folder) as process:
