@@ -1,8 +1,8 @@
 """Answers of costly questions, kept in files beside the ledger: what was worked out before a restart is there after it.
 
 A question is a SQL text with its parameters. One that names `$as_of` has one answer for ever once its version is
-derived, but for deletions: a file's name begins with how many deletions the ledger records, and after another one nothing that was
-kept before is read again, and all of it is removed. The folder may be deleted at any time; it is no part of a backup.
+derived, but for deletions: a file's name begins with how many the ledger records, and after another one nothing that
+was kept before is read again, and all of it is removed. The folder may be deleted at any time; it is no part of a backup.
 """
 
 from __future__ import annotations
