@@ -10,6 +10,7 @@ data in      intake (one file, by any door), uploads (the data page's door), pul
              (what came when), demo, recipes (how to send)
 people make  state (their database), breaks and made (the break calendar, and how an audit gets it), reviews, then_now,
              review_document, shared_links, decks, deck_content, markdown (their notes)
+kept safe    backups (ledger and what people made, as of one moment), erasing (whom to erase, and what is said of it)
 taken away   downloads (files a page offers; export writes them), post (HTTP to an operator's address)
 settings     settings, setting_values, addresses; places (time zone and holidays of a region)
 """

@@ -16,6 +16,10 @@ Ask = Callable[..., pl.DataFrame]
 """ask(sql, **parameters) -> frame: the only road to the ledger, passed in so page, CLI and test share code."""
 
 
+Progress = Callable[[float, str], None]
+"""progress(share done, what is being done): a `measure` that takes long may take one as its third argument."""
+
+
 class Scope(NamedTuple):
     """Which rows a question is about. An empty tuple means all; both days are included."""
 

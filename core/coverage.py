@@ -118,6 +118,14 @@ where reason = 'retention'
 """
 """The first UTC day that retention has kept; null where it deleted nothing."""
 
+ERASED_BEFORE = """
+select
+    max(before_day) as before_day
+from deletions
+where reason = 'erasure'
+"""
+"""Rows of days before it were erased on request."""
+
 EMPTIED_AFTER = f"""
 select
     max(import_id) as emptied_by

@@ -144,7 +144,10 @@ select
     what,
     undone_by
 from arrivals
-order by at_ns desc, last_import desc nulls last, file_id desc
+-- By import, because a clock can be set back; a file that brought none stands with the file before it.
+order by
+    coalesce(last_import, max(last_import) over (order by file_id rows unbounded preceding), 0) desc,
+    file_id desc nulls last
 limit {MOST_ARRIVALS}
 """
 """One row a file, an hour of live traffic of one source, an undo or a change of prices; newest first."""

@@ -1,8 +1,8 @@
 """Answers of costly questions, kept in files beside the ledger: what was worked out before a restart is there after it.
 
 A question is a SQL text with its parameters. One that names `$as_of` has one answer for ever once its version is
-derived, but for deletions: a file's name begins with the ledger's newest deletion, and after another one nothing that was
-kept before is read again, and all of it is removed. The folder may be deleted at any time; it is no part of a backup.
+derived, but for deletions: a file's name begins with how many the ledger records, and after another one nothing that
+was kept before is read again, and all of it is removed. The folder may be deleted at any time; it is no part of a backup.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_BYTES = 256 * 2**20
 STANDING = """
 select
     imports.at_ns,
-    (select coalesce(max(at_ns), 0) from deletions) as deleted_ns
+    (select count(*) from deletions) as deletion_count
 from imports
 where import_id = $as_of
     and import_id <= (select coalesce(max(import_id), 0) from derivations)
@@ -40,13 +40,13 @@ _log = logging.getLogger("trueup")
 
 
 class _Key(NamedTuple):
-    """A file's name: newest deletion of the ledger, and the hash of ledger, version, text and parameters."""
+    """A file's name: how many deletions the ledger records, and the hash of ledger, version, text and parameters."""
 
-    deleted_ns: int
+    deletion_count: int
     digest: str
 
     def path(self, folder: Path) -> Path:
-        return folder / f"{self.deleted_ns}-{self.digest}.arrow"
+        return folder / f"{self.deletion_count}-{self.digest}.arrow"
 
 
 class KeptAnswers:
@@ -81,10 +81,10 @@ class KeptAnswers:
         standing = self._ask(STANDING, as_of=parameters["as_of"])
         if standing.is_empty():
             return None
-        committed_ns, deleted_ns = standing.row(0)
+        committed_ns, deletion_count = standing.row(0)
         named = sorted((name, repr(value)) for name, value in parameters.items() if f"${name}" in sql)
         text = repr((committed_ns, sql, named))
-        return _Key(int(deleted_ns), hashlib.sha256(text.encode()).hexdigest()[:40])
+        return _Key(int(deletion_count), hashlib.sha256(text.encode()).hexdigest()[:40])
 
     def _keep(self, key: _Key, rows: pl.DataFrame) -> None:
         """Write whole or not at all; a disk that cannot take it costs the next asker time and nothing else."""
@@ -97,11 +97,11 @@ class KeptAnswers:
                 draft.replace(path)
             finally:
                 draft.unlink(missing_ok=True)
-            self._shrink(key.deleted_ns)
+            self._shrink(key.deletion_count)
         except OSError as error:
             _log.warning("an answer could not be kept in %s: %s", self._folder.name, error)
 
-    def _shrink(self, deleted_ns: int) -> None:
+    def _shrink(self, deletion_count: int) -> None:
         with self._lock:
             files = sorted(
                 self._folder.glob("*.arrow"), key=lambda path: path.stat().st_mtime_ns, reverse=True
@@ -109,7 +109,7 @@ class KeptAnswers:
             held = 0
             for path in files:
                 held += path.stat().st_size
-                if held > self._most_bytes or not path.name.startswith(f"{deleted_ns}-"):
+                if held > self._most_bytes or not path.name.startswith(f"{deletion_count}-"):
                     path.unlink(missing_ok=True)
 
 

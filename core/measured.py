@@ -6,6 +6,7 @@ one. Outside the app nothing is kept and every question is asked.
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections import OrderedDict
 from types import ModuleType
@@ -14,7 +15,7 @@ from typing import NamedTuple
 import polars as pl
 
 from core import made
-from core.audit import Ask, Scope
+from core.audit import Ask, Progress, Scope
 from core.ledger.store import Store
 
 MOST_KEPT = 30
@@ -44,7 +45,7 @@ class Once:
         self._working: dict[_Key, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def of(self, audit: ModuleType, ask: Ask, scope: Scope) -> Measured:
+    def of(self, audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None) -> Measured:
         """The measure of a scope; whoever comes while it is computed waits for it. What fails is raised and not kept."""
         key = (audit.__name__, _own(audit, scope), self.store.acts())
         with self._lock:
@@ -55,7 +56,7 @@ class Once:
                     self._kept.move_to_end(key)
                     return self._kept[key]
             try:
-                found = computed(audit, self._ask or ask, scope)
+                found = computed(audit, self._ask or ask, scope, progress)
                 with self._lock:
                     self._kept[key] = found
                     self._shrink()
@@ -83,10 +84,16 @@ def _bytes(one: Measured) -> int:
     return sum(int(rows.estimated_size()) for rows in one.frames.values())
 
 
-def computed(audit: ModuleType, ask: Ask, scope: Scope) -> Measured:
-    """Load and measure, now."""
+def reports_progress(audit: ModuleType) -> bool:
+    """Whether the audit's `measure` can say how far it is."""
+    return "progress" in inspect.signature(audit.measure).parameters
+
+
+def computed(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None) -> Measured:
+    """Load and measure, now; `progress` is told by audits that report it."""
     frames = audit.load(ask, scope)
-    return Measured(frames, audit.measure(frames, scope))
+    told = {"progress": progress} if reports_progress(audit) else {}
+    return Measured(frames, audit.measure(frames, scope, **told))
 
 
 _published: list[Once] = []
@@ -97,6 +104,7 @@ def publish(once: Once | None) -> None:
     _published[:] = [] if once is None else [once]
 
 
-def measured(audit: ModuleType, ask: Ask, scope: Scope) -> Measured:
+def measured(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None) -> Measured:
     """An audit's measure: the app's kept one where there is one, else computed."""
-    return _published[0].of(audit, ask, scope) if _published else computed(audit, ask, scope)
+    make = _published[0].of if _published else computed
+    return make(audit, ask, scope, progress)

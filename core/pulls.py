@@ -32,11 +32,11 @@ NONE_CONFIGURED = "SQL sources are off: no file is named by sql_sources. See doc
 LAST = """
 select
     name,
-    make_timestamp_ns(max(at_ns))                                     as last_pull_at,
-    arg_max(rows_read, at_ns)                                         as rows_read,
-    arg_max(rows_accepted, at_ns)                                     as rows_new,
-    arg_max(rows_quarantined, at_ns)                                  as rows_refused,
-    coalesce(arg_max(coalesce(problem, ''), at_ns), '')               as problem
+    make_timestamp_ns(arg_max(at_ns, file_id))                        as last_pull_at,
+    arg_max(rows_read, file_id)                                       as rows_read,
+    arg_max(rows_accepted, file_id)                                   as rows_new,
+    arg_max(rows_quarantined, file_id)                                as rows_refused,
+    coalesce(arg_max(coalesce(problem, ''), file_id), '')             as problem
 from files
 where door = 'sql'
 group by name

@@ -41,6 +41,9 @@ class Settings:
     """Every setting with its default. Tokens are SHA-256 hashes, so printing settings reveals none."""
 
     data_dir: Path = _setting(Path("data"), values.folder, "Folder of the ledger file.")
+    backup_dir: Path | None = _setting(
+        None, values.folder, "Folder the app writes backups to; none = backups in data_dir."
+    )
     bind_address: str = _setting("127.0.0.1", values.ip_address, "Address the app listens on.")
     port: int = _setting(8501, values.whole(1, 65_535), "Port the app listens on.")
     grpc_port: int = _setting(4317, values.whole(0, 65_535), "Port of OTLP/gRPC; 0 = not served.")
@@ -120,6 +123,11 @@ class Settings:
     def store_path(self) -> Path:
         """The ledger file."""
         return self.data_dir / STORE_NAME
+
+    @property
+    def backups_path(self) -> Path:
+        """Where the app writes backups."""
+        return self.backup_dir or self.data_dir / "backups"
 
     @property
     def body_limit(self) -> int:

@@ -19,7 +19,7 @@ from core import made, view
 from core.amounts import count, interval, number
 from core.audit import Ask, Finding, Scope
 from core.audits import every_audit
-from core.coverage import DELETED_BEFORE
+from core.coverage import DELETED_BEFORE, ERASED_BEFORE
 from core.reviews import SavedView
 
 SAME = 1e-9
@@ -98,11 +98,14 @@ def _why(saved: SavedView, audit: ModuleType, ask: Ask) -> str:
     gone = ask(DELETED_BEFORE).item()
     if isinstance(gone, dt.date) and saved.scope.start < gone:
         reasons.append(f"retention has deleted telemetry before {gone}")
+    erased = ask(ERASED_BEFORE).item()
+    if isinstance(erased, dt.date) and saved.scope.start < erased:
+        reasons.append(f"rows from before {erased} were erased on request")
     if method_digest(audit) != saved.method:
         reasons.append("the audit's method was changed since")
     told = (
         " and ".join(reasons)
-        or "neither retention nor a changed method text explains it; the code may have changed"
+        or "neither a deletion nor a changed method text explains it; the code may have changed"
     )
     return (
         f"Asked again as of import {saved.scope.as_of}, the audit no longer says what it said then: {told}."

@@ -18,9 +18,17 @@ from polars import selectors
 
 from core import demo, links
 from core.amounts import count, interval, number, share
-from core.audit import Ask, Choice, Count, Fact, Finding, Scope, TooLittle
+from core.audit import Ask, Choice, Count, Fact, Finding, Progress, Scope, TooLittle
 from core.charts.palette import noted
-from core.coverage import COMMITTED_AT, DELETED_BEFORE, EMPTIED_AFTER, NEWEST_DAY, VERSION_AT, Have
+from core.coverage import (
+    COMMITTED_AT,
+    DELETED_BEFORE,
+    EMPTIED_AFTER,
+    ERASED_BEFORE,
+    NEWEST_DAY,
+    VERSION_AT,
+    Have,
+)
 from core.measured import measured
 
 Colour = Literal["green", "orange", "red", "gray"]
@@ -47,9 +55,9 @@ class Answer(NamedTuple):
     """Empty when there are too few rows to draw."""
 
 
-def answer(audit: ModuleType, ask: Ask, scope: Scope) -> Answer:
-    """Load, measure, judge and draw."""
-    frames, measure = measured(audit, ask, scope)
+def answer(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None) -> Answer:
+    """Load, measure, judge and draw; `progress` is told by audits that report it."""
+    frames, measure = measured(audit, ask, scope, progress)
     drawn = {} if isinstance(measure, TooLittle) else audit.figures(frames, measure)
     said = demo.note(ask)
     marked = {name: noted(figure, said) for name, figure in drawn.items()}
@@ -106,6 +114,11 @@ def notes(ask: Ask, scope: Scope, told: tuple[Scope, Sequence[str]] | None) -> l
     if isinstance(gone, dt.date) and scope.start < gone:
         found.append(
             ("Deleted", f"Telemetry before {gone} was deleted by retention: these numbers leave it out.")
+        )
+    erased = ask(ERASED_BEFORE).item()
+    if isinstance(erased, dt.date) and scope.start < erased:
+        found.append(
+            ("Deleted", f"Rows from before {erased} were erased on request: these numbers leave them out.")
         )
     emptied = ask(EMPTIED_AFTER, as_of=scope.as_of).item()
     if emptied is not None:

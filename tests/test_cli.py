@@ -195,7 +195,7 @@ def test_prices_that_cannot_be_used_are_one_line(
 
 def test_a_ledger_of_a_later_trueup_is_one_line(ledger: str, capsys: pytest.CaptureFixture[str]) -> None:
     with closing(Store.open(Path(ledger) / "trueup.duckdb")) as store:
-        store._connection.execute(f"insert into schema_version values ({NEWEST + 1}, now()::timestamp)")
+        store._file.connection.execute(f"insert into schema_version values ({NEWEST + 1}, now()::timestamp)")
     assert main(["attempts", "--data", ledger]) == 1
     assert capsys.readouterr().err.startswith(f"the ledger has schema version {NEWEST + 1}")
 

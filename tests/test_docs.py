@@ -52,7 +52,8 @@ def test_every_address_is_documented() -> None:
     for route in routes(process):
         if "{" not in route.path:
             assert f"{route.path}`" in SETTINGS or f"{route.path}?" in SETTINGS, route.path
-    assert INGEST_PREFIXES == ("/v1/", "/api/ingest", "/api/undo", "/api/empty-demo")
+    writing = ("ingest", "undo", "empty-demo", "backup", "erase", "compact")
+    assert ("/v1/", *(f"/api/{name}" for name in writing)) == INGEST_PREFIXES
 
 
 def test_every_format_is_documented() -> None:

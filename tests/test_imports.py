@@ -130,7 +130,7 @@ def test_a_file_cut_off_by_a_crash_is_listed(tmp_path: Path) -> None:
     """Its batches are in, its row in `files` is not: as after a kill between the two commits."""
     store = Store.open(tmp_path / "ledger.duckdb")
     give(store, GOOD)
-    store._connection.execute("delete from files")
+    store._file.connection.execute("delete from files")
     (row,) = rows(store)
     assert str(row["remark"]).startswith("The app ended while the file was read.")
     store.close()
@@ -149,7 +149,7 @@ def test_a_file_of_version_one_comes_forward(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     store = Store.open(path)
     give(store, FOCUS, "march.csv")
-    cursor = store._connection.cursor()
+    cursor = store._file.connection.cursor()
     added = [words.split()[2:6:3] for _, statements in MIGRATIONS for words in statements]
     for table, column in added:
         cursor.execute(f"alter table {table} drop column {column}")

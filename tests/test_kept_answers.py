@@ -39,7 +39,7 @@ class Counting:
 
 def derived(store: Store) -> None:
     """What derive does at its end: rows of tests are calls already."""
-    cursor = store._connection.cursor()
+    cursor = store._file.connection.cursor()
     cursor.execute("insert into derivations values (?, 0, 'test')", [store.latest_import()])
     cursor.close()
 

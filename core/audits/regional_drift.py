@@ -3,8 +3,8 @@
 How: The same fixed prompts go to every region; answers are paired by prompt, day and place in the day's order, so
 that neither a hard prompt nor a bad day can look like drift. Certain differences come first: another response model
 or another token count of a fixed text. Then a battery on the last days: exact McNemar on success, format and refusal,
-Wilcoxon on log length, kernel tests (MMD²) on characters and on words with labels permuted within the prompt, evals
-on the same samples; Kolmogorov-Smirnov on ordinary traffic, time to first chunk and tokens per second only
+Wilcoxon on log length, a kernel test (MMD²) on characters, words and openings with labels permuted within the prompt,
+evals on the same samples; Kolmogorov-Smirnov on ordinary traffic, time to first chunk and tokens per second only
 corroborate. Holm over signals and regions. Over time every region's every signal bets on bounded paired differences;
 e-BH over all of them, looked at daily, keeps the chance of any false alarm within 5 % however long one looks. From
 eight days on only such an alarm says that a region differs; tests that differ at 1 % before it alarms are a watch.

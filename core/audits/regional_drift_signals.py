@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from core.stats.paired import PairedShares, mcnemar, signed_rank
-from core.stats.two_sample import HAMMING, NGRAMS, SEED, mmd_tests, ngrams_of_pairs
+from core.stats.two_sample import SEED, VIEWS, mmd_test, ngrams_of_pairs
 
 Kind = Literal["behaviour", "infrastructure", "passive"]
 MOST_TEXTS = 400
@@ -126,7 +126,7 @@ def battery(region: str, pairs: pl.DataFrame, answers: pl.DataFrame) -> list[Sig
     """Every comparison the columns allow. `answers`: both sides' rows with a column `side`, for the kernel test."""
     found = [_share(region, name, column, pairs) for name, column in SHARES]
     found.append(_ratio(region, "length", "text_chars", pairs, "behaviour"))
-    found += _texts(region, answers)
+    found.append(_text(region, answers))
     found.append(_ratio(region, "first chunk", "first_chunk_ms", pairs, "infrastructure"))
     found.append(_ratio(region, "tokens per second", "tokens_per_s", pairs, "infrastructure"))
     return [signal for signal in found if signal is not None]
@@ -168,26 +168,20 @@ def _ratio(region: str, name: str, column: str, pairs: pl.DataFrame, kind: Kind)
     return Signal(region, name, kind, value, low, high, "share", shift.p, shift.n, "Wilcoxon on log ratios")
 
 
-def _texts(region: str, answers: pl.DataFrame) -> list[Signal]:
-    """Kernel tests within prompt and day; across prompts where each has one answer a side.
-
-    Characters at equal places see forms and openings, words see vocabulary wherever it stands.
-    """
+def _text(region: str, answers: pl.DataFrame) -> Signal | None:
+    """A kernel test within prompt and day; across prompts where each has one answer a side."""
     rows = _sampled(answers.drop_nulls("text"))
     groups = [f"{prompt}\x1f{day}" for prompt, day in rows.select("prompt_id", "day").iter_rows()]
     sides = rows.group_by("prompt_id", "day", "side").len()["len"].to_list()
     one_each = max(sides, default=0) < 2
     how = "signs of pairs" if one_each else "labels within prompt and day"
     here = (rows["side"] == "here").to_list()
-    kernels = {"text": HAMMING, "words": NGRAMS}
-    tests = mmd_tests(rows["text"].to_list(), groups, here, list(kernels.values()), one_each)
-    found = []
-    for (name, kernel), test in zip(kernels.items(), tests, strict=True):
-        if test is not None:
-            note = f"MMD² ({kernel.name} kernel), {test.draws:,} permuted {how}, seed {test.seed}"
-            n = min(test.n_first, test.n_second)
-            found.append(Signal(region, name, "behaviour", test.statistic, None, None, "", test.p, n, note))
-    return found
+    test = mmd_test(rows["text"].to_list(), groups, here, VIEWS, one_each)
+    if test is None:
+        return None
+    note = f"MMD² ({VIEWS.name}), {test.draws:,} permuted {how}, seed {test.seed}"
+    n = min(test.n_first, test.n_second)
+    return Signal(region, "text", "behaviour", test.statistic, None, None, "", test.p, n, note)
 
 
 def _sampled(answers: pl.DataFrame) -> pl.DataFrame:

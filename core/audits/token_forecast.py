@@ -1,25 +1,23 @@
 """What will the next weeks take, and is the window I average over lying?
 
-How: Tokens of each region are summed to days of its own time zone and forecast as level × calendar: weekday, public
-holidays, bridge days, year-end and the breaks people have entered are least squares on all history; the level is the
-median of the last 28 days that are in no break of their own. Trend and yearly waves are carried forward as far as past
-forecasts were better with them. Seasonal naive and trailing averages (with the full backtest ETS, STL + ETS and SARIMAX
-too) forecast from the same past days, and whichever errs least over four weeks is used. Intervals are what its past
-forecasts missed by; sums over days and regions are joint draws of those. Money is the last four weeks' average price a
-token, changed from its day on by every price event that is known: one of a single model changes that model's part of
-the money. Runs of days that the calendar does not expect are proposed as breaks: the forecast takes them for normal
-until somebody accepts them.
+How: Tokens of each region are summed to days of its own time zone and forecast as level × calendar: weekday, public holidays,
+bridge days, year-end and the breaks people have entered are least squares on all history; the level is the median of the last
+28 days that are in no break of their own. Trend and yearly waves are carried forward as far as past forecasts were better with
+them. Seasonal naive and trailing averages (with the full backtest ETS, STL + ETS, SARIMAX and Prophet too) forecast from the
+same past days, and whichever errs least over four weeks is used. Intervals are what its past forecasts missed by; sums over
+days and regions are joint draws of those. Money is the last four weeks' average price a token, changed from its day on by every
+price event that is known: one of a single model changes that model's part of the money. Runs of days that the calendar does not
+expect are proposed as breaks: the forecast takes them for normal until somebody accepts them.
 
-Assumes: The future lives by the calendar as it stands; a break that nobody knows of yet is in no interval, and days in
-a break that could not be foreseen judge no past forecast. The mix of models and kinds stays as in the last four weeks,
-so a model whose price changes keeps its part of the tokens. Of quiet histories 2 to 6 in 100 propose a break all the
-same, of ninety days that resemble each other closely up to 11 in 100. All tokens of a call count in the minute in
-which it began. A limit's chances need traced calls for the peaks inside an hour. Below four weeks of days, or when no
-model beats what is known without the order of days, nothing is forecast.
+Assumes: The future lives by the calendar as it stands; a break that nobody knows of yet is in no interval, and days in a break
+that could not be foreseen judge no past forecast. The mix of models and kinds stays as in the last four weeks, so a model whose
+price changes keeps its part of the tokens. Of quiet histories 2 to 6 in 100 propose a break all the same, of ninety days that
+resemble each other closely up to 11 in 100. All tokens of a call count in the minute in which it began. A limit's chances need
+traced calls for the peaks inside an hour. Below four weeks of days, or when no model beats what is known without the order of
+days, nothing is forecast.
 
-Source: calendar regression (Young 1965; Cleveland & Devlin 1982); rolling origins (Tashman 2000); split conformal
-intervals (Vovk et al. 2005; Lei et al. 2018); proposals by cumulative sums and Benjamini-Hochberg;
-docs/decisions/016-forecast.md.
+Source: calendar regression (Young 1965; Cleveland & Devlin 1982); rolling origins (Tashman 2000); split conformal intervals
+(Vovk et al. 2005; Lei et al. 2018); proposals by cumulative sums and Benjamini-Hochberg; docs/decisions/016-forecast.md.
 """
 
 from __future__ import annotations
@@ -36,18 +34,20 @@ from core.audit import (
     Fact,
     Finding,
     Need,
+    Progress,
     Scope,
     Status,
     TooLittle,
     against_limit,
     limit_choice,
-)
+)  # fmt: skip
 from core.audits import token_forecast_figures as pictures
 from core.audits import token_forecast_sql as sql
 from core.audits import token_forecast_tables as rows
 from core.audits.token_forecast_days import EPOCH, RECENT_DAYS, chosen_hours, region_days, rows_read
 from core.audits.token_forecast_measure import HORIZONS, Forecast, measured
 from core.breaks import NO_REGION, Proposed
+from core.stats.challengers import PROPHET
 from core.stats.forecast_totals import Total
 from core.stats.resampling import SEED
 
@@ -69,7 +69,7 @@ CHOICES = (
     Choice("kind", "Tokens counted", ("all", "input", "cached", "output"), "all", "Input is without cached tokens."),
     Choice(
         "backtest", "Backtest", ("quick", "full"), "quick",
-        "Full adds ETS, STL + ETS and SARIMAX: minutes instead of a second.",
+        f"Full adds ETS, STL + ETS, SARIMAX and Prophet (pip install {PROPHET}): minutes instead of a second.",
     ),
     limit_choice("Limit on the gap", ("0.05", "0.10", "0.20", "0.30"), LIMIT, "Share the average may be off by."),
 )  # fmt: skip
@@ -111,24 +111,24 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
         "start": EPOCH,
         "recent_from": scope.end - dt.timedelta(days=RECENT_DAYS - 1),
     }
+    nothing = parameters | {"end": EPOCH - dt.timedelta(days=1)}
     bill = scope.choice("source", "traces") == "bill"
-    nothing = {"end": EPOCH - dt.timedelta(days=1)}
     unused = {"traced", "traced_models"} if bill else {"billed", "billed_models"}
-    return {
-        name: ask(text, **(parameters | (nothing if name in unused else {}))) for name, text in SQL.items()
-    }
+    return {name: ask(text, **(nothing if name in unused else parameters)) for name, text in SQL.items()}
 
 
-def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Forecast | TooLittle:
+def measure(frames: dict[str, pl.DataFrame], scope: Scope, progress: Progress | None = None) -> Forecast | TooLittle:  # fmt: skip
     """Forecast of every region and of their sum; too little only where no token was counted at all."""
     hours, source = chosen_hours(frames, scope)
     hours = hours.filter(pl.col("day") <= scope.end)
     if hours.is_empty() or not hours["tokens"].sum():
-        if source == "traces":
-            return TooLittle("attempts: no traced call with tokens up to the end of the scope", NEEDS[0].how)
-        return TooLittle("cost_lines: no billed tokens up to the end of the scope", NEEDS[3].how)
+        at, what = (
+            (0, "attempts: no traced call with") if source == "traces" else (3, "cost_lines: no billed")
+        )
+        return TooLittle(f"{what} tokens up to the end of the scope", NEEDS[at].how)
     days = region_days(hours, frames, scope)
-    return measured(hours, days, frames, scope, rows_read(hours, source, days), scope.limit(LIMIT), SEED)
+    read = rows_read(hours, source, days)
+    return measured(hours, days, frames, scope, read, scope.limit(LIMIT), SEED, progress)
 
 
 def the_total(found: Forecast) -> Total | None:

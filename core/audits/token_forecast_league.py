@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.stats.backtest import outcomes
+from core.audit import Progress
+from core.stats.backtest import FitProgress, outcomes
 from core.stats.challengers import REPORTED
 from core.stats.conformal import LEVELS, WEEK
 from core.stats.region_forecast import RegionForecast
@@ -98,3 +99,15 @@ def _judged(found: RegionForecast, shape: tuple[int, ...]) -> NDArray[np.float64
     """Outcomes that judge a model: where the league's errors are known."""
     actual = outcomes(found.series, found.league.origins, shape[1])
     return np.where(found.league.judged, actual, np.nan)
+
+
+def part_of(progress: Progress | None, region: int, regions: int) -> FitProgress | None:
+    """How far all regions are, told by one region's fits. No region's name: it would be drawn as Markdown."""
+    if progress is None:
+        return None
+
+    def tell(done: int, total: int, what: str) -> None:
+        said = f"Region {region + 1} of {regions}: past forecast {done} of {total} ({what})"
+        progress((region + done / total) / regions, said)
+
+    return tell

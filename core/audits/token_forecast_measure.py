@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from core import breaks as calendar_text
-from core.audit import Scope
+from core.audit import Progress, Scope
 from core.audits import token_forecast_limits as limits
 from core.audits.token_forecast_days import (
     ALL,
@@ -21,9 +21,10 @@ from core.audits.token_forecast_days import (
     spent,
     spent_by_model,
 )
-from core.audits.token_forecast_league import ModelScore, WeekError, scores, week_errors
+from core.audits.token_forecast_league import ModelScore, WeekError, part_of, scores, week_errors
 from core.audits.token_forecast_limits import LimitView, RegionAhead
 from core.audits.token_forecast_money import HORIZONS, Money, money_of
+from core.stats.backtest import FitProgress
 from core.stats.calendar_effects import TermEffect, term_effects
 from core.stats.calendar_fit import MINIMUM_DAYS
 from core.stats.calendar_terms import Break
@@ -130,17 +131,16 @@ class _Made(NamedTuple):
 
 def measured(
     hours: pl.DataFrame, everything: list[RegionDays], frames: dict[str, pl.DataFrame], scope: Scope,
-    read: RowsRead, limit: float, seed: int,
+    read: RowsRead, limit: float, seed: int, progress: Progress | None = None,
 ) -> Forecast:  # fmt: skip
     """Forecast every region with four weeks of whole days, and add them up. `everything`: the days of `hours`."""
     named = calendar_text.parse(dict(scope.made).get("breaks", ""))
     horizon, slow = int(scope.choice("horizon", "28")), scope.choice("backtest", "quick") == "full"
     observed = [(one, int(one.days["tokens"].is_not_null().sum())) for one in everything]
-    made = [
-        _forecast(one, calendar_text.of_region(named, one.place.region), slow)
-        for one, n in observed
-        if n >= MINIMUM_DAYS and one.days["tokens"].sum()
-    ]
+    enough = [one for one, n in observed if n >= MINIMUM_DAYS and one.days["tokens"].sum()]
+    parts = [part_of(progress, at, len(enough)) for at in range(len(enough))]
+    own = [calendar_text.of_region(named, one.place.region) for one in enough]
+    made = [_forecast(one, mine, slow, part) for one, mine, part in zip(enough, own, parts, strict=True)]
     able = {one.days.place.region for one in made}
     paths, first = common_paths(made)
     kind = scope.choice("kind", "all")
@@ -161,8 +161,11 @@ def measured(
     )  # fmt: skip
 
 
-def _forecast(one: RegionDays, own: tuple[Break, ...], slow: bool) -> _Made:
-    return _Made(one, forecast_region(one.days, one.place, own, PATH_DAYS, SLOW if slow else ()), own)
+def _forecast(
+    one: RegionDays, own: tuple[Break, ...], slow: bool, progress: FitProgress | None = None
+) -> _Made:
+    models = SLOW if slow else ()
+    return _Made(one, forecast_region(one.days, one.place, own, PATH_DAYS, models, progress), own)
 
 
 def common_paths(made: Sequence[_Made]) -> tuple[list[RegionPath], dt.date | None]:

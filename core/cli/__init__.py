@@ -1,10 +1,11 @@
-"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, empty-demo, serve.
+"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, empty-demo, backup, restore, erase,
+compact, serve.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
-status (core.check_result). pull.py, empty.py: a command each. progress.py: the bar.
+status (core.check_result). pull.py, empty.py: a command each. durable.py: backup, restore, erase, compact. progress.py: the bar.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any, NoReturn
 from core import answers
 from core.answers import Row
 from core.cli.check import add_check, json_text, write_csv
+from core.cli.durable import CANNOT_DO, add_durable
 from core.cli.empty import empty_demo
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
 from core.cli.progress import bar
@@ -32,7 +34,6 @@ from core.imports import imports_of_file, undone_text
 from core.ingest.bills.sql_config import BadSource
 from core.ingest.own_tables.templates import TEMPLATES
 from core.ledger.current import open_store
-from core.ledger.migrations import NewerSchema
 from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.pricing.billability import BadRules
 from core.pricing.overrides import BadOverrides
@@ -63,8 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         BadSetting,
         BadOverrides,
         BadRules,
-        StoreLocked,
-        NewerSchema,
+        *CANNOT_DO,
         running.AppUnreachable,
         running.AppRefused,
         answers.UnknownAudit,
@@ -116,6 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     template.add_argument("name", choices=TEMPLATES)
     template.set_defaults(run=run_template, data=None)
     _add_demo(commands, shared)
+    add_durable(commands, shared)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)
     return parser

@@ -2,8 +2,11 @@
 
 schema.sql      every table and column with meaning and unit; migrations.py brings older files to it. Start there.
 batch.py        what a reader hands over (Batch) and gets back (Receipt)
-store.py        Store: queries on cursors, one writer thread. The only import of duckdb; current.py has the process's own
-write.py        a group of batches in one transaction; undo.py, retain.py, empty.py: the three ways rows stop counting or go
+store.py        Store: what everybody uses; current.py has the process's own
+file.py         the open DuckDB file and what its errors mean. The only import of duckdb
+writer.py       the one thread that writes; write.py: a group of batches in one transaction
+undo.py, retain.py, empty.py, erase.py
+                the ways rows stop counting or go; copy.py: all rows into another file; compact.py: that file in its place
 derive.py       new spans → runs, calls, attempts, trace by trace:
                 trace.py (family and time) → dedup.py (calls told twice) → calls.py (attempts and their grade)
                 → operations.py (steps and retries above a call) → cost.py (expected USD) → rows.py (rows of the tables)

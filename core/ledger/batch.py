@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-UNDO, PRICES, EMPTIED = "undo", "prices", "emptied"
-ROWLESS_FORMATS = (UNDO, PRICES, EMPTIED)
+UNDO, PRICES, EMPTIED, ERASED = "undo", "prices", "emptied", "erased"
+ROWLESS_FORMATS = (UNDO, PRICES, EMPTIED, ERASED)
 """Formats of imports that hold no rows: they mark a data version from which others stop counting, cost otherwise, or are
 gone. As a Python tuple it is also the list in SQL's `format in (...)`."""
 

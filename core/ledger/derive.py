@@ -16,6 +16,7 @@ import polars as pl
 
 from core.ledger import rollups
 from core.ledger.cost import Costing
+from core.ledger.file import transaction
 from core.ledger.rollups import IN_FORCE
 from core.ledger.rows import ATTEMPT_SCHEMA, CALL_SCHEMA, RUN_SCHEMA, trace_rows
 from core.ledger.trace import Span
@@ -152,13 +153,8 @@ def bring_up_to_date(cursor: DuckDBPyConnection, costing: Costing) -> int:
     through = int(newest[0][0])
     if after == through:
         return through
-    cursor.execute("begin")
-    try:
+    with transaction(cursor):
         _derive(cursor, costing, after, through)
-        cursor.execute("commit")
-    except Exception:
-        cursor.execute("rollback")
-        raise
     return through
 
 

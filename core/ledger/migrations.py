@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.ledger import rollups
+from core.ledger.file import transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -50,12 +51,16 @@ class NewerSchema(RuntimeError):
     """The file was written by a later Trueup than this one."""
 
 
+class MigrationFailed(RuntimeError):
+    """The file could not be brought forward, and is as it was."""
+
+
 def migrate(
     connection: DuckDBPyConnection, migrations: tuple[tuple[int, tuple[str, ...]], ...] = MIGRATIONS
 ) -> int:
     """Create or bring forward the tables; returns the version the file had before (0 for a new file).
 
-    Raises NewerSchema when the file is ahead of this code: going back would lose columns.
+    Raises NewerSchema when the file is ahead of this code, because going back would lose columns, and MigrationFailed.
     """
     before, newest = _version(connection), migrations[-1][0]
     if before > newest:
@@ -63,18 +68,24 @@ def migrate(
             f"the ledger has schema version {before}, this Trueup knows {newest}: "
             "start the newer Trueup that wrote it, or restore a backup"
         )
-    connection.execute("begin")
-    for version, statements in migrations:
-        if 0 < before < version:
-            for statement in statements:
-                connection.execute(statement)
-    connection.execute(SCHEMA.read_text())
-    for version, statements in FILLED.items():
-        for statement in statements if 0 < before < version else ():
-            connection.execute(statement)
-    if before < newest:
-        connection.execute("insert into schema_version values (?, now()::timestamp)", [newest])
-    connection.execute("commit")
+    try:
+        with transaction(connection):
+            for version, statements in migrations:
+                if 0 < before < version:
+                    for statement in statements:
+                        connection.execute(statement)
+            connection.execute(SCHEMA.read_text())
+            for version, statements in FILLED.items():
+                for statement in statements if 0 < before < version else ():
+                    connection.execute(statement)
+            if before < newest:
+                connection.execute("insert into schema_version values (?, now()::timestamp)", [newest])
+    except Exception as error:
+        reason = " ".join(str(error).split())[:300]
+        raise MigrationFailed(
+            f"The ledger could not be brought from schema version {before} to {newest}: {reason}. "
+            "Nothing in it was changed: the Trueup that wrote it can go on with it."
+        ) from error
     return before
 
 

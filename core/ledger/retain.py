@@ -9,6 +9,8 @@ import datetime as dt
 import time
 from typing import TYPE_CHECKING
 
+from core.ledger.file import transaction
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -36,8 +38,7 @@ def delete_before(cursor: DuckDBPyConnection, first_kept_day: dt.date) -> int:
     The file gives the space back at the checkpoint that follows; DuckDB reuses it before growing.
     """
     deleted = 0
-    cursor.execute("begin")
-    try:
+    with transaction(cursor):
         for table in DATED_TELEMETRY:
             rows = cursor.execute(f"delete from {table} where day < ?", [first_kept_day]).fetchall()
             count = int(rows[0][0])
@@ -47,8 +48,4 @@ def delete_before(cursor: DuckDBPyConnection, first_kept_day: dt.date) -> int:
                     [time.time_ns(), first_kept_day, table, count],
                 )
             deleted += count
-        cursor.execute("commit")
-    except Exception:
-        cursor.execute("rollback")
-        raise
     return deleted

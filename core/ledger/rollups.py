@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.ledger.file import transaction
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -103,14 +105,14 @@ def add(cursor: DuckDBPyConnection, through: int) -> None:
         cursor.execute(text, {"through": through})
 
 
+def fill(cursor: DuckDBPyConnection) -> None:
+    """Both tables anew, inside the caller's transaction."""
+    for text in OF_ALL:
+        cursor.execute(text)
+
+
 def rebuild(cursor: DuckDBPyConnection) -> dict[str, int]:
     """Both tables anew, in one transaction; returns rows by table."""
-    cursor.execute("begin")
-    try:
-        for text in OF_ALL:
-            cursor.execute(text)
-        cursor.execute("commit")
-    except Exception:
-        cursor.execute("rollback")
-        raise
+    with transaction(cursor):
+        fill(cursor)
     return {table: int(cursor.execute(f"select count(*) from {table}").fetchall()[0][0]) for table in TABLES}

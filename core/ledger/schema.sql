@@ -97,7 +97,7 @@ create table if not exists derivations (
 
 create table if not exists deletions (
     at_ns      bigint not null,   -- UTC ns
-    reason     varchar not null,  -- 'retention', or 'emptied': the demo's button
+    reason     varchar not null,  -- 'retention', 'emptied' (the demo's button), 'erasure', 'redaction' (rows stay, without a name)
     before_day date not null,     -- rows dated before this UTC day are gone: a link that reaches there says so
     table_name varchar not null,  -- table the rows were deleted from
     row_count  bigint not null    -- rows deleted

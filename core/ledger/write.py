@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from core.ledger import empty, undo
+from core.ledger import empty, erase, undo
 from core.ledger.batch import EMPTIED, Batch, Receipt, TakenFile
+from core.ledger.file import transaction
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -71,21 +72,23 @@ class Ledger:
         self.last_import_id = int(newest[0][0])
         self._columns: dict[str, set[str]] = {}
 
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._connection.close()
+
     def write(self, batches: list[Batch]) -> list[Receipt]:
         """Commit batches in one transaction and return a receipt for each, in order."""
         before = self.last_import_id
         added: dict[str, int] = {}
         receipts: list[Receipt] = []
         rows: dict[str, list[pl.DataFrame]] = {}
-        self._connection.execute("begin")
         try:
-            for batch in batches:
-                receipts.append(self._place(batch, added, rows))
-            for table, frames in rows.items():
-                self._insert(table, pl.concat(frames, how="diagonal_relaxed"))
-            self._connection.execute("commit")
+            with transaction(self._connection):
+                for batch in batches:
+                    receipts.append(self._place(batch, added, rows))
+                for table, frames in rows.items():
+                    self._insert(table, pl.concat(frames, how="diagonal_relaxed"))
         except Exception:
-            self._connection.execute("rollback")
             self.last_import_id = before
             for sha256 in added:
                 del self._known[sha256]
@@ -95,13 +98,8 @@ class Ledger:
     def undo(self, import_ids: Sequence[int], reason: str) -> Receipt:
         """Undo imports in one transaction: a new import after which their rows no longer count; raises CannotUndo."""
         import_id = self.last_import_id + 1
-        self._connection.execute("begin")
-        try:
+        with transaction(self._connection):
             rows_undone = undo.undo(self._connection, import_ids, import_id, reason)
-            self._connection.execute("commit")
-        except Exception:
-            self._connection.execute("rollback")
-            raise
         self.last_import_id = import_id
         gone = set(import_ids)
         self._known = {sha256: known for sha256, known in self._known.items() if known not in gone}
@@ -109,27 +107,24 @@ class Ledger:
 
     def empty_demo(self) -> empty.Emptied:
         """Delete all rows in one transaction when every one is demo data; raises CannotEmpty."""
-        self._connection.execute("begin")
-        try:
+        with transaction(self._connection):
             emptied = empty.empty_demo(self._connection, self.last_import_id + 1)
-            self._connection.execute("commit")
-        except Exception:
-            self._connection.execute("rollback")
-            raise
         self.last_import_id = emptied.import_id
         self._known = {}
         return emptied
 
+    def erase(self, subject: erase.Subject) -> erase.Erased:
+        """Erase whom the subject names in one transaction; raises NothingToErase."""
+        with transaction(self._connection):
+            erased = erase.erase(self._connection, subject, self.last_import_id + 1)
+        self.last_import_id = erased.import_id
+        return erased
+
     def add_file(self, file: TakenFile) -> None:
         """Record a file that was taken in, or could not be."""
         row = pl.DataFrame([{"at_ns": time.time_ns(), **file._asdict()}])
-        self._connection.execute("begin")
-        try:
+        with transaction(self._connection):
             self._insert("files", row)
-            self._connection.execute("commit")
-        except Exception:
-            self._connection.execute("rollback")
-            raise
 
     def _place(self, batch: Batch, added: dict[str, int], rows: dict[str, list[pl.DataFrame]]) -> Receipt:
         first = self._known.get(batch.sha256)

@@ -23,7 +23,7 @@ from core.stats.daily_series import Series
 
 WEEK = 7
 WORTH_CHANGING = 0.95
-Progress = Callable[[int, int, str], None]
+FitProgress = Callable[[int, int, str], None]
 """progress(done, total, what): called after each fit."""
 
 
@@ -95,7 +95,7 @@ def backtest(
     origins: NDArray[np.int64],
     breaks: Sequence[Break] = (),
     horizon_days: int = 28,
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> Forecasts:
     """Forecast from each origin with each model. `horizon_days` is whole weeks; `known_on` from `fits_by_knowledge`.
 

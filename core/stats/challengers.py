@@ -188,7 +188,10 @@ def prophet(history: History) -> NDArray[np.float64]:
     import pandas as pd
 
     for name in ("prophet", "cmdstanpy"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logger = logging.getLogger(name)
+        if not logger.hasHandlers():  # cmdstanpy gives itself one, and a level, at its first fit
+            logger.addHandler(logging.NullHandler())
+        logger.setLevel(logging.ERROR)
     calendar = history.fits.calendar
     days = pd.to_datetime([calendar.day(row) for row in range(history.origin + history.horizon_days)])
     marked = [

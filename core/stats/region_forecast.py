@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from core.stats.backtest import (
     Backtest,
-    Progress,
+    FitProgress,
     backtest,
     fits_by_knowledge,
     judged,
@@ -79,7 +79,7 @@ def forecast_region(
     breaks: Sequence[Break] = (),
     horizon_days: int = 28,
     slow: Sequence[Model] = (),
-    progress: Progress | None = None,
+    progress: FitProgress | None = None,
 ) -> RegionForecast:
     """Forecast a region from (day: Date in its own zone, region, tokens).
 
@@ -91,7 +91,8 @@ def forecast_region(
     known_on = fits_by_knowledge(series, place, breaks, horizon_days)
     # Thirteen weeks ahead need thirteen origins more for a year of outcomes.
     weekly = rolling_origins(series, WEEK, KEPT_ORIGINS + horizon_days // WEEK)
-    tested = backtest(series, known_on, QUICK, weekly, breaks, horizon_days, progress)
+    told = None if slow else progress  # of two backtests the one that takes minutes is told of
+    tested = backtest(series, known_on, QUICK, weekly, breaks, horizon_days, told)
     league = judged(tested, series, breaks, weekly[-KEPT_ORIGINS:], CHOICE_HORIZON_DAYS)
     if slow:
         # A short history has too few origins to skip every other one.

@@ -27,6 +27,8 @@ DRAWS = 2_000
 """The smallest p is then 0.0005: enough for Holm over some tens of signals."""
 CHARACTERS = 1_000
 """Characters that the Hamming kernel compares, as in the source's default."""
+OPENING = 16
+"""Characters of an answer's opening: a code fence, a yes, an apology."""
 BUCKETS = 4_096
 """Hash buckets of n-grams; a power of two of some times the distinct n-grams of an answer."""
 Matrix = NDArray[np.float64]
@@ -67,9 +69,11 @@ def hamming(texts: Sequence[str], characters: int = CHARACTERS) -> Matrix:
     return gram
 
 
-def hamming_of_pairs(texts: Sequence[str], first: Places, second: Places) -> NDArray[np.float64]:
+def hamming_of_pairs(
+    texts: Sequence[str], first: Places, second: Places, characters: int = CHARACTERS
+) -> NDArray[np.float64]:
     """The same of chosen pairs of texts."""
-    codes, lengths = _codes(texts, CHARACTERS)
+    codes, lengths = _codes(texts, characters)
     equal = np.empty(len(first), dtype=np.intp)
     for start in range(0, len(first), 1_000):  # a block of 1,000 pairs of 1,000 characters holds 8 MB
         one, other = first[start : start + 1_000], second[start : start + 1_000]
@@ -124,6 +128,17 @@ def _units(texts: Sequence[str], longest: int, buckets: int) -> tuple[Any, NDArr
     return csr_array((sizes, places.astype(np.int32), ends), shape=shape), np.diff(ends) == 0
 
 
+def views(texts: Sequence[str]) -> Matrix:
+    """Mean of kernels on characters, words and the opening: sees what any of them sees (Gretton et al. 2012, NeurIPS 25)."""
+    return np.asarray((hamming(texts) + ngrams(texts) + hamming(texts, OPENING)) / 3)
+
+
+def views_of_pairs(texts: Sequence[str], first: Places, second: Places) -> NDArray[np.float64]:
+    """The same of chosen pairs of texts."""
+    places = sum(hamming_of_pairs(texts, first, second, length) for length in (CHARACTERS, OPENING))
+    return np.asarray((places + ngrams_of_pairs(texts, first, second)) / 3)
+
+
 @lru_cache(maxsize=8_192)
 def _unit(text: str, longest: int, buckets: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """A text's buckets and their parts; remembered, because one reference is compared with every other region."""
@@ -140,6 +155,7 @@ def _unit(text: str, longest: int, buckets: int) -> tuple[NDArray[np.int64], NDA
 
 HAMMING = Kernel("hamming", hamming, hamming_of_pairs)
 NGRAMS = Kernel("ngrams", ngrams, ngrams_of_pairs)
+VIEWS = Kernel("characters, words and opening", views, views_of_pairs)
 
 
 def mmd_test(

@@ -15,6 +15,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -32,9 +33,10 @@ from core.export import alt_text
 from core.ledger.current import get_store
 from core.made import BREAKS, resolved
 from core.markdown import literal
+from core.measured import reports_progress
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
-from core.ui import held
+from core.ui import held, waiting
 from core.ui.cards import PICTURE, card, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
@@ -61,12 +63,14 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
     store, within = get_store(), resolved(audit, within)
-    return _answered(audit.__name__, within, held.version(store), held.changes(store), id(store))
+    kept = partial(_answered, audit.__name__, within, held.version(store), held.changes(store), id(store))
+    make = partial(view.answer, audit, ask, within)
+    return waiting.made_once(kept, make) if reports_progress(audit) else kept()
 
 
 @st.cache_data(max_entries=100, show_spinner="Reading the ledger")
-def _answered(audit_name: str, within: Scope, version: int, changes: int, store: int) -> view.Answer:
-    return view.answer(importlib.import_module(audit_name), ask, within)
+def _answered(audit: str, within: Scope, version: int, changes: int, store: int, _make: Any = None) -> view.Answer:  # fmt: skip
+    return _make() if _make else view.answer(importlib.import_module(audit), ask, within)
 
 
 def scope_controls() -> None:

@@ -5,10 +5,12 @@ every address, and opens and closes everything in its lifespan. A request passes
 
 - telemetry, files, undo: `ingest`, which reads a `body` with a ceiling and answers OTLP senders by `otlp_answer`; OTLP over
   gRPC comes in by a port of its own, `otlp_grpc`, and both store by `otlp_door`;
+- backup, erasure, compaction: `durable`;
 - questions: `api`, whose parameters `query` reads; `health`, `metrics`, and `shared` for readers outside.
 
-Beside the requests each of these has a thread: `background` (derive, retain, the board's findings), `watch` (a folder),
-`pulling` (SQL sources), `alerting`, and `metrics` (OTLP out). What fails there is a field of `process`, told by `health`.
+Beside the requests each of these has a thread: `background` (derive, retain unless the `clock` jumped, the board's
+findings), `watch` (a folder), `pulling` (SQL sources), `alerting`, and `metrics` (OTLP out). What fails there is a field
+of `process`, told by `health`.
 
 `running` is the other end: how the command line finds the app that owns a ledger, and asks it.
 """

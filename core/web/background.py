@@ -12,6 +12,7 @@ import time
 from core import board, measured
 from core.kept_answers import FOLDER_NAME, KeptAnswers
 from core.ledger.store import Store
+from core.web.clock import WallClock
 from core.web.process import Process
 
 REST_PER_WORK = 1.0
@@ -25,7 +26,7 @@ _log = logging.getLogger("trueup")
 
 def keep_up(process: Process, stopping: threading.Event) -> None:
     """Look for new imports and old rows until told to stop; what fails is logged and shows in /readyz."""
-    next_retention = time.monotonic()
+    next_retention, clock = time.monotonic(), WallClock()
     if process.store is not None:  # prices may have changed since the last start, without any import
         process.derive_error = _derive(process.store)
     took_s = 0.0
@@ -40,7 +41,7 @@ def keep_up(process: Process, stopping: threading.Event) -> None:
             took_s = time.monotonic() - began
         if process.settings.retention_days and time.monotonic() >= next_retention:
             next_retention = time.monotonic() + RETENTION_EVERY_S
-            process.retention_error = _retain(store, process.settings.retention_days)
+            process.retention_error = clock.distrust() or _retain(store, process.settings.retention_days)
 
 
 def keep_board(process: Process, stopping: threading.Event) -> None:

@@ -13,7 +13,15 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from core.settings import Settings, token_matches
 from core.web.otlp_answer import PROTOBUF, failure
 
-INGEST_PREFIXES = ("/v1/", "/api/ingest", "/api/undo", "/api/empty-demo")
+INGEST_PREFIXES = (
+    "/v1/",
+    "/api/ingest",
+    "/api/undo",
+    "/api/empty-demo",
+    "/api/backup",
+    "/api/erase",
+    "/api/compact",
+)
 READ_PREFIXES = ("/api/", "/metrics")
 
 

@@ -58,10 +58,11 @@ def _runs(process: Process) -> dict[str, Any]:
 
 def _state(process: Process) -> dict[str, Any]:
     store = process.ledger()
-    writable = store.writable()
+    fault = store.fault()
     return {
-        "ready": writable,
-        "ledger_writable": writable,
+        "ready": fault is None,
+        "ledger_writable": fault is None,
+        "ledger_error": fault,
         "queue_depth": store.queue_depth(),
         "queue_limit": process.settings.queue_limit,
         "latest_import": store.latest_import(),

@@ -7,6 +7,7 @@ a full queue is 429 with Retry-After, a ledger that cannot write is 503 with Ret
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import tempfile
 from contextlib import ExitStack
@@ -23,7 +24,7 @@ from core.imports import imports_of_file
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import BadRequest
 from core.intake import Arrival, take_file
-from core.ledger.store import CannotEmpty, CannotUndo, Overloaded
+from core.ledger.store import CannotEmpty, CannotUndo, CannotWrite, Overloaded
 from core.web.admission import GZIP_RATIO, Busy
 from core.web.body import (
     BadCompression,
@@ -42,6 +43,7 @@ from core.web.otlp_door import RETRY_AFTER_S, Signal, decode, not_written, reaso
 from core.web.process import NotReady, Process
 from core.web.query import BadQuery, check_names, one_of
 
+DISK_SHORT = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)
 FILE_TYPE = "application/octet-stream"
 """Asked for because a browser sends it across sites only after a preflight, which is never granted."""
 
@@ -123,13 +125,15 @@ async def receive_file(process: Process, request: Request) -> Response:
         return _json(408, {"error": str(error)})
     except ClientDisconnect:
         return _json(400, {"error": "The connection closed before the file was complete."})
-    except NotReady as error:
+    except (NotReady, CannotWrite) as error:
         return _not_ready(str(error))
     except Exception as error:
         _log.exception("%s could not be taken in", arrival.name)
-        if process.store is not None and process.store.writable():
-            return _json(422, {"error": f"The file could not be stored: {type(error).__name__}."})
-        return _not_ready("The ledger cannot write; the server's log has the reason.")
+        if isinstance(error, OSError) and error.errno in DISK_SHORT:
+            return _not_ready(
+                f"The disk of data_dir does not take the file: {error.strerror}. Free space on it."
+            )
+        return _json(422, {"error": f"The file could not be stored: {type(error).__name__}."})
 
 
 def _arrival(query: QueryParams) -> Arrival:
@@ -186,7 +190,7 @@ async def receive_undo(process: Process, request: Request) -> Response:
         return await anyio.to_thread.run_sync(work)
     except CannotUndo as error:
         return _json(422, {"error": str(error)})
-    except NotReady as error:
+    except (NotReady, CannotWrite) as error:
         return _not_ready(str(error))
 
 
@@ -201,7 +205,7 @@ async def receive_empty_demo(process: Process, request: Request) -> Response:
         return _json(400, {"error": str(error)})
     except CannotEmpty as error:
         return _json(422, {"error": str(error)})
-    except NotReady as error:
+    except (NotReady, CannotWrite) as error:
         return _not_ready(str(error))
     return _json(200, emptied._asdict())
 

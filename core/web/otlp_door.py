@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
-from core.ledger.store import Batch, Receipt
+from core.ledger.store import Batch, CannotWrite, Receipt
 from core.web.body import BadCompression, BodyTooLarge, gunzip
 from core.web.process import NotReady, Process
 
@@ -49,11 +49,11 @@ def decode(process: Process, signal: Signal, body: bytes, media_type: str, gzipp
 
 
 def not_written(process: Process, signal: Signal, batch: Batch, error: Exception) -> BadRequest | NotReady:
-    """What to answer when the writer failed: the body's own fault while the disk is sound, else come again."""
+    """What to answer when the writer failed: come again when disk or memory was short, else it is the body's own fault."""
     _log.error("the ledger could not write %d %s rows", batch.rows_read, signal.name, exc_info=error)
-    if process.ledger().writable():
-        return BadRequest(f"The body could not be stored: {type(error).__name__}.")
-    return NotReady("The ledger cannot write; the server's log has the reason. Send again later.")
+    if isinstance(error, CannotWrite):
+        return NotReady(str(error))
+    return BadRequest(f"The body could not be stored: {type(error).__name__}.")
 
 
 def rejected(batch: Batch, receipt: Receipt) -> int:

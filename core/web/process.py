@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import threading
 import time
 
 import anyio
@@ -36,6 +37,7 @@ class Process:
     metrics_error: str | None = None
     grpc_error: str | None = None
     admission: Admission = dataclasses.field(init=False)
+    one_backup: threading.Lock = dataclasses.field(default_factory=threading.Lock)
     _limiter: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:

@@ -91,6 +91,13 @@ def post(app: RunningApp, path: str, query: Sequence[tuple[str, str]]) -> Any:
     return _exchange(app, request)
 
 
+def post_json(app: RunningApp, path: str, body: object) -> Any:
+    """The JSON answer of POST `path` with a JSON body, for what must not stand in an address; raises as `post`."""
+    request = urllib.request.Request(_url(app, path, {}), data=json.dumps(body).encode(), method="POST")
+    request.add_header("Content-Type", "application/octet-stream")
+    return _exchange(app, request)
+
+
 def send_file(app: RunningApp, path: Path, name: str, delivery_id: int = 0, demo: bool = False) -> Any:
     """Send one file's bytes to the app; the JSON answer holds its receipts. 0 begins a delivery."""
     query = {"name": name} | ({"delivery": str(delivery_id)} if delivery_id else {})

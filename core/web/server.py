@@ -22,7 +22,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from core.ledger.current import open_default, set_store
-from core.ledger.store import StoreLocked
+from core.ledger.store import CANNOT_OPEN
 from core.shared_links import ADDRESS
 from core.state import get_state, open_state, set_state
 from core.web.alerting import keep_alerting
@@ -35,6 +35,7 @@ from core.web.api import (
     answer_openapi,
 )
 from core.web.background import keep_board, keep_up, warm_up
+from core.web.durable import receive_backup, receive_compact, receive_erase
 from core.web.guard import BearerTokens
 from core.web.health import answer_api_health, answer_health, answer_ready
 from core.web.ingest import (
@@ -83,6 +84,9 @@ def api_routes(process: Process) -> list[Route]:
         Route("/api/ingest", partial(receive_file, process), methods=["POST"]),
         Route("/api/undo", partial(receive_undo, process), methods=["POST"]),
         Route("/api/empty-demo", partial(receive_empty_demo, process), methods=["POST"]),
+        Route("/api/backup", partial(receive_backup, process), methods=["POST"]),
+        Route("/api/erase", partial(receive_erase, process), methods=["POST"]),
+        Route("/api/compact", partial(receive_compact, process), methods=["POST"]),
         Route("/api/findings", partial(answer_findings, process)),
         Route("/api/frames/{audit}/{frame}", partial(answer_frame, process)),
         Route("/api/attempts", partial(answer_attempts, process)),
@@ -156,12 +160,12 @@ def _open(process: Process) -> None:
     try:
         process.store = open_default(process.settings)
         set_state(open_state(process.settings))
-    except StoreLocked as locked:
-        # The message alone: a traceback through the web server would bury the process id it names.
-        sys.stderr.write(f"Trueup cannot start: {locked}\n")
+        announce(process.settings, process.address())
+    except (*CANNOT_OPEN, OSError) as problem:
+        # The message alone: a traceback through the web server would bury what it says to do.
+        sys.stderr.write(f"Trueup cannot start: {problem}\n")
         sys.stderr.flush()
         os._exit(1)
-    announce(process.settings, process.address())
     _log.info("ledger %s open at import %d", process.settings.store_path, process.store.latest_import())
     sys.stderr.write(_greeting(process))
     sys.stderr.flush()

@@ -23,8 +23,9 @@ from core.audits.regional_drift_signals import Signal, battery, daily, paired
 from core.ledger.store import Store
 from core.stats.betting import STAKES, watch
 from core.stats.many_tests import holm
-from core.stats.two_sample import ngrams
+from core.stats.two_sample import hamming, ngrams
 from tests.audits.drift_world import OTHER, REFERENCE, measured, probe, verdicts, world
+from tests.audits.llmdrift_labels import accepted
 from tests.audits.retry_world import DAY, Row, call
 
 ANSWERS = Path(__file__).parents[3] / "shared/datasets/headline/llmdrift_answers.parquet"
@@ -85,14 +86,14 @@ def test_shares_equal_a_plain_count_and_lengths_a_plain_estimate() -> None:
 def test_text_distance_equals_plain_sums_within_prompts() -> None:
     """Mean over cells of k(x,x') + k(y,y') - 2 k(x,y), over all places, less its mean under all relabellings."""
     rows = world(2, SIDES, lambda _, here: {"words": ("a", "b")} if here == OTHER else {})
-    (found,) = [one for one in battery(OTHER, *sides(rows)) if one.name == "words"]
+    (found,) = [one for one in battery(OTHER, *sides(rows)) if one.name == "text"]
     cells: dict[tuple[str, dt.date], dict[str, list[str]]] = {}
     for row in rows:
         cells.setdefault((row["prompt_id"], row["day"]), {}).setdefault(row["region"], []).append(row["text"])
     plain = 0.0
     for cell in cells.values():
         texts = cell[OTHER] + cell[REFERENCE]
-        gram = ngrams(texts)
+        gram = (hamming(texts) + ngrams(texts) + hamming(texts, 16)) / 3
         labels = [set(at) for at in itertools.combinations(range(4), 2)]
         plain += distance(gram, {0, 1}) - statistics.mean(distance(gram, side) for side in labels)
     assert found.effect == pytest.approx(plain / len(cells) ** 2)
@@ -206,22 +207,23 @@ def compiles(answer: str, _: str) -> bool:
     return True
 
 
-READINGS = {
-    "COUNTAHAPPYNUMBER": boxed, "PRIME_FULL": bare_word, "SENSITIVEQ": answered, "LEETCODE_EASY": compiles,
+Reading = Callable[[str, str], bool] | None
+"""None: upstream's own labels, joined by id."""
+READINGS: dict[str, Reading] = {
+    "COUNTAHAPPYNUMBER": boxed, "PRIME_FULL": bare_word, "SENSITIVEQ": None, "LEETCODE_EASY": None,
 }  # fmt: skip
 
 
-def as_probes(
-    upstream: pl.DataFrame, task: str, model: str, reading: Callable[[str, str], bool], name: str
-) -> list[Row]:
+def as_probes(upstream: pl.DataFrame, task: str, model: str, reading: Reading, name: str) -> list[Row]:
     """March as the reference, June as the other region: a prompt a row and snapshot."""
     rows = []
     for region, snapshot in zip(SIDES, PAIRS[model], strict=True):
         chosen = upstream.filter((pl.col("task") == task) & (pl.col("model") == snapshot)).sort("id")
         for prompt, text, expected in chosen.select("id", "answer", "ref_answer").iter_rows():
+            right = accepted(task, snapshot, prompt) if reading is None else reading(text, expected)
             rows.append(
                 probe(
-                    region, f"{task}/{prompt}", DAY, scorer=name, score=float(reading(text, expected)), text=text,
+                    region, f"{task}/{prompt}", DAY, scorer=name, score=float(right), text=text,
                     text_chars=len(text), refusal=None, format_ok=None, first_chunk_ms=None, last_chunk_ms=None,
                 )
             )  # fmt: skip
@@ -236,10 +238,13 @@ def as_probes(
         ("PRIME_FULL", "gpt-4", bare_word, 84.0, 51.1),
         ("PRIME_FULL", "gpt-3.5", bare_word, 49.6, 76.2),
         ("PRIME_FULL", "gpt-3.5", bracketed, 51.8, 68.0),
-        # Upstream labelled refusals by hand: 21 and 5, 2 and 8.
+        ("SENSITIVEQ", "gpt-4", None, 21.0, 5.0),
+        ("SENSITIVEQ", "gpt-3.5", None, 2.0, 8.0),
+        ("LEETCODE_EASY", "gpt-4", None, 52.0, 10.0),
+        ("LEETCODE_EASY", "gpt-3.5", None, 22.0, 2.0),
+        # Parsers in place of the person and the judge: another instrument, other shares.
         ("SENSITIVEQ", "gpt-4", answered, 27.0, 2.0),
         ("SENSITIVEQ", "gpt-3.5", answered, 2.0, 8.0),
-        # Upstream asked a judge as well whether the code is right: 52 and 10, 22 and 2.
         ("LEETCODE_EASY", "gpt-4", compiles, 82.0, 12.0),
         ("LEETCODE_EASY", "gpt-3.5", compiles, 38.0, 2.0),
     ],
@@ -249,11 +254,12 @@ def test_the_snapshots_known_answers(
     store: Store,
     task: str,
     model: str,
-    reading: Callable[[str, str], bool],
+    reading: Reading,
     march: float,
     june: float,
 ) -> None:
-    rows = as_probes(upstream, task, model, reading, reading.__name__)
+    name = "upstream's label" if reading is None else reading.__name__
+    rows = as_probes(upstream, task, model, reading, name)
     for region, expected in ((REFERENCE, march), (OTHER, june)):
         share = statistics.mean(row["score"] for row in rows if row["region"] == region)
         assert share == pytest.approx(expected / 100, abs=0.0011)
@@ -265,7 +271,7 @@ def test_the_snapshots_known_answers(
     assert success.high is not None
     assert success.low < success.effect < success.high
     assert verdicts(found) == {OTHER: "different generation"}
-    assert found.scorers == [reading.__name__]
+    assert found.scorers == [name]
 
 
 def test_another_parser_alone_is_not_drift(upstream: pl.DataFrame, store: Store) -> None:
@@ -297,7 +303,7 @@ def test_twenty_answers_a_region_are_enough_and_halves_stay_alike(upstream: pl.D
     """Power of 200 draws of 20 prompts; placebo: 20 answers of one snapshot against 20 others of it."""
     random, told = Random(5), []
     for (task, reading), model in itertools.product(READINGS.items(), PAIRS):
-        rows = as_probes(upstream, task, model, reading, reading.__name__)
+        rows = as_probes(upstream, task, model, reading, task)
         prompts = sorted({row["prompt_id"] for row in rows})
         fired = 0
         for _ in range(200):
@@ -313,10 +319,11 @@ def test_twenty_answers_a_region_are_enough_and_halves_stay_alike(upstream: pl.D
         told.append((task, model, fired / 200, false / 200))
     for task, model, power, false_share in told:
         print(f"{task} {model}: power at 20 answers {power:.3f}, placebo {false_share:.3f}")
-    # One pair of the eight falls short (0.66): code of gpt-3.5 differs by its fence, in about 7 of 20 answers, and the
-    # exact test needs all seven. All 50 show it (test_the_snapshots_known_answers). It is printed and not required.
+    # One pair of the eight falls short of 95 % (0.87): code of gpt-3.5 differs by its fence, in about 7 of 20 answers.
+    # All 50 show it (test_the_snapshots_known_answers).
     short = ("LEETCODE_EASY", "gpt-3.5")
     assert min(power for task, model, power, _ in told if (task, model) != short) >= 0.95
+    assert min(power for task, model, power, _ in told if (task, model) == short) >= 0.8
     # 1,600 placebo draws at 5 %: at most three standard errors more.
     assert statistics.mean(share for *_, share in told) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 1_600)
 

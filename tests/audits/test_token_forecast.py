@@ -434,6 +434,22 @@ def test_filters_are_filters(store: Store) -> None:
     assert [one.region for one in measure(store, scope(services=("other",))).regions] == ["b"]
 
 
+def test_progress_rises_region_by_region_to_the_last_fit_and_names_no_region(store: Store) -> None:
+    filled(store, attempts=attempts(steady(91), "a") + attempts(steady(91), "b"))
+    told: list[tuple[float, str]] = []
+    within = scope()
+    found = audit.measure(audit.load(store.ask, within), within, lambda done, what: told.append((done, what)))
+    assert found == measure(store, within)
+    shares = [done for done, _ in told]
+    assert shares == sorted(shares)
+    assert (shares[0] > 0, shares[-1]) == (True, 1.0)
+    fits = len(told) // 2
+    assert told[0][1].startswith(f"Region 1 of 2: past forecast 1 of {fits} (calendar, 2026-")
+    assert told[-1][1].startswith(
+        f"Region 2 of 2: past forecast {fits} of {fits} (trailing 4 weeks as reported, "
+    )
+
+
 @pytest.mark.slow
 def test_the_full_backtest_adds_the_slow_models(store: Store) -> None:
     filled(store, attempts=attempts(steady(91)))

@@ -98,7 +98,7 @@ def print_derive(demo: Path, folder: Path) -> None:
     """Deriving every call of the demo anew, in one go."""
     shutil.copytree(demo, folder)
     store = Store.open(folder / "trueup.duckdb")
-    cursor = store._connection.cursor()
+    cursor = store._file.connection.cursor()
     for table in ("runs", "calls", "attempts", "derivations"):
         cursor.execute(f"delete from {table}")
     cursor.close()

@@ -68,7 +68,7 @@ def grown(demo: Path, folder: Path, times: int) -> Path:
     """A copy of the demo's ledger with every trace `times` times, under ids of its own."""
     shutil.copytree(demo, folder)
     store = Store.open(folder / "trueup.duckdb")
-    cursor = store._connection.cursor()
+    cursor = store._file.connection.cursor()
     for table in REPEATED:
         cursor.execute(
             f"insert into {table} by name select {table}.* replace (concat(printf('%02x', again.n), substr(trace_id, 3)) "

@@ -37,7 +37,7 @@ def test_older_file_is_brought_forward_in_order(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     Store.open(path).close()
     store = Store.open(path)
-    connection = store._connection.cursor()
+    connection = store._file.connection.cursor()
     connection.execute("insert into derivations values (1, 2, 'then')")
     steps = (
         (NEWEST + 1, ("alter table derivations add column noted varchar",)),

@@ -296,7 +296,7 @@ def test_file_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.duckdb"
     store = Store.open(path)
     store.submit(spans_batch(a_trace("t1", 1), hashlib.sha256(b"a").hexdigest()))
-    store._connection.execute("insert into schema_version values (?, now()::timestamp)", [NEWEST + 1])
+    store._file.connection.execute("insert into schema_version values (?, now()::timestamp)", [NEWEST + 1])
     store.close()
     with pytest.raises(NewerSchema, match=f"schema version {NEWEST + 1}, this Trueup knows {NEWEST}"):
         Store.open(path)

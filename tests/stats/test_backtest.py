@@ -19,7 +19,8 @@ from core.stats.backtest import (
 from core.stats.calendar_terms import Break, Place
 from core.stats.challengers import QUICK, REPORTED, SLOW, History, Model, normal_tokens
 from core.stats.daily_series import Series
-from tests.stats.public_series import WEEK, series
+from core.stats.region_forecast import forecast_region
+from tests.stats.public_series import WASHINGTON, WEEK, bike_sharing, series
 
 PLACE = Place("eu", "Europe/Berlin")
 FIRST = dt.date(2025, 1, 6)
@@ -136,6 +137,16 @@ def test_slow_models_forecast_a_steady_week(model: Model) -> None:
     if model.name == "Prophet":
         pytest.importorskip("prophet", reason="Prophet is optional: pip install prophet==1.5.0")
     assert model.path(history) == pytest.approx(1e6 * WEEK[(150 + np.arange(28)) % 7], rel=0.12)
+
+
+@pytest.mark.slow
+def test_prophet_forecasts_from_every_past_day_of_a_public_series() -> None:
+    """Washington: 19.8 % of four weeks' trips, between the calendar's 21.1 % and ETS's 17.8 %."""
+    pytest.importorskip("prophet", reason="Prophet is optional: pip install prophet==1.5.0")
+    found = forecast_region(bike_sharing(), WASHINGTON, slow=[SLOW[-1]])
+    (score,) = [score for score in found.league.scores if score.model == "Prophet"]
+    assert (score.failed, score.origins) == (0, 22)
+    assert score.wape == pytest.approx(0.198, abs=0.02)
 
 
 def test_a_missing_prophet_says_what_to_install() -> None:

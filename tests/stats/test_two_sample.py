@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.stats.two_sample import HAMMING, NGRAMS, SEED, Kernel, hamming, mmd_test, mmd_tests, ngrams
+from core.stats.two_sample import HAMMING, NGRAMS, SEED, VIEWS, Kernel, hamming, mmd_test, mmd_tests, ngrams
 
 
 def test_hamming_counts_equal_places_over_the_longer_text() -> None:
@@ -36,7 +36,7 @@ def test_ngrams_are_a_cosine_of_roots() -> None:
 @settings(max_examples=50, deadline=None)
 def test_pairs_are_what_the_matrix_says_of_them(texts: list[str]) -> None:
     first, second = (places.reshape(-1) for places in np.indices((len(texts), len(texts))))
-    for kernel in (HAMMING, NGRAMS):
+    for kernel in (HAMMING, NGRAMS, VIEWS):
         whole, pairs = kernel.gram(texts), kernel.of_pairs(texts, first, second)
         np.testing.assert_allclose(pairs.reshape(whole.shape), whole, rtol=0, atol=1e-15)
 
@@ -82,8 +82,8 @@ def test_blocks_of_prompts_permute_as_the_whole_matrix_does(kernel: Kernel) -> N
 def test_several_kernels_say_what_each_says_alone() -> None:
     texts, prompts = ["a b", "b a", "a b", "b b", "a a", "a b"], [0, 0, 0, 1, 1, 1]
     second = [True, False, True, True, False, False]
-    alone = [mmd_test(texts, prompts, second, kernel) for kernel in (HAMMING, NGRAMS)]
-    assert mmd_tests(texts, prompts, second, (HAMMING, NGRAMS)) == alone
+    alone = [mmd_test(texts, prompts, second, kernel) for kernel in (HAMMING, NGRAMS, VIEWS)]
+    assert mmd_tests(texts, prompts, second, (HAMMING, NGRAMS, VIEWS)) == alone
 
 
 def plain_statistic(gram: np.ndarray, prompts: list[int], second: list[bool]) -> float:

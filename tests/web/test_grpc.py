@@ -153,7 +153,7 @@ def test_messages_to_the_limit_are_taken_and_larger_ones_refused_packed_or_not(t
 def test_a_full_queue_says_when_to_come_again(tmp_path: Path) -> None:
     with over_grpc(tmp_path, queue_limit=1) as (process, channel):
         store, going_on = process.ledger(), threading.Event()
-        held = threading.Thread(target=lambda: store._alone(lambda _ledger: going_on.wait(60)))
+        held = threading.Thread(target=lambda: store._writer.alone(lambda _ledger: going_on.wait(60)))
         held.start()
         wait_for(lambda: store.queue_depth() == 0)
         fills: Future[Receipt] = store.submit_soon(Batch("x", "otlp_traces", "sha", 0, {}))

@@ -1,0 +1,53 @@
+"""How far an answer is that takes minutes.
+
+Streamlit keeps what a cached function draws and draws it again with every kept answer, so nothing inside one may move a
+bar. An answer that is not kept is therefore made outside the cache, under the bar, and kept when it is whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NoReturn, TypeVar
+
+import streamlit as st
+
+from core.audit import Progress
+
+Kept = TypeVar("Kept")
+PATIENCE_S = 1.0
+"""A bar that is gone before it is read only flickers."""
+
+
+class NotKept(Exception):
+    """The answer has to be made first."""
+
+
+def not_kept() -> NoReturn:
+    """What a cached function calls when it has no answer."""
+    raise NotKept
+
+
+@contextmanager
+def bar() -> Iterator[Progress]:
+    """A spinner, and after a second a bar that moves with each call of the progress it gives."""
+    place, began = st.empty(), time.monotonic()
+
+    def tell(share: float, what: str) -> None:
+        if time.monotonic() - began >= PATIENCE_S:
+            place.progress(min(share, 1.0), what)
+
+    with st.spinner("Reading the ledger"):
+        yield tell
+    place.empty()
+
+
+def made_once(kept: Callable[..., Kept], make: Callable[[Progress], Kept]) -> Kept:
+    """The kept answer, or `make`'s, under a bar, which `kept` (a cached function with an argument `_make`) then keeps."""
+    try:
+        return kept(_make=not_kept)
+    except NotKept:
+        with bar() as progress:
+            made = make(progress)
+    return kept(_make=lambda: made)
