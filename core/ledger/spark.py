@@ -8,6 +8,7 @@ there it must be called localhost, whatever the address says.
 
 from __future__ import annotations
 
+import atexit
 import re
 import socket
 import threading
@@ -128,6 +129,8 @@ class Cluster:
 
         def first() -> SparkSession:
             session = session_of(connection=self._url)
+            # At exit the client would ask the server once more and wait: a process told of a dead server could not end.
+            atexit.unregister(session.client._on_exit)
             session.client.set_retry_policies([policy(max_retries=_RETRIES, max_backoff=1000)])
             # Whatever the server's default: a number that does not fit must be an error and no null.
             session.conf.set("spark.sql.ansi.enabled", "true")

@@ -7,6 +7,8 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -169,6 +171,26 @@ def test_something_else_at_the_address_is_told_within_the_deadline() -> None:
                 )
             assert time.monotonic() - began < 60
             assert re.search("gave no answer in 4 s|did not answer", str(told.value)), told.value
+
+
+def test_a_process_that_was_told_can_end(tmp_path: Path) -> None:
+    """The client asks the server once more at exit and waits for it, for ever where nothing answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_serve, args=(server, b""), daemon=True).start()
+        script = (
+            "import importlib.util\nfrom tests.engines import cluster\n"
+            "if importlib.util.find_spec('pyspark') is None: cluster.bring_in('spark-client')\n"
+            "from core.ledger.spark import Cluster\n"
+            f"Cluster('sc://127.0.0.1:{server.getsockname()[1]}', 'a-token-of-some-length', '/nowhere', first_answer_s=2.0)\n"
+        )
+        file = tmp_path / "asks.py"  # a file: the client does not work in what `python -c` runs
+        file.write_text(script)
+        done = subprocess.run(
+            [sys.executable, str(file)], cwd=cluster.ROOT, env=os.environ | {"PYTHONPATH": str(cluster.ROOT)},
+            capture_output=True, text=True, timeout=90, check=False,
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "gave no answer in 2 s" in done.stderr
 
 
 def _serve(server: socket.socket, answer: bytes) -> None:
