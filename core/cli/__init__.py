@@ -4,8 +4,7 @@ Answers go to stdout and nothing else does: progress and problems are on stderr.
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
-status (core.check_result). pull.py, empty.py, lake.py: a command each. durable.py: backup, restore, erase, compact.
-progress.py: the bar.
+status (core.check_result). pull.py, empty.py, lake.py: a command each. durable.py: backup, restore, erase, compact; progress.py.
 """
 
 from __future__ import annotations
