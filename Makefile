@@ -11,8 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Of `run`: spans of the demo (small, medium, a number) or empty. Of `bench`: 10M for the large ledgers too.
 SIZE ?= small
+ENGINES_HOME ?= .venvs
 
-.PHONY: check run test slow bench format setup setup-dev browser postgres pins clean
+.PHONY: check run test slow bench format setup setup-dev browser postgres spark-setup pins clean
 
 check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/ruff format --check .
@@ -41,6 +42,7 @@ pins:  ## requirements.txt and docs/licences.md anew from requirements.in
 	$(PYTHON) -m venv $(VENV)/pins
 	$(VENV)/pins/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(VENV)/pins/bin/uv pip compile requirements.in --output-file requirements.txt --generate-hashes --universal --python-version 3.11 --annotation-style line --custom-compile-command "make pins" --no-emit-index-url --quiet
+	$(VENV)/pins/bin/uv pip compile requirements-spark.in --constraint requirements.txt --output-file requirements-spark.txt --generate-hashes --universal --python-version 3.11 --annotation-style line --custom-compile-command "make pins" --no-emit-index-url --quiet
 	$(MAKE) setup-dev
 	$(BIN)/python -m tests.licences
 
@@ -80,5 +82,16 @@ postgres:  ## the server that the tests of SQL sources start themselves; no clus
 	if $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive $$as_root apt-get install -y -qq postgresql; then exit 0; fi
 	echo "Without PostgreSQL the tests of SQL sources are skipped. Install it: apt-get install postgresql" >&2
 
+spark-setup:  ## what the tests of other engines in `make slow` run: Spark (about 450 MB, needs Java 17), its client, ClickHouse's engine
+	@for one in spark clickhouse spark-client; do
+	  [ -x $(ENGINES_HOME)/$$one/bin/python ] || $(PYTHON) -m venv $(ENGINES_HOME)/$$one
+	done
+	for one in spark clickhouse; do
+	  $(PYTHON) -c 'import sys, tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"][sys.argv[1]], sep="\n")' $$one > $(ENGINES_HOME)/$$one/pins.txt
+	  $(ENGINES_HOME)/$$one/bin/python -m pip install --quiet --disable-pip-version-check -r $(ENGINES_HOME)/$$one/pins.txt
+	done
+	$(ENGINES_HOME)/spark-client/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.txt
+	@command -v java >/dev/null || echo "Spark needs Java 17 to run. Install it: apt-get install openjdk-17-jre-headless" >&2
+
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf $(VENV) .venvs .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -37,6 +37,27 @@ def web_address(value: object) -> str:
     return text
 
 
+def spark_address(value: object) -> str:
+    """sc://host:port of a Spark Connect server without anything behind it, or nothing; the port is 15002 unless given.
+
+    >>> spark_address("sc://spark.example.org"), spark_address("sc://127.0.0.1:15002/")
+    ('sc://spark.example.org:15002', 'sc://127.0.0.1:15002')
+    """
+    text = _one_line(value)
+    if not text:
+        return ""
+    try:
+        parts = urlsplit(text)
+        port, host = parts.port or 15_002, parts.hostname or ""
+    except ValueError:
+        raise ValueError("write sc://host:15002") from None
+    if parts.scheme != "sc" or not _HOST.fullmatch(host) or "@" in text or parts.path not in ("", "/"):
+        raise ValueError(
+            "write sc://host:15002 and nothing behind it; the token has a setting of its own, engine_token"
+        )
+    return f"sc://[{host}]:{port}" if ":" in host else f"sc://{host}:{port}"
+
+
 def base_address(value: object) -> str:
     """The address people open the app at, without the slash at its end.
 

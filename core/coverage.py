@@ -36,7 +36,7 @@ from probes
 """
 """Every region, service and model a call has had, and where probes went."""
 
-NEWEST_DAY = """
+NEWEST_DAY = """-- DuckDB only: a run of an eval has an instant and no day
 with gone as (
     select import_id from undone where undone_by <= $as_of
 ),
@@ -159,6 +159,8 @@ from derivations
 """
 """The data version pages showed at an import: several imports may be derived together, and only then are seen."""
 
+_LEDGER_FILE = "-- DuckDB only: what the ledger file holds, table by table"
+
 
 class Have(NamedTuple):
     """What the ledger has of one need."""
@@ -224,7 +226,8 @@ def table_counts(ask: Ask) -> pl.DataFrame:
         f"select '{table}' as table_name, count(*) as row_count, max(import_id) as newest_import from {table}"
         for table in kept
     ]
-    return ask("\nunion all\n".join(parts) + "\norder by row_count desc, table_name")
+    counted = "\nunion all\n".join(parts)
+    return ask(f"{_LEDGER_FILE}\n{counted}\norder by row_count desc, table_name")
 
 
 def listings(ask: Ask) -> list[tuple[str, pl.DataFrame, str, str]]:

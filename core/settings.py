@@ -24,7 +24,7 @@ PREFIX = "TRUEUP_"
 CONFIG_VARIABLE = "TRUEUP_CONFIG"
 CONFIG_NAME = "trueup.toml"
 STORE_NAME = "trueup.duckdb"
-_HIDDEN = ("token", "url", "headers", "password")
+_HIDDEN = ("token", "url", "headers", "password", "engine")
 """Parts of names of settings whose values an error must not show."""
 
 
@@ -117,6 +117,15 @@ class Settings:
     )
     otlp_metrics_headers: str = _setting(
         Secret(""), values.secret(addresses.headers), "Headers of what is sent there."
+    )
+    engine: str = _setting(
+        "", addresses.spark_address, "Spark Connect server that answers instead of this process."
+    )
+    engine_token: str = _setting(Secret(""), values.secret(values.optional_text), "The token it wants.")
+    lake: str = _setting(
+        "",
+        values.optional_text,
+        "Folder of the exported ledger, as export-lake writes and Spark's workers read it.",
     )
 
     @property

@@ -52,7 +52,7 @@ def test_every_address_is_documented() -> None:
     for route in routes(process):
         if "{" not in route.path:
             assert f"{route.path}`" in SETTINGS or f"{route.path}?" in SETTINGS, route.path
-    writing = ("ingest", "undo", "empty-demo", "backup", "erase", "compact")
+    writing = ("ingest", "undo", "empty-demo", "backup", "erase", "compact", "export-lake")
     assert ("/v1/", *(f"/api/{name}" for name in writing)) == INGEST_PREFIXES
 
 

@@ -27,7 +27,7 @@ VAGUE_VARIABLES = {"df", "data", "data2", "result"}
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".git", ".gitignore", ".streamlit", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile",
     "README.md", "app.py", "core", "data", "docs", "pages", "pyproject.toml", "requirements.in", "requirements.txt",
-    "tests",
+    "requirements-spark.in", "requirements-spark.txt", "tests",
 }  # fmt: skip
 
 # Lower may not import higher. A module's layer is its longest listed prefix; what is not listed may import all.

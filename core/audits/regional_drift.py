@@ -91,7 +91,9 @@ SQL = {
 
 def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
     """Counts first: they size the sample and choose the reference."""
-    parameters = scope.parameters()
+    days = {"start_ns": scope.start, "until_ns": scope.end + dt.timedelta(days=1)}
+    instants = {name: (day - dt.date(1970, 1, 1)).days * 86_400 * 10**9 for name, day in days.items()}
+    parameters = scope.parameters() | instants
     frames = {name: ask(SQL[name], **parameters) for name in ("counts", "calls", "lengths", "changes")}
     cells = max(int(frames["counts"]["cells"].sum()), 1)
     prompts = max(frames["counts"]["prompts"].to_list(), default=0)

@@ -131,20 +131,21 @@ ranked_runs as (
         ) as place
     from newest_eval_runs
     where region is not null
-        and cast(make_timestamp_ns(started_at_ns) as date) between $start and $end
+        and started_at_ns >= $start_ns
+        and started_at_ns < $until_ns
         and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
 ),
 verdicts as (
     select
-        ranked_runs.region,
-        ranked_runs.task,
-        ranked_runs.task_version,
-        ranked_runs.dataset_hash,
-        ranked_runs.model,
-        newest_eval_samples.sample_id,
-        newest_eval_samples.epoch,
-        newest_eval_samples.scorer,
-        newest_eval_samples.verdict
+        ranked_runs.region as region,
+        ranked_runs.task as task,
+        ranked_runs.task_version as task_version,
+        ranked_runs.dataset_hash as dataset_hash,
+        ranked_runs.model as model,
+        newest_eval_samples.sample_id as sample_id,
+        newest_eval_samples.epoch as epoch,
+        newest_eval_samples.scorer as scorer,
+        newest_eval_samples.verdict as verdict
     from newest_eval_samples
     join ranked_runs on ranked_runs.run_id = newest_eval_samples.run_id and ranked_runs.place = 1
     where newest_eval_samples.verdict in ('pass', 'fail')

@@ -158,7 +158,7 @@ ATTEMPTS = (
         attempt_number,
         min(day) as day,
         max(grade) as grade,
-        max(case when attempt_ok then 0 else 1 end) as failed,
+        cast(max(case when attempt_ok then 0 else 1 end) as integer) as failed,
         max(case when rescued then 1 else 0 end) as rescued,
         max(case when last_success then 1 else 0 end) as last_success,
         max(case when orphan then 1 else 0 end) as orphan,

@@ -16,15 +16,21 @@ MOST_ROWS = 100_000
 CHECKPOINTS = f"""
 select
     kind,
-    coalesce(model, title) as checkpoint,
-    min(at_ns)             as at_ns
+    checkpoint,
+    at_ns
 from (
+    select
+        kind,
+        coalesce(model, title) as checkpoint,
+        min(at_ns)             as at_ns
+    from (
 {STATED}
-) as stated
-where kind in ('checkpoint', 'release')
-    and day <= $end
-    and ($services = '' or service_name is null or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
-group by kind, coalesce(model, title)
+    ) as stated
+    where kind in ('checkpoint', 'release')
+        and day <= $end
+        and ($services = '' or service_name is null or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+    group by kind, coalesce(model, title)
+) as dated
 order by at_ns, checkpoint
 """
 """When each checkpoint or release came into force."""

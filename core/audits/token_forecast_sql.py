@@ -16,7 +16,7 @@ with lines as (
         coalesce(cloud_region, '')                                      as region,
         coalesce(model, '')                                             as model,
         hour,
-        cast(floor(started_at_ns / 60000000000.0) as bigint)            as minute,
+        cast(floor(started_at_ns / cast(60000000000 as double)) as bigint) as minute,
         day,
         input_tokens,
         output_tokens,
@@ -207,10 +207,10 @@ targets as (
 ),
 minutes as (
     select
-        targets.region,
-        targets.model,
-        lines.hour,
-        lines.minute,
+        targets.region as region,
+        targets.model  as model,
+        lines.hour     as hour,
+        lines.minute   as minute,
         sum(lines.all_tokens) as tokens,
         count(*)              as requests
     from lines

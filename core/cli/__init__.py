@@ -1,11 +1,10 @@
-"""`python -m core ...`: ingest, undo, pull, attempts, check, bridge, template, demo, empty-demo, backup, restore, erase,
-compact, serve.
+"""`python -m core ...`: the command line; `python -m core --help` lists its commands.
 
 Answers go to stdout and nothing else does: progress and problems are on stderr. A command uses the ledger file
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
-status (core.check_result). pull.py, empty.py: a command each. durable.py: backup, restore, erase, compact. progress.py: the bar.
+status (core.check_result). pull.py, empty.py, lake.py: a command each. durable.py: backup, restore, erase, compact; progress.py.
 """
 
 from __future__ import annotations
@@ -26,6 +25,7 @@ from core.cli.check import add_check, json_text, write_csv
 from core.cli.durable import CANNOT_DO, add_durable
 from core.cli.empty import empty_demo
 from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
+from core.cli.lake import add_export_lake
 from core.cli.progress import bar
 from core.cli.pull import pull_sources
 from core.cli.rollups import rebuild_rollups
@@ -33,7 +33,7 @@ from core.findings import standard_scope
 from core.imports import imports_of_file, undone_text
 from core.ingest.bills.sql_config import BadSource
 from core.ingest.own_tables.templates import TEMPLATES
-from core.ledger.current import open_store
+from core.ledger.current import EngineProblem, attach_engine, open_store
 from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.pricing.billability import BadRules
 from core.pricing.overrides import BadOverrides
@@ -70,6 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         answers.UnknownAudit,
         CannotUndo,
         BadSource,
+        EngineProblem,
     ) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -117,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     template.set_defaults(run=run_template, data=None)
     _add_demo(commands, shared)
     add_durable(commands, shared)
+    add_export_lake(commands, shared)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)
     return parser
@@ -232,6 +234,7 @@ def _ask(question: str, settings: Settings) -> list[Row]:
     try:
         with _opened(settings) as store:
             store.derive()
+            attach_engine(store, settings)
             scope = answers.whole_ledger(store.ask, store.version(), store.currency)
             return (answers.attempts if question == "attempts" else answers.bridge)(store.ask, scope)
     except StoreLocked:
@@ -245,6 +248,7 @@ def ask_findings(audit: str, settings: Settings) -> list[Row]:
     try:
         with _opened(settings) as store:
             store.derive()
+            attach_engine(store, settings)
             set_state(open_state(settings))
             scope = standard_scope(store.ask, store.version(), store.currency)
             return answers.findings(store.ask, scope, audit)

@@ -10,6 +10,7 @@ undo.py, retain.py, empty.py, erase.py
 derive.py       new spans → runs, calls, attempts, trace by trace:
                 trace.py (family and time) → dedup.py (calls told twice) → calls.py (attempts and their grade)
                 → operations.py (steps and retries above a call) → cost.py (expected USD) → rows.py (rows of the tables)
+engine.py       who answers a question: the file, or spark.py over the Parquet that lake.py wrote; portable.py: the SQL all read
 change_rows.py, eval_rows.py, outcome_rows.py
                 SQL for audits: of rows that come again, the ones that count as of a data version
 """

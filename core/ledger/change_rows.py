@@ -122,7 +122,7 @@ limit 50
 """
 """What was stated to have changed for the scope, for the marks on time axes; a checkpoint only where its model was called."""
 
-NEWEST = f"""
+NEWEST = f"""-- DuckDB only: a table of instants to read on the data page, which is about the ledger file
 select
     make_timestamp_ns(at_ns) as at,
     kind,

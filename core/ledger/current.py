@@ -6,6 +6,7 @@ page scripts, which Streamlit runs in the same process, find it.
 
 from __future__ import annotations
 
+from core.ledger.engine import EngineProblem, OnSpark
 from core.ledger.store import Store
 from core.settings import Settings
 
@@ -39,7 +40,30 @@ def open_store(settings: Settings, in_memory: bool = False) -> Store:
 
 
 def open_default(settings: Settings) -> Store:
-    """Open the settings' ledger file and publish it; raises StoreLocked when another process owns it."""
+    """Open the settings' ledger file and publish it; raises StoreLocked when another process owns it, and
+    EngineProblem when the settings name a cluster that cannot be asked.
+    """
     store = open_store(settings)
+    try:
+        attach_engine(store, settings)
+    except Exception:
+        store.close()
+        raise
     set_store(store)
     return store
+
+
+def attach_engine(store: Store, settings: Settings) -> None:
+    """Let the settings' engine answer the store's questions; nothing for the embedded one. Raises EngineProblem."""
+    if not settings.engine:
+        return
+    # Imported here: translating SQL and Spark's client are only needed where an engine is set.
+    from core.ledger.spark import Cluster
+
+    if not settings.lake:
+        raise EngineProblem(
+            "engine is set and lake is not: write one with python -m core export-lake PATH, and give PATH, as Spark's "
+            "workers see it, to the setting lake."
+        )
+    cluster = Cluster(settings.engine, str(settings.engine_token), settings.lake)
+    store.engine = OnSpark(cluster, store.engine, Store.without_rows())

@@ -8,7 +8,6 @@ Measured numbers and the choices behind them: docs/decisions/004-ledger.md.
 from __future__ import annotations
 
 import datetime as dt
-import re
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
@@ -16,12 +15,13 @@ from pathlib import Path
 
 import polars as pl
 
-from core.ledger import derive, retain, rollups, write
+from core.ledger import derive, lake, retain, rollups, write
 from core.ledger.batch import PRICES, Batch, Quarantined, Receipt, Repaired, TakenFile
 from core.ledger.compact import Compacted, compact
 from core.ledger.copy import Copied, copy_ledger
 from core.ledger.cost import Costing
 from core.ledger.empty import CannotEmpty, Emptied
+from core.ledger.engine import Embedded, Engine
 from core.ledger.erase import Erased, NothingToErase, Subject
 from core.ledger.file import LedgerFile, StoreLocked, Unusable
 from core.ledger.migrations import MigrationFailed, NewerSchema, migrate
@@ -36,7 +36,6 @@ __all__ = [
 
 CANNOT_OPEN = (StoreLocked, Unusable, NewerSchema, MigrationFailed)
 """Why a ledger does not open; each message says what to do."""
-_PARAMETER = re.compile(r"\$([a-z_][a-z0-9_]*)")
 
 
 class Store:
@@ -51,6 +50,7 @@ class Store:
     ):
         self.currency = currency
         self._file = file
+        self.engine: Engine = Embedded(self._ask_file)
         self._price_overrides = price_overrides
         self._derive_lock = threading.Lock()
         self._copy_lock = threading.Lock()
@@ -85,9 +85,10 @@ class Store:
         return cls(file, queue_limit, price_overrides, currency)
 
     def ask(self, sql: str, **parameters: object) -> pl.DataFrame:
-        """Run one query on its own cursor; parameters the text does not name are ignored."""
-        named = set(_PARAMETER.findall(sql))
-        given = {name: parameters[name] for name in named}
+        """The answer to one question; parameters the text does not name are ignored."""
+        return self.engine.ask(sql, parameters)
+
+    def _ask_file(self, sql: str, given: dict[str, object]) -> pl.DataFrame:
         try:
             with self._file.cursor() as cursor:
                 return cursor.sql(sql, params=given).pl()
@@ -97,6 +98,12 @@ class Store:
             self._writer.await_whole()
         with self._file.cursor() as cursor:
             return cursor.sql(sql, params=given).pl()
+
+    @staticmethod
+    def without_rows() -> Embedded:
+        """An empty ledger in memory: its answers tell their types."""
+        migrate((file := LedgerFile(":memory:", 1)).connection)
+        return Embedded(lambda sql, given: file.connection.cursor().sql(sql, params=given).pl())
 
     def submit(self, batch: Batch) -> Receipt:
         """Store one batch and return after its transaction has committed.
@@ -187,8 +194,17 @@ class Store:
         with self._derive_lock, self._file.cursor() as cursor:
             return rollups.rebuild(cursor)
 
+    def export_lake(self, path: Path, progress: lake.Progress = lambda _table: None) -> lake.Lake:
+        """Write the ledger as Parquet below `path`, as of one moment; raises LakeProblem."""
+        with self._file.cursor() as cursor:
+            return lake.write(cursor, path, progress)
+
     def version(self) -> int:
-        """The newest import that calls, attempts and runs reflect; 0 for an empty ledger."""
+        """The newest data version that can be asked for; 0 for an empty ledger."""
+        return min(self._version, self.engine.version())
+
+    def derived_version(self) -> int:
+        """The newest import that calls, attempts and runs of the file reflect; 0 for an empty ledger."""
         return self._version
 
     def latest_import(self) -> int:

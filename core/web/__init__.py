@@ -9,8 +9,8 @@ every address, and opens and closes everything in its lifespan. A request passes
 - questions: `api`, whose parameters `query` reads; `health`, `metrics`, and `shared` for readers outside.
 
 Beside the requests each of these has a thread: `background` (derive, retain unless the `clock` jumped, the board's
-findings), `watch` (a folder), `pulling` (SQL sources), `alerting`, and `metrics` (OTLP out). What fails there is a field
-of `process`, told by `health`.
+findings), `watch` (a folder), `pulling` (SQL sources), `alerting`, `metrics` (OTLP out) and `lake` (newer Parquet for
+Spark). What fails there is a field of `process`, told by `health`.
 
 `running` is the other end: how the command line finds the app that owns a ledger, and asks it.
 """

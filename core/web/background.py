@@ -35,7 +35,7 @@ def keep_up(process: Process, stopping: threading.Event) -> None:
         store = process.store
         if store is None:
             continue
-        if store.latest_import() > store.version():
+        if store.latest_import() > store.derived_version():
             began = time.monotonic()
             process.derive_error = _derive(store)
             took_s = time.monotonic() - began
@@ -65,7 +65,7 @@ def _derive(store: Store) -> str | None:
     try:
         store.derive()
     except Exception as error:  # pages keep their last version; the next import may mend it
-        _log.exception("calls could not be derived from the imports after %d", store.version())
+        _log.exception("calls could not be derived from the imports after %d", store.derived_version())
         return f"{type(error).__name__}: {error}"
     return None
 

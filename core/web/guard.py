@@ -21,6 +21,7 @@ INGEST_PREFIXES = (
     "/api/backup",
     "/api/erase",
     "/api/compact",
+    "/api/export-lake",
 )
 READ_PREFIXES = ("/api/", "/metrics")
 

@@ -49,6 +49,7 @@ def faults(process: Process) -> dict[str, str | None]:
         "alert": process.alert_error,
         "metrics": process.metrics_error,
         "grpc": process.grpc_error,
+        "engine": process.engine_error,
     }
 
 
@@ -66,6 +67,6 @@ def _state(process: Process) -> dict[str, Any]:
         "queue_depth": store.queue_depth(),
         "queue_limit": process.settings.queue_limit,
         "latest_import": store.latest_import(),
-        "derived_version": store.version(),
+        "derived_version": store.derived_version(),
         **{f"{part}_error": error for part, error in faults(process).items()},
     }

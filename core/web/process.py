@@ -38,6 +38,7 @@ class Process:
     grpc_error: str | None = None
     admission: Admission = dataclasses.field(init=False)
     one_backup: threading.Lock = dataclasses.field(default_factory=threading.Lock)
+    engine_error: str | None = None
     _limiter: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:

@@ -22,6 +22,7 @@ from starlette.routing import Match, Route
 from starlette.types import Receive, Scope, Send
 
 from core.ledger.current import open_default, set_store
+from core.ledger.engine import EngineProblem
 from core.ledger.store import CANNOT_OPEN
 from core.shared_links import ADDRESS
 from core.state import get_state, open_state, set_state
@@ -44,6 +45,7 @@ from core.web.ingest import (
     receive_otlp,
     receive_undo,
 )
+from core.web.lake import keep_engine, receive_export_lake
 from core.web.metrics import answer_metrics, keep_sending_metrics
 from core.web.otlp_door import LOGS, METRICS, TRACES
 from core.web.otlp_grpc import keep_grpc
@@ -55,7 +57,9 @@ from core.web.watch import keep_watching
 
 _log = logging.getLogger("trueup")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-_KEPT_UP = (keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics, keep_grpc)
+_KEPT_UP = (
+    keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics, keep_grpc, keep_engine,
+)  # fmt: skip
 """What goes on beside the requests, each in a thread of its own."""
 
 
@@ -87,6 +91,7 @@ def api_routes(process: Process) -> list[Route]:
         Route("/api/backup", partial(receive_backup, process), methods=["POST"]),
         Route("/api/erase", partial(receive_erase, process), methods=["POST"]),
         Route("/api/compact", partial(receive_compact, process), methods=["POST"]),
+        Route("/api/export-lake", partial(receive_export_lake, process), methods=["POST"]),
         Route("/api/findings", partial(answer_findings, process)),
         Route("/api/frames/{audit}/{frame}", partial(answer_frame, process)),
         Route("/api/attempts", partial(answer_attempts, process)),
@@ -161,7 +166,7 @@ def _open(process: Process) -> None:
         process.store = open_default(process.settings)
         set_state(open_state(process.settings))
         announce(process.settings, process.address())
-    except (*CANNOT_OPEN, OSError) as problem:
+    except (*CANNOT_OPEN, EngineProblem, OSError) as problem:
         # The message alone: a traceback through the web server would bury what it says to do.
         sys.stderr.write(f"Trueup cannot start: {problem}\n")
         sys.stderr.flush()
