@@ -4,7 +4,7 @@ Answers go to stdout and nothing else does: progress and problems are on stderr.
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
-status (core.check_result). pull.py, empty.py, lake.py: a command each. durable.py: backup, restore, erase, compact; progress.py.
+status (core.check_result). demo.py, pull.py, empty.py, lake.py, rollups.py: a command each. durable.py: backup, restore, erase, compact.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,11 +21,10 @@ from typing import Any, NoReturn
 from core import answers
 from core.answers import Row
 from core.cli.check import add_check, json_text, write_csv
+from core.cli.demo import add_demo
 from core.cli.durable import CANNOT_DO, add_durable
-from core.cli.empty import empty_demo
-from core.cli.ingest import AppSink, FileSink, Sink, ingest_paths, report_text, summary
+from core.cli.ingest import ingest_paths, opened_sink, report_text, summary
 from core.cli.lake import add_export_lake
-from core.cli.progress import bar
 from core.cli.pull import pull_sources
 from core.cli.rollups import rebuild_rollups
 from core.findings import standard_scope
@@ -41,7 +39,6 @@ from core.settings import BadSetting, Settings, read_settings
 from core.state import open_state, set_state
 from core.web import running
 
-SIZES = {"small": 300_000, "medium": 2_000_000}
 """Spans the demo makes: small loads in about a minute on two cores."""
 COLUMNS = {
     "attempts": answers.ATTEMPT_COLUMNS,
@@ -116,26 +113,12 @@ def _parser() -> argparse.ArgumentParser:
     template = commands.add_parser("template", help="print a CSV to start from")
     template.add_argument("name", choices=TEMPLATES)
     template.set_defaults(run=run_template, data=None)
-    _add_demo(commands, shared)
+    add_demo(commands, shared)
     add_durable(commands, shared)
     add_export_lake(commands, shared)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)
     return parser
-
-
-def _add_demo(commands: Any, shared: argparse.ArgumentParser) -> None:
-    demo = commands.add_parser("demo", parents=[shared], help="make a demo world and read it in")
-    demo.add_argument("--size", type=_size, default=SIZES["small"], metavar="small|medium|N", help="spans")
-    demo.add_argument("--seed", type=int, help="another number is another world")
-    demo.add_argument("--quiet", action="store_true", help="a world in which nothing is wrong")
-    demo.add_argument("--force", action="store_true", help="add it to a ledger that already holds data")
-    demo.add_argument("--if-empty", action="store_true", help="do nothing when the ledger holds data")
-    demo.set_defaults(run=run_demo)
-    empty = commands.add_parser(
-        "empty-demo", parents=[shared], help="delete a ledger of nothing but demo data"
-    )
-    empty.set_defaults(run=lambda options, settings: empty_demo(settings))
 
 
 def _add_undo(commands: Any, shared: argparse.ArgumentParser) -> None:
@@ -144,13 +127,6 @@ def _add_undo(commands: Any, shared: argparse.ArgumentParser) -> None:
     undo.add_argument("--file", type=int, action="append", default=[], metavar="FILE", help="all of a file")
     undo.add_argument("--reason", default="asked on the command line")
     undo.set_defaults(run=run_undo)
-
-
-def _size(text: str) -> int:
-    number = SIZES.get(text) or (int(text) if text.isascii() and text.isdigit() else 0)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not small, medium or a number of spans")
-    return number
 
 
 @contextmanager
@@ -167,27 +143,9 @@ def _opened(settings: Settings) -> Iterator[Store]:
         store.close()
 
 
-@contextmanager
-def _sink(settings: Settings, demo: bool) -> Iterator[Sink]:
-    """Where files go: the ledger, or the app that owns it."""
-    try:
-        store = open_store(settings)
-    except StoreLocked:
-        app = running.find(settings.data_dir, settings.client_token)
-        sys.stderr.write(
-            f"The running app (process {app.pid}) owns the ledger; sending the files to {app.address}.\n"
-        )
-        yield AppSink(app, demo)
-        return
-    try:
-        yield FileSink(store, settings.capture_content, demo)
-    finally:
-        store.close()
-
-
 def run_ingest(options: argparse.Namespace, settings: Settings) -> int:
     """`ingest PATH...`: 1 when a file could not be read; the others are in all the same."""
-    with _sink(settings, demo=False) as sink:
+    with opened_sink(settings, demo=False) as sink:
         reports = ingest_paths(sink, options.paths)
     for report in reports:
         print(report_text(report))
@@ -257,34 +215,6 @@ def ask_findings(audit: str, settings: Settings) -> list[Row]:
         query = {"fresh": "true"} | ({"audit": audit} if audit else {})
         rows: list[Row] = running.get(app, "/api/findings", **query)["rows"]
         return rows
-
-
-def run_demo(options: argparse.Namespace, settings: Settings) -> int:
-    """`demo`: generate real-format files and read them through the ordinary ingest."""
-    # Imported here: the generator is only needed by this command and lies outside core.
-    from data.demo import SEED, generate
-
-    with _sink(settings, demo=True) as sink:
-        if sink.latest_import() > 0 and not options.force:
-            if options.if_empty:
-                sys.stderr.write(f"{settings.store_path} already holds data; no demo is loaded.\n")
-                return 0
-            sys.stderr.write(
-                f"{settings.store_path} already holds data. Use --force, or --data with an empty folder.\n"
-            )
-            return 1
-        with tempfile.TemporaryDirectory(prefix="trueup-demo-") as folder:
-            step = bar("Making the demo", 100)
-            paths = generate(
-                Path(folder),
-                spans=options.size,
-                seed=SEED if options.seed is None else options.seed,
-                quiet=options.quiet,
-                progress=lambda share: step(round(share * 100), f"{options.size:,} spans"),
-            )
-            reports = ingest_paths(sink, paths)
-    print(summary(reports))
-    return 1 if any(report.problem for report in reports) else 0
 
 
 def run_serve(options: argparse.Namespace, settings: Settings) -> int:

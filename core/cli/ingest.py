@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -10,9 +12,11 @@ from core.cli.progress import bar
 from core.ingest.files import FileProblem, find_files, is_known
 from core.ingest.options import ReadOptions
 from core.intake import Arrival, Taken, take_path
-from core.ledger.store import Receipt, Store
+from core.ledger.current import open_store
+from core.ledger.store import Receipt, Store, StoreLocked
+from core.settings import Settings
 from core.uploads import receipt_text
-from core.web.running import AppRefused, RunningApp, get, send_file
+from core.web.running import AppRefused, RunningApp, find, get, send_file
 
 
 class FileReport(NamedTuple):
@@ -144,3 +148,21 @@ def summary(reports: Sequence[FileReport]) -> str:
     if unread:
         words.append(f"{unread} files not read to the end")
     return ", ".join(words)
+
+
+@contextmanager
+def opened_sink(settings: Settings, demo: bool) -> Iterator[Sink]:
+    """Where files go: the ledger, or the app that owns it."""
+    try:
+        store = open_store(settings)
+    except StoreLocked:
+        app = find(settings.data_dir, settings.client_token)
+        sys.stderr.write(
+            f"The running app (process {app.pid}) owns the ledger; sending the files to {app.address}.\n"
+        )
+        yield AppSink(app, demo)
+        return
+    try:
+        yield FileSink(store, settings.capture_content, demo)
+    finally:
+        store.close()
