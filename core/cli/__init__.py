@@ -4,7 +4,8 @@ Answers go to stdout and nothing else does: progress and problems are on stderr.
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
-status (core.check_result). demo.py, pull.py, empty.py, lake.py, rollups.py: a command each. durable.py: backup, restore, erase, compact.
+status (core.check_result). demo.py, pull.py, empty.py, lake.py, rollups.py: a command each. durable.py: backup, restore,
+erase, compact.
 """
 
 from __future__ import annotations
