@@ -42,6 +42,8 @@ class BoardWorker:
         self._lock = threading.Condition()
         self._progress: dict[str, Progress] = {}
         self._standard_due = 0.0
+        self.complete_version = 0
+        """The newest version at which every audit has been asked for the board's own scope; 0 before the first."""
         self.error: str | None = None
         """What last failed; None once something has worked again."""
 
@@ -91,8 +93,10 @@ class BoardWorker:
             return None, True
         scope = findings.standard_scope(self.store.ask, version, self.store.currency)
         known = [one.version for one in findings.kept(self.store.ask, scope).values()]
-        complete = known.count(version) >= len(every_audit())
-        return (None, True) if complete else (scope, True)
+        if known.count(version) < len(every_audit()):
+            return scope, True
+        self.complete_version = max(self.complete_version, version)
+        return None, True
 
     def compute(self, scope: Scope, standard: bool = False) -> None:
         """Ask every audit that has nothing kept for the scope at its version."""
@@ -108,6 +112,8 @@ class BoardWorker:
                 findings.standard_scope(ask, scope.as_of, self.store.currency)
             )
             findings.refresh(audits, ask, scope, is_standard, self.store.keep_finding, told)
+            if is_standard:
+                self.complete_version = max(self.complete_version, scope.as_of)
         finally:
             with self._lock:
                 self._progress.pop(_key(scope), None)

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from core import board
+from core.ingest.options import ReadOptions
+from core.ingest.otlp import decode_traces
 from core.ledger.batch import Batch, TakenFile
 from core.ledger.store import Store
 from core.ui import held
+from tests import otlp_bodies
 
 
 @pytest.fixture
@@ -49,6 +52,37 @@ def test_live_traffic_moves_it_every_twenty_seconds(live: Store) -> None:
     arrive(live, 4)
     assert held.version(live, START + 2 * held.HOLD_S - 1) == 3
     assert held.version(live, START + 2 * held.HOLD_S) == 4
+
+
+def test_live_traffic_moves_it_to_what_the_worker_has_answered(live: Store) -> None:
+    """The worker answered version 2 while 4 is the newest; it falls behind, and after two minutes pages go on without it."""
+    worker = board.running()
+    assert worker is not None
+    arrive(live, 1)
+    assert held.version(live, START) == 1
+    worker.complete_version = 1
+    for number in (2, 3, 4):
+        arrive(live, number)
+    assert held.version(live, START + held.HOLD_S) == 1
+    worker.complete_version = 2
+    assert held.version(live, START + held.HOLD_S + 1) == 2
+    arrive(live, 5)
+    moved = START + held.HOLD_S + 1
+    assert held.version(live, moved + held.LONGEST_S - 1) == 2
+    assert held.version(live, moved + held.LONGEST_S) == 5
+
+
+def test_the_worker_knows_what_it_has_answered(live: Store) -> None:
+    worker = board.running()
+    assert worker is not None
+    live.submit(decode_traces(otlp_bodies.protobuf(range(1, 4)), "application/x-protobuf", ReadOptions()))
+    live.derive()
+    assert worker.complete_version == 0
+    worker._step()
+    assert worker.complete_version == live.version() == 1
+    again = board.BoardWorker(live)
+    again._step()  # nothing is left to ask: a start over a ledger whose findings are kept
+    assert again.complete_version == 1
 
 
 def test_a_file_moves_it_at_once_also_when_it_is_derived_a_moment_later(live: Store) -> None:

@@ -1,8 +1,9 @@
 """Which data version pages show: under live ingest a version lasts a second, an answer of an audit takes longer.
 
-All viewers of a process share the version they see, and with it the answers that are kept for it. It moves on after
-HOLD_S, and at once for a while after somebody gave a file or undid an import. Every number is of the version it names:
-holding makes it older by seconds, never wrong. Outside the app nothing is held.
+All viewers of a process share the version they see, and with it the answers that are kept for it. After HOLD_S it moves
+on to what the board's worker has answered: every audit of that version is there at once, whatever the number of spans. It
+moves at once for a while after somebody gave a file or undid an import. Every number is of the version it names: holding
+makes it older, never wrong. Outside the app nothing is held.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from core import board
 from core.ledger.store import Store
 
 HOLD_S = 20.0
+LONGEST_S = 120.0
+"""A worker that does not keep up does not stop the pages for longer."""
 AT_ONCE_S = 10.0
 """After a file or an undo: deriving its calls takes a moment, and whoever gave it waits for its numbers."""
 
@@ -50,9 +53,18 @@ def _moved(store: Store, newest: int, now: float) -> _Held:
         held = _Held(newest, store.acts(), now, now + AT_ONCE_S)
     if store.acts() != held.acts:
         held = held._replace(acts=store.acts(), at_once_until=now + AT_ONCE_S)
-    if newest != held.version and (
-        not held.version or now < held.at_once_until or now - held.since >= HOLD_S
-    ):
-        held = held._replace(version=newest, since=now)
+    following = newest if not held.version or now < held.at_once_until else _following(held, newest, now)
+    if following != held.version:
+        held = held._replace(version=following, since=now)
     _held[id(store)] = held
     return held
+
+
+def _following(held: _Held, newest: int, now: float) -> int:
+    """What live traffic moves it to: what the worker has answered, the newest where the worker is far behind."""
+    worker, lasted_s = board.running(), now - held.since
+    if lasted_s < HOLD_S:
+        return held.version
+    if worker is None or not worker.complete_version or lasted_s >= LONGEST_S:
+        return newest
+    return min(max(worker.complete_version, held.version), newest)
