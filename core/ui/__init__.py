@@ -36,7 +36,7 @@ from core.markdown import literal
 from core.measured import reports_progress
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
-from core.ui import held, waiting
+from core.ui import access, held, waiting
 from core.ui.cards import PICTURE, card, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
@@ -129,7 +129,11 @@ def scope(audit: ModuleType | None = None) -> Scope:
 
 
 def header(title: str, question: str) -> DeltaGenerator:
-    """Title, question, demo badge, what the link could not get; returns the place at the right for Share."""
+    """Title, question, demo badge, what the link could not get; returns the place at the right for Share.
+
+    Every page begins with it, because it ends the page for whoever may not see it.
+    """
+    access.require()
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(gap=None, width="content"):
             st.title(title, anchor=False, width="content")
