@@ -19,6 +19,12 @@ if _secrets and not st.secrets.load_if_toml_exists():
 settings = read_settings()
 require_sign_in("auth" in st.secrets if _secrets else False, settings)
 
+if (served := str(st.get_option("server.baseUrlPath") or "").strip("/")) != settings.base_path.strip("/"):
+    raise SystemExit(
+        f"Trueup cannot start: Streamlit serves /{served}, base_path is {settings.base_path or '/'}. "
+        "Start it with: python -m core serve"
+    )
+
 process = Process(
     settings=settings,
     host=st.get_option("server.address") or "0.0.0.0",  # unset means every interface

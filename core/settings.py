@@ -8,6 +8,7 @@ the door open.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -196,3 +197,9 @@ def _read(key: str, value: object, where: str) -> object:
     except ValueError as error:
         shown = "(hidden)" if any(part in key for part in _HIDDEN) else repr(value)
         raise BadSetting(f"{where} is {shown}: {error}.") from error
+
+
+@functools.cache
+def base_path() -> str:
+    """The setting of that name, read once: links on every page need it."""
+    return read_settings().base_path

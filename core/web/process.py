@@ -65,7 +65,7 @@ class Process:
 
     def public_url(self) -> str:
         """Where people open the app: the setting, else where it listens."""
-        return self.settings.public_url or self.address()
+        return self.settings.public_url or f"{self.address()}{self.settings.base_path}"
 
     def one_at_a_time(self) -> anyio.CapacityLimiter:
         """For questions that cost seconds: one thread in all. Made on first use, inside the running event loop."""
