@@ -32,6 +32,7 @@ def card(
             for made in downloads.downloads(audit, name, figure, finding, within, link, demo):
                 download(made, f"{key}_{made.label}")
             st.caption("PNG or SVG: the camera on the chart, for print at 20 cm.")
+            access.allowed("editor", "Add to deck")
     if st.session_state.get(_ADDED, ("",))[0] == key:
         st.text(st.session_state.pop(_ADDED)[1])
     st.caption(view.caption_of(audit, name))

@@ -87,7 +87,7 @@ def _review(review: Review, saved: Sequence[SavedView]) -> None:
                 st.text(review.name)
                 st.caption(f"Begun {review.at:%Y-%m-%d %H:%M} UTC; now is import {version}.")
             with st.container(horizontal=True, width="content", gap="small"):
-                if access.allowed("editor", "Add views, make links"):
+                if access.allowed("editor", "Change the review, make links"):
                     _add(review, saved)
                     outside_links(review, version)
                 take_away(review, version)

@@ -122,7 +122,7 @@ async def receive_file(process: Process, request: Request) -> Response:
             await spool_body(request, arriving, process.settings.file_limit)
             arriving.seek(0)
             answer = await anyio.to_thread.run_sync(_ingest_file, process, arriving, arrival)
-        await _did(request, "file sent", f"{arrival.name}: {answer.status_code}")
+        await write_down(request, "file sent", f"{arrival.name}: {answer.status_code}")
         return answer
     except BodyTooLarge as error:
         return _json(413, {"error": str(error)})
@@ -193,7 +193,7 @@ async def receive_undo(process: Process, request: Request) -> Response:
 
     try:
         answer = await anyio.to_thread.run_sync(work)
-        await _did(request, "import undone", f"imports {', '.join(map(str, numbers))}")
+        await write_down(request, "import undone", f"imports {', '.join(map(str, numbers))}")
         return answer
     except CannotUndo as error:
         return _json(422, {"error": str(error)})
@@ -214,11 +214,11 @@ async def receive_empty_demo(process: Process, request: Request) -> Response:
         return _json(422, {"error": str(error)})
     except (NotReady, CannotWrite) as error:
         return _not_ready(str(error))
-    await _did(request, "demo emptied", f"{emptied.row_count} rows")
+    await write_down(request, "demo emptied", f"{emptied.row_count} rows")
     return _json(200, emptied._asdict())
 
 
-async def _did(request: Request, act: str, what: str) -> None:
+async def write_down(request: Request, act: str, what: str) -> None:
     """Into the audit log, under the name of the token."""
     who = request.scope.get(TOKEN_NAME) or "no token"
     await anyio.to_thread.run_sync(record, get_state(), Entry(f"API, {who}", act, what))
