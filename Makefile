@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 SIZE ?= small
 ENGINES_HOME ?= .venvs
 
-.PHONY: check run test slow bench format setup setup-dev browser postgres spark-setup pins clean
+.PHONY: check run test slow bench format setup setup-dev browser postgres nginx oidc spark-setup pins clean
 
 check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/ruff format --check .
@@ -25,7 +25,7 @@ run: setup  ## the dashboard on demo data, or on what the ledger holds
 	if [ "$(SIZE)" != empty ]; then $(BIN)/python -m core demo --if-empty --size $(SIZE); fi
 	exec $(BIN)/python -m core serve
 
-test: setup-dev browser postgres  ## everything but the simulations
+test: setup-dev browser postgres nginx oidc  ## everything but the simulations
 	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
 slow: setup-dev  ## the simulations: false alarms, power, large worlds
@@ -92,6 +92,20 @@ spark-setup:  ## what the tests of other engines in `make slow` run: Spark (abou
 	done
 	$(ENGINES_HOME)/spark-client/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-spark.txt
 	@command -v java >/dev/null || echo "Spark needs Java 17 to run. Install it: apt-get install openjdk-17-jre-headless" >&2
+
+nginx:  ## the proxy that the test of docs/recipes/nginx starts itself; none of the system is started
+	@if command -v nginx >/dev/null || [ -x /usr/sbin/nginx ]; then exit 0; fi
+	if ! command -v apt-get >/dev/null; then echo "Without nginx its recipe is not tested." >&2; exit 0; fi
+	as_root=""; if [ "$$(id -u)" != 0 ]; then as_root="sudo -n"; fi
+	if $$as_root apt-get update -qq && DEBIAN_FRONTEND=noninteractive RUNLEVEL=1 $$as_root apt-get install -y -qq nginx-light; then exit 0; fi
+	echo "Without nginx its recipe is not tested. Install it: apt-get install nginx-light" >&2
+
+oidc:  ## the OpenID provider that tests of signing in start; outside the repository, as its lock file says
+	@cache="$${OIDC_PROVIDER_DIR:-$$HOME/.cache/trueup/oidc}"
+	if ! command -v npm >/dev/null; then echo "Without node and npm signing in is not tested." >&2; exit 0; fi
+	mkdir -p "$$cache" && cp tests/oidc/package.json tests/oidc/package-lock.json "$$cache"
+	if cd "$$cache" && npm ci --ignore-scripts --no-audit --no-fund --silent; then exit 0; fi
+	echo "oidc-provider could not be installed into $$cache, so signing in is not tested." >&2
 
 clean:
 	rm -rf $(VENV) .venvs .pytest_cache .ruff_cache .mypy_cache .hypothesis

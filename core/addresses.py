@@ -7,6 +7,7 @@ Nothing here may carry a line end into a header, or another protocol than HTTP i
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ _MAILBOX = re.compile(
     r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9-]+)*"
 )
 _HOST = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+_PATH = re.compile(r"[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -68,6 +70,32 @@ def base_address(value: object) -> str:
     if "?" in text:
         raise ValueError("write the app's address without a query")
     return text.rstrip("/")
+
+
+def path(value: object) -> str:
+    """A path such as /trueup, or nothing; `team/trueup/` is /team/trueup.
+
+    >>> path("team/trueup/"), path("/")
+    ('/team/trueup', '')
+    """
+    text = _one_line(value).strip("/")
+    if text and not _PATH.fullmatch(text):
+        raise ValueError("write a path such as /trueup: letters, digits, '-', '_' and '/' between them")
+    return f"/{text}" if text else ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine as only it can reach it.
+
+    >>> [is_loopback(host) for host in ("localhost", "127.0.0.2", "::1", "0.0.0.0", "evil.example")]
+    [True, True, True, False, False]
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def mailboxes(value: object) -> tuple[str, ...]:

@@ -62,6 +62,8 @@ class Ingest(NamedTuple):
     version: int
     faults: Mapping[str, bool]
     """By part of the process: whether its last try failed."""
+    refused: Mapping[tuple[str, str], int] = {}
+    """Requests refused for their token since the process began, by scope and why."""
 
 
 class Readings(NamedTuple):
@@ -140,6 +142,10 @@ def _ingest(ingest: Ingest, taken: Mapping[str, int]) -> Iterable[Series]:
     yield Series("import_rows", "Rows read, by what became of them.", "counter", "{row}", rows)
     faults = tuple(Point({"part": part}, float(failed)) for part, failed in ingest.faults.items())
     yield Series("fault", "1 while a part's last try failed; /readyz has the reason.", "gauge", "1", faults)
+    refused = tuple(
+        Point({"scope": scope, "why": why}, float(n)) for (scope, why), n in ingest.refused.items()
+    )
+    yield Series("tokens.refused", "Requests refused for their token.", "counter", "{request}", refused)
 
 
 def prometheus_name(series: Series) -> str:

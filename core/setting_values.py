@@ -123,6 +123,14 @@ def optional_text(value: object) -> str:
     return "" if value is None or value == "" else text_of(value)
 
 
+def names(value: object) -> tuple[str, ...]:
+    """A list of texts; in the environment separated by commas."""
+    listed = value.split(",") if isinstance(value, str) else value
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        raise ValueError("write a list of texts (in the environment: separated by commas)")
+    return tuple(one.strip() for one in listed if one.strip())
+
+
 def token_hashes(value: object) -> tuple[str, ...]:
     """SHA-256 of each token: the token itself is never kept. `sha256:<64 hex>` passes a hash instead."""
     tokens = value.replace(",", " ").split() if isinstance(value, str) else value

@@ -8,8 +8,7 @@ the door open.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import hmac
+import functools
 import os
 import tomllib
 from collections.abc import Callable, Mapping
@@ -53,6 +52,12 @@ class Settings:
     read_tokens: tuple[str, ...] = _setting(
         (), values.token_hashes, "Bearer tokens that may read /api/; none = open."
     )
+    role_claim: str = _setting("roles", values.text_of, "Claim of a sign-in that holds a person's roles.")
+    viewers: tuple[str, ...] = _setting((), values.names, "Claim values or e-mail addresses that may look.")
+    editors: tuple[str, ...] = _setting((), values.names, "Those that may change what is kept too.")
+    admins: tuple[str, ...] = _setting((), values.names, "Those that may make tokens and read the log too.")
+    session_hours: int = _setting(12, values.whole(1, 720), "Hours a sign-in lasts.")
+    base_path: str = _setting("", addresses.path, "Path under which a proxy serves the app.")
     client_token: str = _setting(
         "", values.optional_text, "Bearer token the command line sends to a running app."
     )
@@ -194,8 +199,7 @@ def _read(key: str, value: object, where: str) -> object:
         raise BadSetting(f"{where} is {shown}: {error}.") from error
 
 
-def token_matches(presented: str, hashes: tuple[str, ...]) -> bool:
-    """Whether the token is one of the hashed ones, in a time that does not depend on which or how much of it."""
-    digest = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).hexdigest()
-    matches = [hmac.compare_digest(digest, known) for known in hashes]
-    return any(matches)
+@functools.cache
+def base_path() -> str:
+    """The setting of that name, read once: links on every page need it."""
+    return read_settings().base_path

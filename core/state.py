@@ -5,7 +5,8 @@ calendars too. Each save of one is a new revision and no revision ever changes, 
 ever. Two people who edit at once cannot overwrite each other: the later one is told.
 
 core.reviews saved views, reviews, notes; core.shared_links pages for readers outside; core.decks decks and their slides;
-core.alerts.changes what has been told. core.made puts a calendar into the scope of an audit that reads it.
+core.alerts.changes what has been told; core.tokens tokens of programs; core.audit_log who did what.
+core.made puts a calendar into the scope of an audit that reads it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
-from sqlalchemy import BigInteger, Engine, Integer, Text, create_engine, inspect, select
+from sqlalchemy import BigInteger, Engine, Integer, Select, Text, create_engine, inspect, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
@@ -28,6 +29,7 @@ from core.settings import Settings
 
 STATE_NAME = "state.sqlite"
 CONNECT_SECONDS = 5
+Row = TypeVar("Row", bound="Base")
 
 
 class Base(DeclarativeBase):
@@ -147,7 +149,7 @@ class State:
 
     def _read(self, question: object) -> Revision | None:
         try:
-            if not self._there():
+            if not self._there(BreakCalendar):
                 return None
             with Session(self._engine) as session:
                 row = session.scalar(question)  # type: ignore[call-overload]
@@ -155,9 +157,19 @@ class State:
         except SQLAlchemyError as error:
             raise StateProblem(self._told(error)) from error
 
-    def _there(self) -> bool:
-        """Whether anything was ever saved. Asking must not make a file."""
-        return not self.is_new() and inspect(self._engine).has_table(BreakCalendar.__tablename__)
+    def rows(self, table: type[Row], question: Select[Any]) -> list[Row]:
+        """The rows of a question about a table, none while nothing was kept in it; raises StateProblem. It makes no table."""
+        try:
+            if not self._there(table):
+                return []
+            with Session(self._engine) as session:
+                return list(session.scalars(question))
+        except SQLAlchemyError as error:
+            raise StateProblem(self._told(error)) from error
+
+    def _there(self, table: type[Base]) -> bool:
+        """Whether anything was ever saved there. Asking must not make a file."""
+        return not self.is_new() and inspect(self._engine).has_table(table.__tablename__)
 
     def _told(self, error: SQLAlchemyError) -> str:
         """The kind of error and where: a driver's own text may hold the password."""

@@ -30,6 +30,7 @@ from core.coverage import (
     Have,
 )
 from core.measured import measured
+from core.settings import base_path
 
 Colour = Literal["green", "orange", "red", "gray"]
 STATUS_COLOURS: Mapping[str, Colour] = {
@@ -75,13 +76,13 @@ def page_of(audit: ModuleType) -> Path:
 
 
 def origin_of(url: str | None) -> str:
-    """Scheme, host and port of a page's address, for recipes that point back here.
+    """Scheme, host, port and base path of a page's address, for links and recipes that point back here.
 
     >>> origin_of("http://localhost:8501/data?x=1"), origin_of(None)
     ('http://localhost:8501', 'http://localhost:8501')
     """
     parts = urlsplit(url or "http://localhost:8501/")
-    return f"{parts.scheme}://{parts.netloc}"
+    return f"{parts.scheme}://{parts.netloc}{base_path()}"
 
 
 def question_of(audit: ModuleType) -> str:

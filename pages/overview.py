@@ -7,10 +7,9 @@ from core.audits import every_audit
 from core.ui.board import board_rows, board_scope, told_of_breaks
 from core.ui.first_steps import teach, way_through
 
-within, audits = board_scope(), every_audit()
 slot = ui.header("Overview", "What is reported beside what the evidence supports, one row an audit.")
+within, audits = board_scope(), every_audit()
 told_of_breaks(within)
-
 teach(within.as_of)
 way_through()
 sections = sorted({audit.SECTION for audit in audits})

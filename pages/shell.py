@@ -1,6 +1,6 @@
 """The frame around every page: navigation, scope and data version. No page runs outside it.
 
-No folder pages/ may lie beside this file: Streamlit would run its scripts directly on a deep link.
+No folder pages/ may lie beside this file: Streamlit would run its scripts directly on a deep link, past the sign-in.
 """
 
 import sys
@@ -9,32 +9,26 @@ from pathlib import Path
 import streamlit as st
 
 PAGES = Path(__file__).resolve().parent
-if str(PAGES.parent) not in sys.path:
-    sys.path.insert(0, str(PAGES.parent))
+sys.path[:0] = [] if str(PAGES.parent) in sys.path else [str(PAGES.parent)]
 
 from core import ui, view  # noqa: E402
 from core.audits import every_audit  # noqa: E402
+from core.ui import access  # noqa: E402
 
 icon = str(PAGES / "static" / "icon.png")
 st.logo(str(PAGES / "static" / "logo.svg"), size="large", icon_image=icon)
 
-menu = {
-    "": [
-        st.Page(PAGES / "overview.py", title="Overview", default=True),
-        st.Page(PAGES / "reviews.py", title="Reviews", url_path="reviews"),
-        st.Page(PAGES / "timeline.py", title="Timeline", url_path="timeline"),
-        st.Page(PAGES / "data.py", title="Data", url_path="data"),
-        st.Page(PAGES / "imports.py", title="Imports", url_path="imports"),
-        st.Page(PAGES / "deck.py", title="Deck", url_path="deck"),
-    ]
-}
+menu = {"": [st.Page(PAGES / "overview.py", title="Overview", default=True)]}
+for name in ("reviews", "timeline", "data", "imports", "deck", "access"):
+    menu[""].append(st.Page(PAGES / f"{name}.py", title=name.capitalize(), url_path=name))
 for audit in every_audit():
     name = view.name_of(audit)
     page = st.Page(view.page_of(audit), title=view.titled(name), url_path=name)
     menu.setdefault(audit.SECTION, []).append(page)
-current = st.navigation(menu, expanded=True)
+current = st.navigation(menu, position=access.navigation(), expanded=True)
 # The page icon is a file: for its own icons Streamlit has the browser fetch a font from another machine.
 st.set_page_config(f"{current.title} · Trueup", icon, layout="wide", initial_sidebar_state=300)
 st.html(PAGES / "static" / "print.css")
+access.frame()
 ui.scope_controls()
 current.run()

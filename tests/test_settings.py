@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core.settings import FIELDS, BadSetting, Settings, read_settings, token_matches
+from core.settings import FIELDS, BadSetting, Settings, read_settings
+from core.web.token_table import TokenTable
 
 TOKEN = "a-token-of-some-length"
 
@@ -51,6 +52,9 @@ def test_config_variable_names_another_file(tmp_path: Path) -> None:
         ("TRUEUP_DATA_DIR", " ", "write a text that is not empty"),
         ("TRUEUP_INGEST_TOKENS", "short", "at least 16"),
         ("TRUEUP_READ_TOKENS", "sha256:zz", "64 hexadecimal digits"),
+        ("TRUEUP_BASE_PATH", "/a b", "write a path such as /trueup"),
+        ("TRUEUP_BASE_PATH", "/../x", "write a path such as /trueup"),
+        ("TRUEUP_SESSION_HOURS", "0", "write a whole number from 1 to 720"),
     ],
 )
 def test_bad_value_names_the_variable_and_the_remedy(
@@ -74,10 +78,10 @@ def test_tokens_are_kept_as_hashes_only(tmp_path: Path) -> None:
     hashed = "sha256:" + hashlib.sha256(b"another-long-token").hexdigest()
     settings = read_settings({"TRUEUP_INGEST_TOKENS": f"{TOKEN}, {hashed}"}, tmp_path)
     assert TOKEN not in repr(settings)
-    assert token_matches(TOKEN, settings.ingest_tokens)
-    assert token_matches("another-long-token", settings.ingest_tokens)
-    assert not token_matches(TOKEN + "x", settings.ingest_tokens)
-    assert not token_matches("", settings.ingest_tokens)
+    assert settings.ingest_tokens[1] == hashed.removeprefix("sha256:")
+    doors = TokenTable(settings)
+    given = [TOKEN, "another-long-token", TOKEN + "x", ""]
+    assert [doors.check("ingest", f"Bearer {one}").allowed for one in given] == [True, True, False, False]
 
 
 def test_a_bad_token_is_not_repeated_in_the_message(tmp_path: Path) -> None:
@@ -88,7 +92,7 @@ def test_a_bad_token_is_not_repeated_in_the_message(tmp_path: Path) -> None:
 
 def test_tokens_in_toml_are_a_list(tmp_path: Path) -> None:
     (tmp_path / "trueup.toml").write_text(f'ingest_tokens = ["{TOKEN}"]\n')
-    assert token_matches(TOKEN, read_settings({}, tmp_path).ingest_tokens)
+    assert TokenTable(read_settings({}, tmp_path)).check("ingest", f"bearer {TOKEN}").allowed
 
 
 def test_every_default_can_be_written_down() -> None:

@@ -4,8 +4,8 @@ Answers go to stdout and nothing else does: progress and problems are on stderr.
 itself; when the running app owns it, the command asks the app instead and says the same (`pull` cannot: the app pulls).
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
-status (core.check_result). demo.py, pull.py, empty.py, lake.py, rollups.py: a command each. durable.py: backup, restore,
-erase, compact.
+status (core.check_result). demo.py, pull.py, empty.py, lake.py, rollups.py, undo.py: a command each. durable.py: backup,
+restore, erase, compact. access.py: tokens and the audit log.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from core import answers
 from core.answers import Row
+from core.cli.access import add_access
 from core.cli.check import add_check, json_text, write_csv
 from core.cli.demo import add_demo
 from core.cli.durable import CANNOT_DO, add_durable
@@ -28,8 +29,8 @@ from core.cli.ingest import ingest_paths, opened_sink, report_text, summary
 from core.cli.lake import add_export_lake
 from core.cli.pull import pull_sources
 from core.cli.rollups import rebuild_rollups
+from core.cli.undo import add_undo
 from core.findings import standard_scope
-from core.imports import imports_of_file, undone_text
 from core.ingest.bills.sql_config import BadSource
 from core.ingest.own_tables.templates import TEMPLATES
 from core.ledger.current import EngineProblem, attach_engine, open_store
@@ -105,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=run_question, question=question)
 
     add_check(commands, shared, ask_findings)
-    _add_undo(commands, shared)
+    add_undo(commands, shared, opened)
     pull = commands.add_parser("pull", parents=[shared], help="read the configured SQL sources")
     pull.add_argument("names", nargs="*", metavar="NAME", help="these only")
     pull.set_defaults(run=lambda options, settings: pull_sources(options.names, settings))
@@ -117,21 +118,14 @@ def _parser() -> argparse.ArgumentParser:
     add_demo(commands, shared)
     add_durable(commands, shared)
     add_export_lake(commands, shared)
+    add_access(commands, shared, _Parser)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)
     return parser
 
 
-def _add_undo(commands: Any, shared: argparse.ArgumentParser) -> None:
-    undo = commands.add_parser("undo", parents=[shared], help="undo an import, or every import of a file")
-    undo.add_argument("imports", nargs="*", type=int, metavar="IMPORT", help="number, as on the imports page")
-    undo.add_argument("--file", type=int, action="append", default=[], metavar="FILE", help="all of a file")
-    undo.add_argument("--reason", default="asked on the command line")
-    undo.set_defaults(run=run_undo)
-
-
 @contextmanager
-def _opened(settings: Settings) -> Iterator[Store]:
+def opened(settings: Settings) -> Iterator[Store]:
     """The ledger file, or an empty ledger in memory where there is none: a question creates no file."""
     exists = settings.store_path.exists()
     if not exists:
@@ -160,24 +154,6 @@ def run_template(options: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def run_undo(options: argparse.Namespace, settings: Settings) -> int:
-    """`undo`: through the running app when it owns the ledger."""
-    try:
-        with _opened(settings) as store:
-            named = [*options.imports, *(one for f in options.file for one in imports_of_file(store.ask, f))]
-            receipt = store.undo(named, options.reason)
-            store.derive()
-        print(undone_text(receipt.rows_read, receipt.import_id))
-    except StoreLocked:
-        app = running.find(settings.data_dir, settings.client_token)
-        query = [("import", str(one)) for one in options.imports] + [
-            ("file", str(one)) for one in options.file
-        ]
-        answer = running.post(app, "/api/undo", [*query, ("reason", options.reason)])
-        print(undone_text(answer["rows_undone"], answer["undone_by"]))
-    return 0
-
-
 def run_question(options: argparse.Namespace, settings: Settings) -> int:
     """`attempts` and `bridge`: print the rows."""
     rows = _ask(options.question, settings)
@@ -191,7 +167,7 @@ def run_question(options: argparse.Namespace, settings: Settings) -> int:
 
 def _ask(question: str, settings: Settings) -> list[Row]:
     try:
-        with _opened(settings) as store:
+        with opened(settings) as store:
             store.derive()
             attach_engine(store, settings)
             scope = answers.whole_ledger(store.ask, store.version(), store.currency)
@@ -205,7 +181,7 @@ def _ask(question: str, settings: Settings) -> list[Row]:
 def ask_findings(audit: str, settings: Settings) -> list[Row]:
     """The board's own scope asked now: the newest 28 days of everything, as the board and alerts have it."""
     try:
-        with _opened(settings) as store:
+        with opened(settings) as store:
             store.derive()
             attach_engine(store, settings)
             set_state(open_state(settings))
@@ -228,6 +204,7 @@ def run_serve(options: argparse.Namespace, settings: Settings) -> int:
     if options.data is not None:
         os.environ["TRUEUP_DATA_DIR"] = str(options.data)
     flags = {"address": settings.bind_address, "port": settings.port, "headless": "true"}
+    flags |= {"baseUrlPath": settings.base_path} if settings.base_path else {}
     command = [sys.executable, "-m", "streamlit", "run", str(root / "app.py")]
     for name, value in flags.items():
         command += [f"--server.{name}", str(value)]

@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 
 from core import demo
+from core.audit_log import Entry, record
+from core.cli.access import on_command_line
 from core.ledger.current import open_store
 from core.ledger.store import CannotEmpty, StoreLocked
 from core.settings import Settings
+from core.state import open_state
 from core.web import running
 
 
@@ -30,5 +33,7 @@ def empty_demo(settings: Settings) -> int:
         return 1
     finally:
         store.close()
-    print(demo.told(emptied.row_count, emptied.import_id))
+    told = demo.told(emptied.row_count, emptied.import_id)
+    record(open_state(settings), Entry(on_command_line(), "demo emptied", told))
+    print(told)
     return 0

@@ -1,10 +1,10 @@
 """What every page is made of; the only package of core that knows Streamlit.
 
-`show(audit)` draws a whole audit page, top to bottom; read it first. `pages/shell.py` calls `scope_controls` before any
-page; a page takes its `scope`, gets an `answer` (kept until the data version of `held` moves) and draws it with the
-pieces here: `header`, `verdict`, `figures` (`cards`, one a figure), `evidence`, `listing` (`tables`), `method`, `share`
-(`sharing`), `footer`. Pages that differ have a module: `board` (overview), `first_steps` (empty ledger, demo), `deck`,
-`reviews` with `review_copies`, `timeline`. What is shown is worked out without Streamlit in `core.view` and beside it.
+`show(audit)` draws a whole audit page, top to bottom: read it first. `pages/shell.py` calls `access.frame` (nobody without a
+role passes) and `scope_controls` before any page; a page takes its `scope`, gets an `answer` (kept until the data version of
+`held` moves) and draws it with the pieces here: `header`, `verdict`, `figures` (`cards`, one a figure), `evidence`, `listing`
+(`tables`), `method`, `share` (`sharing`), `footer`. Pages that differ have a module: `board` (overview), `first_steps` (empty
+ledger, demo), `deck`, `reviews` with `review_copies`, `timeline`. What is shown: `core.view`.
 
 Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and `metric` show it. Only
 answers are cached, by plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
@@ -36,7 +36,7 @@ from core.markdown import literal
 from core.measured import reports_progress
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
-from core.ui import held, waiting
+from core.ui import access, held, waiting
 from core.ui.cards import PICTURE, card, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
@@ -45,8 +45,7 @@ _PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
 SMALL_PRINT = 22
 """Characters in the 150 px that a number has at least."""
-ZONE = read_settings().time_zone
-"""Of instants; days are UTC days everywhere."""
+ZONE = read_settings().time_zone  # of instants; days are UTC days everywhere
 
 
 def ask(sql: str, **parameters: object) -> pl.DataFrame:
@@ -129,7 +128,8 @@ def scope(audit: ModuleType | None = None) -> Scope:
 
 
 def header(title: str, question: str) -> DeltaGenerator:
-    """Title, question, demo badge, what the link could not get; returns the place at the right for Share."""
+    """Whoever may not see the page stops here; then title, question, demo badge, notes; returns the place for Share."""
+    access.require()
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         with st.container(gap=None, width="content"):
             st.title(title, anchor=False, width="content")

@@ -13,6 +13,7 @@ from core.charts import themed
 from core.decks import Slide
 from core.export import alt_text
 from core.state import StateProblem
+from core.ui import access
 
 PICTURE = "picture"
 _LAST, _ADDED = "deck_last", "deck_added"
@@ -25,12 +26,13 @@ def card(
     key = f"{view.name_of(audit)}_{name}"
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f"**{view.titled(name)}**", width="stretch")
-        if st.button("Add to deck", key=f"{key}_deck", type="tertiary"):
+        if access.may("editor") and st.button("Add to deck", key=f"{key}_deck", type="tertiary"):
             _add(Slide(view.name_of(audit), name, within, finding.sentence[: decks.LONGEST_TITLE]))
         with st.popover("Export", type="tertiary"):
             for made in downloads.downloads(audit, name, figure, finding, within, link, demo):
                 download(made, f"{key}_{made.label}")
             st.caption("PNG or SVG: the camera on the chart, for print at 20 cm.")
+            access.allowed("editor", "Add to deck")
     if st.session_state.get(_ADDED, ("",))[0] == key:
         st.text(st.session_state.pop(_ADDED)[1])
     st.caption(view.caption_of(audit, name))
@@ -64,7 +66,7 @@ def _add(slide: Slide) -> None:
     title = st.text_area("Title", slide.title, max_chars=decks.LONGEST_TITLE)
     notes = st.text_area("Notes for the speaker", max_chars=decks.LONGEST_NOTES)
     st.caption(f"The slide shows this scope as of import {slide.scope.as_of}, whenever it is exported.")
-    if st.button("Add", type="primary"):
+    if st.button("Add", type="primary") and access.may("editor"):
         try:
             count = decks.add(name or "", slide._replace(title=title or slide.title, notes=notes or ""))
         except StateProblem as problem:
@@ -72,6 +74,7 @@ def _add(slide: Slide) -> None:
             return
         if (worker := board.running()) is not None:
             worker.want(deck_content.board_scope(slide.scope))
+        access.did("slide added", f"{name}: {slide.audit} {slide.figure}")
         st.session_state[_LAST] = name
         st.session_state[_ADDED] = (f"{slide.audit}_{slide.figure}", f"Slide {count} of the deck {name}.")
         st.rerun()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from core import board, deck_content, decks, downloads, findings, links, ui, view
+from core.audit_log import Entry, record
 from core.audits import every_audit
 from core.decks import Deck
+from core.downloads import Download
 from core.export.template import MOST_MIB, BadTemplate, told
 from core.ledger.current import get_store
 from core.markdown import literal
-from core.state import StateProblem
+from core.state import StateProblem, get_state
+from core.ui import access
 
 CHOSEN = "deck"
 _TOLD, _NEW, _OTHER, _SAVED, _MAKING = "deck_told", "deck_new", "deck_other", "deck_saved", "deck_making"
@@ -35,16 +40,8 @@ def chosen() -> Deck | None:
         name = (
             st.selectbox("Deck", list(names), key=CHOSEN, bind="query-params", width=320) if names else None
         )
-        with st.popover("New deck"):
-            st.text_input("Its name", key=_NEW, max_chars=decks.LONGEST_NAME)
-            st.button("Make it", on_click=_create, type="primary")
-        if name is not None:
-            with st.popover("Rename"):
-                st.text_input("Other name", name, key=f"{_OTHER}_{names[name]}", max_chars=decks.LONGEST_NAME)
-                st.button("Rename it", on_click=_rename, args=(names[name],), type="primary")
-            with st.popover("Delete"):
-                st.text("Its slides go with it. Nobody can bring them back.")
-                st.button("Delete the deck", on_click=_delete, args=(names[name],), type="primary")
+        if access.allowed("editor", "Change decks"):
+            _naming(names, name)
     if name is None:
         st.text(_EMPTY)
         return None
@@ -55,10 +52,26 @@ def chosen() -> Deck | None:
         return None
 
 
+def _naming(names: Mapping[str, int], name: str | None) -> None:
+    with st.popover("New deck"):
+        st.text_input("Its name", key=_NEW, max_chars=decks.LONGEST_NAME)
+        st.button("Make it", on_click=_create, type="primary")
+    if name is not None:
+        with st.popover("Rename"):
+            st.text_input("Other name", name, key=f"{_OTHER}_{names[name]}", max_chars=decks.LONGEST_NAME)
+            st.button("Rename it", on_click=_rename, args=(names[name],), type="primary")
+        with st.popover("Delete"):
+            st.text("Its slides go with it. Nobody can bring them back.")
+            st.button("Delete the deck", on_click=_delete, args=(names[name],), type="primary")
+
+
 def _create() -> None:
+    if not access.may("editor"):
+        return
     name = " ".join(str(st.session_state.get(_NEW) or "").split())
     try:
         decks.create(name)
+        access.did("deck made", name)
         st.session_state[CHOSEN] = name
         st.session_state[_NEW] = ""
     except StateProblem as problem:
@@ -66,17 +79,23 @@ def _create() -> None:
 
 
 def _rename(number: int) -> None:
+    if not access.may("editor"):
+        return
     name = " ".join(str(st.session_state.get(f"{_OTHER}_{number}") or "").split())
     try:
         decks.rename(number, name)
+        access.did("deck renamed", f"{number} {name}")
         st.session_state[CHOSEN] = name
     except StateProblem as problem:
         st.session_state[_TOLD] = str(problem)
 
 
 def _delete(number: int) -> None:
+    if not access.may("editor"):
+        return
     try:
         decks.remove(number)
+        access.did("deck deleted", str(number))
         st.session_state.pop(CHOSEN, None)
     except StateProblem as problem:
         st.session_state[_TOLD] = str(problem)
@@ -99,9 +118,10 @@ def slides_table(deck: Deck) -> None:
         )  # fmt: skip
         if changed := len(st.session_state[key]["edited_rows"]):
             st.text(f"Edited and not saved yet: {changed} of {len(deck.slides)} slides.")
-        if st.button("Save the slides", type="primary"):
+        if access.allowed("editor", "Save the slides") and st.button("Save the slides", type="primary"):
             try:
                 decks.edit(deck, edited.rows(named=True))
+                access.did("slides saved", deck.name)
             except StateProblem as problem:
                 ui.note("Not saved", str(problem))
             else:
@@ -139,6 +159,8 @@ def _forms() -> dict[str, Any]:
 
 def template(deck: Deck) -> None:
     """A corporate template: checked before it is kept."""
+    if not access.allowed("editor", "Change the template"):
+        return
     named = literal(deck.template_name) or "Trueup's own pages"
     with st.expander(f"Template: {named}"):
         st.caption(
@@ -150,9 +172,11 @@ def template(deck: Deck) -> None:
                 st.text(told(file.getvalue()))
                 if st.button("Use this template", type="primary"):
                     decks.set_template(deck.deck_id, file.name, file.getvalue())
+                    access.did("template set", f"{deck.name}: {file.name}")
                     st.rerun()
             if deck.template_name and st.button("Use Trueup's own pages"):
                 decks.set_template(deck.deck_id, "", None)
+                access.did("template removed", deck.name)
                 st.rerun()
         except (BadTemplate, StateProblem) as problem:
             ui.note("Refused", str(problem))
@@ -170,7 +194,7 @@ def exports(deck: Deck) -> None:
             worker.want(scope)
     with st.container(border=True, horizontal=True, vertical_alignment="center", gap="small"):
         for file in downloads.deck_downloads(store.ask, deck, view.origin_of(st.context.url), making.tell):
-            ui.download(file, f"deck_{file.label}")
+            ui.download(file._replace(make=partial(_exported, file, access.signed())), f"deck_{file.label}")
         st.caption("Slides with charts that can be edited; the workbook has the same numbers.")
     st.fragment(_progress, run_every=LOOK_AGAIN_S)(making)
     if missing:
@@ -192,3 +216,10 @@ class _Making:
 def _progress(making: _Making) -> None:
     if making.of:
         st.progress(making.done / making.of, f"Asking slide {making.done + 1} of {making.of} anew.")
+
+
+def _exported(file: Download, who: str) -> bytes:
+    """Made on the click, outside the page's run: who it is was asked before."""
+    made = file.make()
+    record(get_state(), Entry(who, "deck exported", file.name))
+    return made

@@ -8,6 +8,7 @@ from core import demo, ui, view
 from core.coverage import HOLDS
 from core.ledger.current import get_store
 from core.recipes import recipes
+from core.ui import access
 
 LOOK_AGAIN_S = 2.0
 _TOLD = "emptied_told"
@@ -54,7 +55,7 @@ def way_through() -> None:
 
 def empty_button() -> None:
     """One button that deletes the demo, after a question; it is there only while there is nothing else."""
-    if not demo.can_empty(ui.ask):
+    if not demo.can_empty(ui.ask) or not access.allowed("editor", "Empty the demo"):
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.text("This ledger holds demo data only.")
@@ -62,5 +63,6 @@ def empty_button() -> None:
             st.text(demo.WHAT_EMPTYING_DOES)
             if st.button("Delete the demo data", type="primary"):
                 st.session_state[_TOLD] = demo.empty(get_store())
+                access.did("demo emptied", st.session_state[_TOLD])
                 ui.unpin()
                 st.switch_page(view.PAGES / "overview.py")

@@ -17,6 +17,7 @@ from core.ledger.current import get_store
 from core.review_document import Document, document
 from core.reviews import BadText, Review
 from core.state import StateProblem, get_state
+from core.ui import access
 
 
 def tried(work: Callable[[], Any]) -> Any:
@@ -66,8 +67,11 @@ def outside_links(review: Review, version: int) -> None:
                 page = review_html(_document(review, version, view.origin_of(st.context.url))).encode(
                     "utf-8", "replace"
                 )
-            token = tried(lambda: shared_links.make_link(get_state(), review.review_id, page, days))
+            token = tried(
+                lambda: shared_links.make_link(get_state(), review.review_id, page, days, access.signed())
+            )
             if token:
+                access.did("link made", f"review {review.review_id} {review.name}, {days} days")
                 st.caption("Copy it now: it is shown once and kept nowhere.")
                 st.code(
                     f"{view.origin_of(st.context.url)}{shared_links.ADDRESS}{token}",
@@ -82,4 +86,5 @@ def outside_links(review: Review, version: int) -> None:
                 st.badge(one.status, color="green" if one.status == "open" else "gray")
                 if one.status == "open" and st.button("Revoke", key=f"revoke_{one.link_id}", type="tertiary"):
                     shared_links.revoke(get_state(), one.link_id)
+                    access.did("link revoked", f"link {one.link_id} to review {review.review_id}")
                     st.rerun()

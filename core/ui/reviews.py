@@ -19,6 +19,7 @@ from core.review_document import link_of, scope_line
 from core.reviews import Note, Review, SavedView
 from core.state import StateProblem, get_state
 from core.then_now import ThenNow
+from core.ui import access
 from core.ui.review_copies import outside_links, take_away, tried
 from core.ui.sharing import NOTE_HELP, author_input
 
@@ -55,19 +56,25 @@ def _chosen(listed: Sequence[Review]) -> Review | None:
                 "Review", numbers, numbers.index(told) if told in by_id else 0,
                 lambda number: f"{by_id[number].name} ({number})", width=420,
             )  # fmt: skip
-        with st.popover("New review"), st.form("new_review", border=False):
-            name = st.text_input("Name", max_chars=reviews.NAME_LENGTH)
-            author = author_input("review")
-            if st.form_submit_button("Begin it", type="primary"):
-                _begin(name, author)
+        if access.allowed("editor", "New review"):
+            _new_review()
     if by_id and picked:
         st.query_params[REVIEW] = str(picked)
     return by_id.get(picked)
 
 
+def _new_review() -> None:
+    with st.popover("New review"), st.form("new_review", border=False):
+        name = st.text_input("Name", max_chars=reviews.NAME_LENGTH)
+        author = author_input("review")
+        if st.form_submit_button("Begin it", type="primary"):
+            _begin(name, author)
+
+
 def _begin(name: str, author: str) -> None:
     made = tried(lambda: reviews.make_review(get_state(), name, author))
     if made:
+        access.did("review begun", f"{made} {name}")
         st.query_params[REVIEW] = str(made)
         st.rerun()
 
@@ -80,9 +87,10 @@ def _review(review: Review, saved: Sequence[SavedView]) -> None:
                 st.text(review.name)
                 st.caption(f"Begun {review.at:%Y-%m-%d %H:%M} UTC; now is import {version}.")
             with st.container(horizontal=True, width="content", gap="small"):
-                _add(review, saved)
+                if access.allowed("editor", "Change the review, make links"):
+                    _add(review, saved)
+                    outside_links(review, version)
                 take_away(review, version)
-                outside_links(review, version)
         _notes(reviews.notes(state, "review", review.review_id))
         _note_form("review", review.review_id)
     listed = reviews.views_of(state, review)
@@ -123,7 +131,8 @@ def _add(review: Review, saved: Sequence[SavedView]) -> None:
 
 
 def _reorder(review: Review, views: Sequence[int]) -> None:
-    if tried(lambda: reviews.order_views(get_state(), review, views)):
+    if access.may("editor") and tried(lambda: reviews.order_views(get_state(), review, views)):
+        access.did("review rearranged", f"{review.review_id} {review.name}")
         st.rerun()
 
 
@@ -136,7 +145,8 @@ def _view(review: Review, saved: SavedView, at: int, version: int) -> None:
                 if saved.demo:
                     st.badge("Demo data", color="violet")
                 st.text(f"{at + 1}. {saved.name}")
-            _order_buttons(review, saved, at)
+            if access.may("editor"):
+                _order_buttons(review, saved, at)
         st.text(f"{audit.TITLE if audit else saved.audit}: {scope_line(saved)}. Saved {_when(saved)}.")
         st.text(then.sentence)
         compared = _compared(saved, version)
@@ -212,6 +222,8 @@ def _notes(notes: Sequence[Note]) -> None:
 
 
 def _note_form(about: str, number: int) -> None:
+    if not access.allowed("editor", "Add a note"):
+        return
     with (
         st.popover("Add a note", type="tertiary"),
         st.form(f"note_{about}_{number}", border=False, clear_on_submit=True),
@@ -222,6 +234,7 @@ def _note_form(about: str, number: int) -> None:
         if st.form_submit_button("Add the note", type="primary") and tried(
             lambda: reviews.add_note(get_state(), about, number, author, text)
         ):
+            access.did("note added", f"{about} {number}")
             st.rerun()
 
 

@@ -13,6 +13,7 @@ from core.coverage import SUMMARY
 from core.reviews import BadText
 from core.state import StateProblem, get_state
 from core.then_now import method_digest
+from core.ui import access
 
 AUTHOR = "author_name"
 """In session state, so that a name is typed once."""
@@ -23,7 +24,7 @@ def share(slot: Any, within: Scope, audit: ModuleType | None = None, trace: str 
     with slot.popover("Share"):
         st.caption("Opens this view with the same period, filters, settings and data version.")
         st.code(ui.link(within, audit, trace), language=None, wrap_lines=True)
-        if audit is not None and within.as_of:
+        if audit is not None and within.as_of and access.allowed("editor", "Save view"):
             _save_form(within, audit)
 
 
@@ -42,6 +43,7 @@ def _save_form(within: Scope, audit: ModuleType) -> None:
     try:
         digest = method_digest(audit)
         reviews.save_view(get_state(), name, author, within, finding, digest, demo, note)
+        access.did("view saved", f"{name} ({finding.audit})")
         st.success("Saved. It can be put into a review on the page Reviews.")
     except (BadText, StateProblem) as problem:
         st.error("Not saved.")
@@ -52,7 +54,11 @@ NOTE_HELP = "Some Markdown: bold, italics, code, lists and http(s) links. No pic
 
 
 def author_input(key: str) -> str:
-    """Whose note or view it is: a name people type, remembered for the session and trusted for nothing."""
+    """Whose note or view it is: who is signed in, else a name people type, remembered and trusted for nothing."""
+    if access.signing_in():
+        name = access.person().name
+        st.text(f"Signed: {name}")
+        return name
     name = st.text_input(
         "Your name", st.session_state.get(AUTHOR, ""), key=f"{AUTHOR}_{key}", max_chars=reviews.AUTHOR_LENGTH
     )

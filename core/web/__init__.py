@@ -1,7 +1,8 @@
 """The process around Streamlit: routes, what guards them, and what runs beside them.
 
 `app.py` makes a `process` (settings, open ledger, what last failed) and hands it to `server`: start there. It lists
-every address, and opens and closes everything in its lifespan. A request passes `guard` (bearer tokens), then
+every address, and opens and closes everything in its lifespan. A request passes `headers`, `base_path`,
+`sign_in_return` and `guard` (bearer tokens, compared with `token_table`), then
 
 - telemetry, files, undo: `ingest`, which reads a `body` with a ceiling and answers OTLP senders by `otlp_answer`; OTLP over
   gRPC comes in by a port of its own, `otlp_grpc`, and both store by `otlp_door`;

@@ -23,7 +23,7 @@ from core.kept_answers import forget
 from core.ledger.store import CannotWrite, NothingToErase, Unusable
 from core.web.api import json_answer
 from core.web.body import BodyTooLarge, TooSlow, content_type, read_body
-from core.web.ingest import FILE_TYPE
+from core.web.ingest import FILE_TYPE, write_down
 from core.web.otlp_door import RETRY_AFTER_S
 from core.web.process import NotReady, Process
 from core.web.query import BadQuery, check_names
@@ -44,7 +44,7 @@ async def receive_backup(process: Process, request: Request) -> Response:
             manifest = backups.back_up(store.copy_to, process.settings, folder)
         return {"folder": str(folder.resolve()), **manifest}
 
-    return await _answer(request, work)
+    return await _answer(request, "backup made", work)
 
 
 async def receive_erase(process: Process, request: Request) -> Response:
@@ -65,20 +65,23 @@ async def receive_erase(process: Process, request: Request) -> Response:
         forget(process.settings.data_dir)
         return {"erased": erased._asdict(), "compacted": compacted._asdict()}
 
-    return await _answer(request, work)
+    return await _answer(request, "erased", work)
 
 
 async def receive_compact(process: Process, request: Request) -> Response:
     """POST /api/compact: write the ledger's file anew without deleted rows."""
-    return await _answer(request, lambda: process.ledger().compact()._asdict())
+    return await _answer(request, "compacted", lambda: process.ledger().compact()._asdict())
 
 
-async def _answer(request: Request, work: Callable[[], Any]) -> Response:
+async def _answer(request: Request, act: str, work: Callable[[], Any]) -> Response:
+    """Do the work and write the act down: whom it was about stands in no log."""
     if content_type(request) != FILE_TYPE:  # what a browser never sends across sites unasked
         return json_answer(415, {"error": f"Send the request with Content-Type {FILE_TYPE}."})
     try:
         check_names(request.query_params, ())
-        return json_answer(200, await anyio.to_thread.run_sync(work))
+        done = await anyio.to_thread.run_sync(work)
+        await write_down(request, act, "over the API")
+        return json_answer(200, done)
     except BadQuery as error:
         return json_answer(400, {"error": str(error)})
     except NothingToErase as error:

@@ -1,8 +1,7 @@
 """Who may send and who may read: bearer tokens as pure ASGI middleware, checked before the body is read.
 
 Pure ASGI because Streamlit's WebSocket passes through user middleware too, and a request-response wrapper would
-buffer or break it. Tokens are for programs: pages ask nobody for one, so whoever wants people to sign in puts a proxy
-that does before them.
+buffer or break it. Tokens are for programs and never mix with people, who sign in on the pages (core.ui.access).
 """
 
 from __future__ import annotations
@@ -10,8 +9,9 @@ from __future__ import annotations
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.settings import Settings, token_matches
+from core.tokens import Scope as DoorScope
 from core.web.otlp_answer import PROTOBUF, failure
+from core.web.token_table import Checked, TokenTable
 
 INGEST_PREFIXES = (
     "/v1/",
@@ -24,36 +24,40 @@ INGEST_PREFIXES = (
     "/api/export-lake",
 )
 READ_PREFIXES = ("/api/", "/metrics")
+TOKEN_NAME = "trueup.token"
+"""In the scope of a request that passed: the name of its token, for the audit log."""
+
+NEEDS_TOKEN = "This address needs a bearer token. Send the header: Authorization: Bearer <token>."
+UNREADABLE = "The tokens cannot be read just now, so nobody is let in. Send again later."
+RETRY_AFTER_S = 5
 
 
 class BearerTokens:
-    """Answers 401 where tokens are configured for the path and the request has none of them."""
+    """Answers 401 where the path's door needs a token and the request has none that opens it."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, tokens: TokenTable) -> None:
         self.app = app
-        self.settings = settings
+        self.tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on but HTTP requests without a valid token."""
-        if scope["type"] != "http" or self._allowed(scope):
+        door = door_of(scope["path"]) if scope["type"] == "http" else None
+        if door is None:
             await self.app(scope, receive, send)
             return
-        await _refusal(scope)(scope, receive, send)
-
-    def _allowed(self, scope: Scope) -> bool:
-        hashes = _hashes_for(scope["path"], self.settings)
-        if not hashes:
-            return True
-        scheme, _, token = _header(scope, b"authorization").partition(" ")
-        return scheme.lower() == "bearer" and token_matches(token.strip(), hashes)
+        checked = self.tokens.check(door, _header(scope, b"authorization"))
+        if checked.allowed:
+            scope[TOKEN_NAME] = checked.name
+            await self.app(scope, receive, send)
+            return
+        await _refusal(scope, checked)(scope, receive, send)
 
 
-def _hashes_for(path: str, settings: Settings) -> tuple[str, ...]:
+def door_of(path: str) -> DoorScope | None:
+    """Which tokens a path needs; None for pages and what is open to all."""
     if path.startswith(INGEST_PREFIXES):
-        return settings.ingest_tokens
-    if path.startswith(READ_PREFIXES):
-        return settings.read_tokens
-    return ()
+        return "ingest"
+    return "read" if path.startswith(READ_PREFIXES) else None
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -63,10 +67,11 @@ def _header(scope: Scope, name: bytes) -> str:
     return ""
 
 
-def _refusal(scope: Scope) -> ASGIApp:
-    message = "This address needs a bearer token. Send the header: Authorization: Bearer <token>."
-    headers = {"www-authenticate": 'Bearer realm="trueup"'}
+def _refusal(scope: Scope, checked: Checked) -> ASGIApp:
+    status, message, headers = 401, NEEDS_TOKEN, {"www-authenticate": 'Bearer realm="trueup"'}
+    if checked.outcome == "unreadable":
+        status, message, headers = 503, UNREADABLE, {"retry-after": str(RETRY_AFTER_S)}
     if scope["path"].startswith("/v1/"):
         kind = PROTOBUF if _header(scope, b"content-type").startswith(PROTOBUF) else ""
-        return failure(401, message, kind, headers)
-    return JSONResponse({"error": message}, status_code=401, headers=headers)
+        return failure(status, message, kind, headers)
+    return JSONResponse({"error": message}, status_code=status, headers=headers)

@@ -50,6 +50,7 @@ def faults(process: Process) -> dict[str, str | None]:
         "metrics": process.metrics_error,
         "grpc": process.grpc_error,
         "engine": process.engine_error,
+        "tokens": process.tokens_error,
     }
 
 

@@ -20,11 +20,13 @@ from starlette.datastructures import QueryParams
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from core.audit_log import Entry, record
 from core.imports import imports_of_file
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import BadRequest
 from core.intake import Arrival, take_file
 from core.ledger.store import CannotEmpty, CannotUndo, CannotWrite, Overloaded
+from core.state import get_state
 from core.web.admission import GZIP_RATIO, Busy
 from core.web.body import (
     BadCompression,
@@ -38,6 +40,7 @@ from core.web.body import (
     read_body,
     spool_body,
 )
+from core.web.guard import TOKEN_NAME
 from core.web.otlp_answer import JSON, PROTOBUF, accepted, failure
 from core.web.otlp_door import RETRY_AFTER_S, Signal, decode, not_written, reasons, rejected
 from core.web.process import NotReady, Process
@@ -118,7 +121,9 @@ async def receive_file(process: Process, request: Request) -> Response:
         with tempfile.TemporaryFile(dir=process.settings.data_dir) as arriving:
             await spool_body(request, arriving, process.settings.file_limit)
             arriving.seek(0)
-            return await anyio.to_thread.run_sync(_ingest_file, process, arriving, arrival)
+            answer = await anyio.to_thread.run_sync(_ingest_file, process, arriving, arrival)
+        await write_down(request, "file sent", f"{arrival.name}: {answer.status_code}")
+        return answer
     except BodyTooLarge as error:
         return _json(413, {"error": str(error)})
     except TooSlow as error:
@@ -187,7 +192,9 @@ async def receive_undo(process: Process, request: Request) -> Response:
         )
 
     try:
-        return await anyio.to_thread.run_sync(work)
+        answer = await anyio.to_thread.run_sync(work)
+        await write_down(request, "import undone", f"imports {', '.join(map(str, numbers))}")
+        return answer
     except CannotUndo as error:
         return _json(422, {"error": str(error)})
     except (NotReady, CannotWrite) as error:
@@ -207,7 +214,14 @@ async def receive_empty_demo(process: Process, request: Request) -> Response:
         return _json(422, {"error": str(error)})
     except (NotReady, CannotWrite) as error:
         return _not_ready(str(error))
+    await write_down(request, "demo emptied", f"{emptied.row_count} rows")
     return _json(200, emptied._asdict())
+
+
+async def write_down(request: Request, act: str, what: str) -> None:
+    """Into the audit log, under the name of the token."""
+    who = request.scope.get(TOKEN_NAME) or "no token"
+    await anyio.to_thread.run_sync(record, get_state(), Entry(f"API, {who}", act, what))
 
 
 def _not_ready(reason: str) -> Response:

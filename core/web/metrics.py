@@ -54,8 +54,9 @@ def read_now(process: Process) -> Readings:
     store = process.ledger()
     failed = {part: error is not None for part, error in faults(process).items()}
     ingest = Ingest(
-        store.queue_depth(), process.settings.queue_limit, store.latest_import(), store.version(), failed
-    )
+        store.queue_depth(), process.settings.queue_limit, store.latest_import(), store.version(), failed,
+        process.tokens.refused(),
+    )  # fmt: skip
     return readings(store.ask, ingest, dt.datetime.now(dt.UTC))
 
 

@@ -20,7 +20,7 @@ from google.rpc.status_pb2 import Status
 
 from core.ingest.otlp import BadRequest
 from core.ledger.store import Overloaded
-from core.settings import token_matches
+from core.web.guard import UNREADABLE
 from core.web.otlp_answer import PROTOBUF, accepted_protobuf
 from core.web.otlp_door import (
     LOGS,
@@ -105,7 +105,10 @@ def _bracketed(host: str) -> str:
 
 def _export(process: Process, signal: Signal) -> Callable[[bytes, grpc.ServicerContext], bytes]:
     def answer(body: bytes, context: grpc.ServicerContext) -> bytes:
-        if not _allowed(process, context.invocation_metadata()):
+        checked = process.tokens.check("ingest", _authorization(context.invocation_metadata()))
+        if checked.outcome == "unreadable":
+            _refuse(context, grpc.StatusCode.UNAVAILABLE, UNREADABLE, RETRY_AFTER_S)
+        if not checked.allowed:
             _refuse(context, grpc.StatusCode.UNAUTHENTICATED, NEEDS_TOKEN)
         try:
             with process.admission.room_for(len(body)):
@@ -131,12 +134,8 @@ def _stored(process: Process, signal: Signal, body: bytes) -> bytes:
     return accepted_protobuf(signal.name, rejected(batch, receipt), reasons(batch))
 
 
-def _allowed(process: Process, metadata: Iterable[tuple[str, str | bytes]]) -> bool:
-    hashes = process.settings.ingest_tokens
-    if not hashes:
-        return True
-    scheme, _, token = str(dict(metadata).get("authorization", "")).partition(" ")
-    return scheme.lower() == "bearer" and token_matches(token.strip(), hashes)
+def _authorization(metadata: Iterable[tuple[str, str | bytes]]) -> str:
+    return str(dict(metadata).get("authorization", ""))
 
 
 def _refuse(

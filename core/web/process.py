@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import threading
 import time
 
 import anyio
 
+from core.addresses import is_loopback
 from core.ledger.store import Store
 from core.settings import Settings
 from core.web.admission import Admission
+from core.web.token_table import TokenTable
 
 VERSION = "0.1.0"
 
@@ -39,10 +40,13 @@ class Process:
     admission: Admission = dataclasses.field(init=False)
     one_backup: threading.Lock = dataclasses.field(default_factory=threading.Lock)
     engine_error: str | None = None
+    tokens_error: str | None = None
+    tokens: TokenTable = dataclasses.field(init=False)
     _limiter: anyio.CapacityLimiter | None = None
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.settings.ingest_memory_mib << 20)
+        self.tokens = TokenTable(self.settings)
 
     def ledger(self) -> Store:
         """The open store; raises NotReady during start and shutdown."""
@@ -61,7 +65,7 @@ class Process:
 
     def public_url(self) -> str:
         """Where people open the app: the setting, else where it listens."""
-        return self.settings.public_url or self.address()
+        return self.settings.public_url or f"{self.address()}{self.settings.base_path}"
 
     def one_at_a_time(self) -> anyio.CapacityLimiter:
         """For questions that cost seconds: one thread in all. Made on first use, inside the running event loop."""
@@ -71,9 +75,4 @@ class Process:
 
     def reachable_from_outside(self) -> bool:
         """Whether other machines can connect."""
-        if self.host == "localhost":
-            return False
-        try:
-            return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return True
+        return not is_loopback(self.host)

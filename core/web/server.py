@@ -24,8 +24,11 @@ from starlette.types import Receive, Scope, Send
 from core.ledger.current import open_default, set_store
 from core.ledger.engine import EngineProblem
 from core.ledger.store import CANNOT_OPEN
+from core.roles import signing_in
 from core.shared_links import ADDRESS
 from core.state import get_state, open_state, set_state
+from core.tokens import SCOPES
+from core.web.access import keep_tokens, look_once
 from core.web.alerting import keep_alerting
 from core.web.api import (
     answer_attempts,
@@ -36,8 +39,10 @@ from core.web.api import (
     answer_openapi,
 )
 from core.web.background import keep_board, keep_up, warm_up
+from core.web.base_path import BasePath
 from core.web.durable import receive_backup, receive_compact, receive_erase
 from core.web.guard import BearerTokens
+from core.web.headers import Headers
 from core.web.health import answer_api_health, answer_health, answer_ready
 from core.web.ingest import (
     receive_empty_demo,
@@ -53,14 +58,17 @@ from core.web.process import VERSION, Process
 from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
 from core.web.shared import answer_shared
+from core.web.sign_in_return import SignInReturn
 from core.web.watch import keep_watching
 
 _log = logging.getLogger("trueup")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _KEPT_UP = (
-    keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics, keep_grpc, keep_engine,
+    keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics, keep_grpc, keep_engine, keep_tokens,
 )  # fmt: skip
 """What goes on beside the requests, each in a thread of its own."""
+
+_DOOR_ACTS = {"ingest": "send data", "read": "read answers"}
 
 
 def routes(process: Process) -> list[Route]:
@@ -104,7 +112,13 @@ def api_routes(process: Process) -> list[Route]:
 
 def middleware(process: Process) -> list[Middleware]:
     """Runs before Streamlit's own, on every request and on the page's WebSocket."""
-    return [Middleware(BearerTokens, settings=process.settings)]
+    base = process.settings.base_path
+    return [
+        Middleware(Headers, settings=process.settings),
+        Middleware(BasePath, base=base),
+        Middleware(SignInReturn, base=base),
+        Middleware(BearerTokens, tokens=process.tokens),
+    ]
 
 
 async def refuse_unknown(request: Request) -> Response:
@@ -165,6 +179,7 @@ def _open(process: Process) -> None:
     try:
         process.store = open_default(process.settings)
         set_state(open_state(process.settings))
+        look_once(process)
         announce(process.settings, process.address())
     except (*CANNOT_OPEN, EngineProblem, OSError) as problem:
         # The message alone: a traceback through the web server would bury what it says to do.
@@ -180,11 +195,16 @@ def _greeting(process: Process) -> str:
     lines = [f"Trueup {VERSION}: pages {process.address()}  OTLP/HTTP {process.address()}/v1/traces"]
     if process.settings.grpc_port:
         lines[0] += f"  OTLP/gRPC port {process.settings.grpc_port}"
-    open_doors = [name for name in ("ingest_tokens", "read_tokens") if not getattr(process.settings, name)]
+    open_doors = [scope for scope in SCOPES if process.tokens.is_open(scope)]
     if process.reachable_from_outside():
         if open_doors:
             lines.append(
-                f"Other machines can reach this address without a token: set {' and '.join(open_doors)}."
+                f"Other machines can {' and '.join(_DOOR_ACTS[scope] for scope in open_doors)} without a token. "
+                "Make some: python -m core token make NAME --scope ingest (and read)."
+            )
+        if not signing_in():
+            lines.append(
+                "Other machines can open the pages and change what is kept: nobody signs in (docs/access.md)."
             )
         if process.host != process.settings.bind_address:
             lines.append(

@@ -27,7 +27,7 @@ ARGUMENTS = (
 """Without them chromium itself talks to other machines, or does not start as root."""
 RETRIES = "/retry_ledger"
 EVERY_PAGE = (
-    "/", "/reviews", "/timeline", "/data", "/imports", "/deck", *(f"/{name_of(audit)}" for audit in every_audit()),
+    "/", "/reviews", "/timeline", "/data", "/imports", "/deck", "/access", *(f"/{name_of(audit)}" for audit in every_audit()),
 )  # fmt: skip
 """The addresses of the sidebar's navigation (pages/shell.py)."""
 VERDICT_CELLS = ("Reported", "Supported", "Gap", "n")

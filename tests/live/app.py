@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,15 @@ START_LIMIT_S = 120
 
 
 @contextlib.contextmanager
-def running_app(data_dir: Path, **settings: str) -> Iterator[str]:
-    """Start the app over `data_dir`, yield its address once it is ready, stop it. TRUEUP_ settings by keyword."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = {**os.environ, "TRUEUP_DATA_DIR": str(data_dir), "TRUEUP_GRPC_PORT": "0"}
+def running_app(
+    data_dir: Path, on_port: int = 0, more: Mapping[str, str] | None = None, **settings: str
+) -> Iterator[str]:
+    """Start the app over `data_dir`, yield its address once it is ready, stop it.
+
+    `on_port` 0 takes a free one; `more` are other variables, TRUEUP_ settings come by keyword.
+    """
+    port = on_port or free_port()
+    environment = {**os.environ, "TRUEUP_DATA_DIR": str(data_dir), "TRUEUP_GRPC_PORT": "0"} | dict(more or {})
     environment |= {f"TRUEUP_{name.upper()}": value for name, value in settings.items()}
     log = data_dir / "app.log"
     data_dir.mkdir(parents=True, exist_ok=True)
@@ -45,6 +48,14 @@ def running_app(data_dir: Path, **settings: str) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -28,6 +28,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from core.ledger.batch import Batch
 from core.ledger.store import Overloaded, Receipt
 from core.settings import Settings
+from core.state import State
 from core.web.otlp_grpc import PortTaken, keep_grpc, serve_grpc
 from core.web.process import Process
 from tests import otlp_bodies
@@ -176,6 +177,7 @@ def test_a_taken_port_is_said_and_taken_once_it_is_free(
     monkeypatch.setattr("core.web.otlp_grpc.LOOK_AGAIN_S", 0.05)
     port, stopping = free_port(), threading.Event()
     process = Process(Settings(data_dir=tmp_path, grpc_port=port), "127.0.0.1", 1)
+    process.tokens.look(State())
     with socket.socket() as other:
         other.bind(("127.0.0.1", port))
         other.listen()

@@ -1,0 +1,1 @@
+"""Tokens, roles, doors, sign-in and headers."""
