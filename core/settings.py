@@ -174,7 +174,7 @@ def _from_file(variables: Mapping[str, str], folder: Path) -> dict[str, Any]:
         return {}
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadSetting(f"{path} is not valid TOML: {error}. Correct that line.") from error
     return {key: _read(key, value, f"{path}: {key}") for key, value in table.items()}
 

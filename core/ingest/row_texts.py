@@ -7,6 +7,7 @@ table can store: such halves become U+FFFD, so that one of them does not cost th
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 import re
@@ -106,7 +107,9 @@ def json_text(value: Any) -> str:
 
 
 def storable(value: Any, depth: int = 0) -> Any:
-    """A value of foreign JSON as an attribute may hold it: plain floats, integers of 64 bits, shallow."""
+    """A foreign value as an attribute may hold it: plain floats, integers of 64 bits, shallow; a type that JSON does not
+    know, which Parquet and Python's own writing have, as text.
+    """
     if depth > DEEPEST:
         return None
     if isinstance(value, Decimal):
@@ -115,4 +118,6 @@ def storable(value: Any, depth: int = 0) -> Any:
         return str(value)
     if isinstance(value, dict):
         return {str(name): storable(inner, depth + 1) for name, inner in value.items()}
-    return [storable(inner, depth + 1) for inner in value] if isinstance(value, list) else value
+    if isinstance(value, list | tuple | set):
+        return [storable(inner, depth + 1) for inner in value]
+    return value if value is None or isinstance(value, str | int | float | dt.date) else str(value)

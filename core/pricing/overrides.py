@@ -35,6 +35,8 @@ from typing import Any, NamedTuple
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 DECIMALS = 12
 """The ledger keeps as many."""
+MOST_USD = 10**9
+"""No price is as high: past it a file has a slip, and the ledger's decimals no room."""
 FOREVER = 10**9
 """A day number after every date."""
 
@@ -115,18 +117,27 @@ def load(path: Path | None) -> Overrides:
     try:
         # parse_float keeps 0.15 the number that was written
         entries = tomllib.loads(content.decode("utf-8-sig"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadOverrides(f"{path.name} is not TOML: {error}") from error
     unknown = entries.keys() - {"model", "tool"}
     if unknown:
         raise BadOverrides(f"{path.name} has [[{sorted(unknown)[0]}]]; write [[model]] or [[tool]] entries.")
     models = tuple(
-        _model(entry, f"{path.name} [[model]] {n}") for n, entry in enumerate(entries.get("model", []), 1)
+        _model(entry, f"{path.name} [[model]] {n}")
+        for n, entry in enumerate(_entries(entries, "model", path.name), 1)
     )
     tools = tuple(
-        _tool(entry, f"{path.name} [[tool]] {n}") for n, entry in enumerate(entries.get("tool", []), 1)
+        _tool(entry, f"{path.name} [[tool]] {n}")
+        for n, entry in enumerate(_entries(entries, "tool", path.name), 1)
     )
     return Overrides(models, tools, hashlib.sha256(content).hexdigest()[:12])
+
+
+def _entries(tables: dict[str, Any], kind: str, file: str) -> list[dict[str, Any]]:
+    found = tables.get(kind, [])
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise BadOverrides(f"{file}: write each {kind} as [[{kind}]], in two brackets.")
+    return found
 
 
 def _model(entry: dict[str, Any], where: str) -> ModelOverride:
@@ -173,8 +184,10 @@ def _usd(entry: dict[str, Any], key: str, where: str, otherwise: Decimal | None 
     amount = entry.get(key, otherwise)
     if isinstance(amount, int) and not isinstance(amount, bool):
         amount = Decimal(amount)
-    if not isinstance(amount, Decimal) or not amount.is_finite() or amount < 0:
-        raise BadOverrides(f"{where}: {key} is {entry.get(key)!r}; write a number of USD that is 0 or more.")
+    if not isinstance(amount, Decimal) or not amount.is_finite() or not 0 <= amount < MOST_USD:
+        raise BadOverrides(
+            f"{where}: {key} is {entry.get(key)!r:.40}; write a number of USD from 0 to below {MOST_USD:,}."
+        )
     if amount != round(amount, DECIMALS):
         raise BadOverrides(f"{where}: {key} is {amount}; write at most {DECIMALS} decimals.")
     return amount

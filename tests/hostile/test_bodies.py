@@ -20,6 +20,7 @@ from core.ingest.options import ReadOptions
 from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_traces
 from core.web.body import gunzip
 from tests import otlp_bodies
+from tests.hostile.bodies import ATTRIBUTES, otlp_body
 from tests.hostile.count import rows_of
 from tests.hostile.mutate import YEAR_1_NS, YEAR_9999_NS, byte_damage, json_bytes, json_damage
 from tests.hostile.wire import wire_damage
@@ -27,13 +28,6 @@ from tests.ingest.otlp_requests import START_NS, as_protobuf, event, request, sp
 from tests.web.test_server import serving, wait_until_derived
 
 REPORT = Path("test-report")
-ATTRIBUTES: dict[str, Any] = {
-    "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini",
-    "gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 20, "gen_ai.response.id": "chatcmpl-1",
-    "gen_ai.response.finish_reasons": ["stop"], "http.request.header.x_stainless_retry_count": ["1"],
-    "llm.invocation_parameters": '{"model": "gpt-4o"}', "langfuse.observation.usage_details": '{"input": 3}',
-    "nested": {"a": [1, {"b": 2.5}]}, "retry-after": "3", "operation.cost": 0.25,
-}  # fmt: skip
 KINDS = ("trace json", "trace protobuf", "logs json", "logs protobuf", "metrics json", "metrics protobuf")
 DECODE = {"trace": decode_traces, "logs": decode_logs, "metrics": decode_metrics}
 SIGNAL = {"trace": "traces", "logs": "logs", "metrics": "metrics"}
@@ -50,51 +44,17 @@ select
 """Spans by themselves: an accepted span can bring events and a stream along."""
 
 
-def base(kind: str) -> Any:
-    """A sound body: a document for JSON, bytes for protobuf."""
-    call = span(
-        ATTRIBUTES,
-        events=[event("exception", 3, exception__type="Timeout")],
-        status={"code": 2, "message": "429"},
-    )
-    if kind == "trace json":
-        return request(
-            call, span({"http.status_code": 503}, spanId="00000000000000aa", parentSpanId=call["spanId"])
-        )
-    if kind == "trace protobuf":
-        return as_protobuf(request(call))
-    if kind == "logs json":
-        record = {
-            "timeUnixNano": str(otlp_bodies.AT_NS), "eventName": "gen_ai.evaluation.result", "body": {"stringValue": "x"},
-            "traceId": call["traceId"], "spanId": call["spanId"],
-            "attributes": [{"key": "gen_ai.evaluation.score.value", "value": {"doubleValue": 0.5}}],
-        }  # fmt: skip
-        return {"resourceLogs": [{"resource": {}, "scopeLogs": [{"scope": {}, "logRecords": [record]}]}]}
-    if kind == "metrics json":
-        at = {"timeUnixNano": str(otlp_bodies.AT_NS), "attributes": []}
-        counted = {"count": "2", "sum": 3.5, "explicitBounds": [1.0], "bucketCounts": ["1", "1"]}
-        scaled = {"count": 1, "scale": 2, "positive": {"offset": 1, "bucketCounts": [1]}}
-        calls = [at | {"asInt": "3"}, at | {"asDouble": 0.5}]
-        told = [
-            {"name": "calls", "sum": {"dataPoints": calls, "aggregationTemporality": 1}},
-            {"name": "ms", "histogram": {"dataPoints": [at | counted]}},
-            {"name": "e", "exponentialHistogram": {"dataPoints": [at | scaled]}},
-        ]  # fmt: skip
-        return {"resourceMetrics": [{"resource": {}, "scopeMetrics": [{"scope": {}, "metrics": told}]}]}
-    return otlp_bodies.logs_body() if kind == "logs protobuf" else otlp_bodies.metrics_body()
-
-
 def other_body(kind: str) -> bytes:
     """What a body of the kind is spliced with: two more spans, or the same again."""
     if "trace" in kind:
         return as_protobuf(request(span(), span(spanId="00000000000000ab")))
-    sound = base(kind)
+    sound = otlp_body(kind)
     return json_bytes(sound) if isinstance(sound, dict) else sound
 
 
 def damage(kind: str, random: Random) -> tuple[str, bytes]:
     """Media type and body: damage that keeps the form, and in a fifth of the cases some that does not."""
-    sound = base(kind)
+    sound = otlp_body(kind)
     if isinstance(sound, dict):
         media, body = "application/json", json_bytes(json_damage(sound, random))
     else:

@@ -24,22 +24,11 @@ from core.ingest.options import ReadOptions
 from core.ledger.batch import Batch
 from core.ledger.store import Store
 from tests.hostile.mutate import byte_damage, csv_damage, json_bytes, json_damage
+from tests.hostile.seeds import SOUND
 from tests.ingest.eval_files import INSPECT_HEADER, INSPECT_SAMPLES, Entry, zipped
 from tests.ingest.test_every_bill import SAMPLES as BILLS
-from tests.ingest.test_formats import SAMPLES as HEADS
-from tests.ingest.test_phoenix import SHAPES
-from tests.ingest.test_responses_file import ROW as SCORED
-from tests.ingest.test_responses_file import TEMPLATE as SCORED_TEMPLATE
-from tests.ingest.test_responses_file import as_parquet
 
 REPORT = Path("test-report")
-SOUND: dict[str, tuple[bytes, ...]] = {}
-for _name, _head in HEADS:
-    SOUND[_name] = (*SOUND.get(_name, ()), _head)
-for _bill in BILLS:
-    SOUND[_bill.name] = (*SOUND.get(_bill.name, ()), _bill.file(*_bill.rows))
-SOUND["phoenix"] += tuple(SHAPES.values())
-SOUND["features"] += (as_parquet([SCORED]), SCORED_TEMPLATE.encode())
 
 
 def damaged(name: str, seed: int) -> bytes:

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import tracemalloc
 from typing import Any
 
 import polars as pl
@@ -222,3 +223,25 @@ def test_a_row_that_cannot_be_read_is_refused_alone(changed: dict[str, Any], fie
     assert [(row.row_number, row.field) for row in batch.quarantined] == [(2, field)]
     assert "secret" not in batch.quarantined[0].row_text
     assert batch.frames["spans"].height == 1
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "{[]: 1}",
+        "[...]",
+        "[1j, b'x', {1, 2}]",
+        "[" + "1," * 300_000 + "None]",
+        "[" + "'a' " * 300_000 + "]",
+        "[" * 4_000,
+    ],
+)
+def test_a_cell_of_pythons_writing_costs_neither_the_file_nor_the_memory(cell: str) -> None:
+    """Python's parser takes some 500 bytes a sign: a cell of 64 MB would take 30 GB."""
+    content = csv_text([SPANS[0].row(), SPANS[1].row() | {"attributes.llm.invocation_parameters": cell}])
+    tracemalloc.start()
+    (batch,) = read(io.BytesIO(content), "export", ReadOptions())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert batch.frames["spans"].height == 2
+    assert peak < 60 * 1024 * 1024

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import json
 from typing import Any
 
+import orjson
 import pytest
 
 from core.ingest.files import read_upload
 from core.ingest.options import ReadOptions
-from core.ingest.row_texts import NotARow, json_rows
+from core.ingest.row_texts import NotARow, json_rows, storable
 from core.ledger.batch import Batch
 
 HALF = r"\ud83d"
@@ -108,3 +110,17 @@ def test_a_shifted_row_of_a_spend_log_is_refused() -> None:
     assert [(refused.row_number, "more cells" in refused.reason) for refused in batch.quarantined] == [
         (1, True)
     ]
+
+
+def test_an_attribute_of_a_type_that_json_does_not_know_is_kept_as_text() -> None:
+    """Parquet brings lengths of time and bytes, Python's own writing sets and imaginary numbers."""
+    odd = {
+        "a": dt.timedelta(seconds=1),
+        "b": [b"x", {2}],
+        "c": (2**70, 1j),
+        "d": dt.date(2026, 3, 1),
+        "e": ...,
+    }
+    assert orjson.loads(orjson.dumps(storable(odd))) == {
+        "a": "0:00:01", "b": ["b'x'", [2]], "c": [str(2**70), "1j"], "d": "2026-03-01", "e": "Ellipsis",
+    }  # fmt: skip

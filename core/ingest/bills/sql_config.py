@@ -82,7 +82,7 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> list[SqlSo
     variables = os.environ if environment is None else environment
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadSource(f"{path.name} cannot be read: {error}. Correct the file.") from error
     entries = table.get("source")
     if not isinstance(entries, list) or not entries:
@@ -118,7 +118,7 @@ def _source(entry: Any, number: int, file: str, variables: Mapping[str, str]) ->
         query=_query(query, where),
         target=told["target"],
         columns=_columns(told["columns"], told["target"], where),
-        key=tuple(str(column) for column in told["key"]),
+        key=_key(told["key"], where),
         time_zone=_zone(told["time_zone"], where),
         grain_ns={"day": DAY_NS, "hour": HOUR_NS}[told["grain"]],
         restates=told["restates"],
@@ -169,6 +169,12 @@ def _columns(columns: Any, target: str, where: str) -> dict[str, str]:
             f'{where}: columns.{missing[0]} is missing; name a column of the query, or a constant "=USD".'
         )
     return dict(columns)
+
+
+def _key(columns: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(columns, list) or not all(isinstance(column, str) and column for column in columns):
+        raise BadSource(f"{where}: key is {columns!r}; write a list of columns of the query.")
+    return tuple(columns)
 
 
 def _zone(name: Any, where: str) -> str:

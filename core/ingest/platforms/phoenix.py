@@ -30,6 +30,9 @@ NAME = "phoenix"
 _CODES = {"OK": 1, "ERROR": 2}
 _CLIENT, _INTERNAL = 3, 1
 _SOURCES = {"HUMAN": "human", "LLM": "model", "CODE": "code"}
+MOST_SIGNS, LONGEST_LITERAL = 200_000, 4_000_000
+_SIGNS = ",[{(+-*/<.'\""
+"""What parts values in Python's own writing: its parser takes about 500 bytes for each, so that a cell of 1 MB can take 1 GB."""
 _SPAN_SIGNS = (b"span_id", b"start_time", b"parent_id")
 _OTLP_SIGNS = (b'"trace_id"', b'"start_time_unix_nano"', b'"parent_span_id"')
 
@@ -169,12 +172,19 @@ def _taken_apart(value: Any) -> Any:
 def _parsed(value: Any) -> Any:
     """A nested cell of a CSV is Python's own writing of it, or JSON."""
     if isinstance(value, str) and value[:1] in ("{", "["):
-        for read_text in (orjson.loads, ast.literal_eval):
+        for read_text in (orjson.loads, _literal):
             try:
                 return with_whole_texts(read_text(value))
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
+            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 continue
     return value
+
+
+def _literal(text: str) -> Any:
+    """Python's own writing; raises ValueError past MOST_SIGNS, and what Python's parser raises."""
+    if len(text) > LONGEST_LITERAL or sum(map(text.count, _SIGNS)) > MOST_SIGNS:
+        raise ValueError("too much to be taken apart")
+    return ast.literal_eval(text)
 
 
 def _flatten(held: Mapping[str, Any], prefix: str, found: Attributes) -> None:
