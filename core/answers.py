@@ -63,6 +63,9 @@ where removed_rule is null
     and import_id <= $as_of
     and superseded_by > $as_of
     and day between $start and $end
+    and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
+    and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+    and ($models = '' or strpos($models, concat(chr(31), coalesce(response_model, request_model), chr(31))) > 0)
 order by started_at_ns, trace_id, span_id
 """
 

@@ -412,6 +412,9 @@ def test_the_scope_of_a_question_comes_from_the_query(served: tuple[TestClient, 
     assert len(client.get("/api/attempts?as_of=1").json()["rows"]) == 2
     assert len(client.get("/api/attempts?start=2026-03-31&end=2026-03-31").json()["rows"]) == 3
     assert client.get("/api/attempts?start=2026-04-01").json()["rows"] == []
+    for query, calls in (("service=assist", 3), ("service=other", 0), ("model=gpt-4o-mini-2024-07-18", 3), ("model=x", 0),
+                         ("region=eu-west-1", 0), ("service=assist&model=x", 0), ("service=x&service=assist", 3)):  # fmt: skip
+        assert len(client.get(f"/api/attempts?{query}").json()["rows"]) == calls, query
     assert len(client.get("/api/imports?as_of=1").json()["rows"]) == 1
     for query in ("start=soon", "as_of=-1", "as_of=latest"):
         assert client.get(f"/api/attempts?{query}").status_code == 400
