@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from core.answers import FINDING_COLUMNS, Row, jsonable
 from core.check_result import CONDITIONS, NOT_ASKED, check_result, junit_xml, table_text
-from core.export.cells import safe_cell
+from core.export.cells import csv_cell
 from core.settings import Settings
 
 FORMATS = ("table", "text", "json", "junit", "csv")
@@ -49,7 +49,7 @@ def run_check(options: argparse.Namespace, settings: Settings, ask: Asked) -> in
                 sys.stderr.write(f"{path} could not be written: {error.strerror}.\n")
                 return NOT_ASKED
     if options.format == "csv":
-        write_csv(sys.stdout, FINDING_COLUMNS, [{k: safe_cell(v) for k, v in row.items()} for row in rows])
+        write_csv(sys.stdout, FINDING_COLUMNS, [{k: csv_cell(v) for k, v in row.items()} for row in rows])
     elif options.format == "junit":
         sys.stdout.write(junit)
     elif options.format == "json":

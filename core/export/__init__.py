@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import number
-from core.export.cells import open_book, safe_cell, write_rows
+from core.export.cells import csv_cell, open_book, safe_cell, write_rows
 
 
 class Source(NamedTuple):
@@ -95,9 +95,9 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]], note: st
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     if note:
-        writer.writerow([safe_cell(note)])
-    writer.writerow([safe_cell(column) for column in columns])
-    writer.writerows([["" if cell is None else safe_cell(cell) for cell in row] for row in rows])
+        writer.writerow([csv_cell(note)])
+    writer.writerow([csv_cell(column) for column in columns])
+    writer.writerows([["" if cell is None else csv_cell(cell) for cell in row] for row in rows])
     return text.getvalue().encode("utf-8-sig")
 
 
@@ -114,7 +114,7 @@ def figure_xlsx(figure: go.Figure, source: Source) -> bytes:
         bold = book.add_format({"bold": True})
         sheet = book.add_worksheet("data")
         for column, name in enumerate(table.columns):
-            sheet.write_string(0, column, name, bold)
+            sheet.write_string(0, column, str(safe_cell(name)), bold)
         write_rows(book, sheet, table)
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, 0, 32)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import math
+import re
+import unicodedata
 from typing import TYPE_CHECKING
 
 import xlsxwriter
@@ -14,11 +16,25 @@ from core.amounts import is_currency, money_sign
 if TYPE_CHECKING:
     from core.export import Table
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+FORMULA_STARTS = ("=", "+", "-", "@")
 MOST_ROWS = 1_048_575
 """Of a sheet, under its header: Excel's own limit."""
+_BREAK = re.compile(r"([;\t\r\n])")
 _WRITTEN_ON = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 _OPTIONS = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+
+
+def starts_formula(text: str) -> bool:
+    """Whether a spreadsheet may take the text for a formula, or for one behind a line or cell break.
+
+    Spaces of any script and what cannot be seen do not count, because programs drop them; wide and small forms of
+    the signs do, because Excel reads the wide ones where Japanese is typed.
+
+    >>> [starts_formula(text) for text in ("=1", "\N{IDEOGRAPHIC SPACE}@x", "\N{FULLWIDTH EQUALS SIGN}1", "\t1", "a=1")]
+    [True, True, True, True, False]
+    """
+    first = next((at for at in text if at.isprintable() and not at.isspace()), "")
+    return text[:1] in ("\t", "\r", "\n") or unicodedata.normalize("NFKC", first).startswith(FORMULA_STARTS)
 
 
 def safe_cell(cell: object) -> object:
@@ -27,9 +43,21 @@ def safe_cell(cell: object) -> object:
     >>> safe_cell("=HYPERLINK(1)"), safe_cell(-3.5), safe_cell("gpt-4"), safe_cell(" @x")
     ("'=HYPERLINK(1)", -3.5, 'gpt-4', "' @x")
     """
-    if isinstance(cell, str) and cell.lstrip(" ").startswith(FORMULA_STARTS):
-        return f"'{cell}"
-    return cell
+    return f"'{cell}" if isinstance(cell, str) and starts_formula(cell) else cell
+
+
+def csv_cell(cell: object) -> object:
+    """A cell of a CSV: safe also where a spreadsheet parts cells at semicolons, as Excel does in much of Europe.
+
+    There quotes around a cell do not hold it together, so what follows a break inside of it is a cell of its own.
+
+    >>> csv_cell("a;=1+1"), csv_cell("a;b"), csv_cell("=1")
+    ("a;'=1+1", 'a;b', "'=1")
+    """
+    if not isinstance(cell, str):
+        return cell
+    parts = _BREAK.split(cell)
+    return safe_cell("".join(part if at % 2 else str(safe_cell(part)) for at, part in enumerate(parts)))
 
 
 def open_book(out: io.BytesIO, title: str = "") -> xlsxwriter.Workbook:

@@ -19,7 +19,7 @@ from pptx.oxml import parse_xml
 from pptx.oxml.ns import nsdecls, qn
 from pptx.util import Pt
 
-from core.export.cells import open_book
+from core.export.cells import open_book, starts_formula
 
 BAND_OPACITY = 0.22
 LONGEST_NAME = 80
@@ -34,7 +34,7 @@ def safe_name(text: object, length: int = LONGEST_NAME) -> str:
     line = " ".join(str(text).split())
     shown = "".join(character for character in line if character.isprintable())
     shown = shown if len(shown) <= length else shown[: length - 1] + "…"
-    return f"\N{ZERO WIDTH SPACE}{shown}" if shown.startswith(("=", "+", "-", "@")) else shown
+    return f"\N{ZERO WIDTH SPACE}{shown}" if starts_formula(shown) else shown
 
 
 class Errors(NamedTuple):

@@ -17,7 +17,11 @@ from pptx.util import Inches
 
 MOST_MIB = 20
 _MOST_UNPACKED = 400 * 1024 * 1024
+_MOST_XML = 16 * 1024 * 1024
+"""Of parts that are parsed: each byte takes up to twenty in memory. Masters and samples of real templates have a few MiB."""
 _MOST_PARTS = 5_000
+_EBCDIC = b"\x4c\x6f\xa7\x94"
+"""<?xm in the one encoding of XML whose < is another byte."""
 _SMALL = (PP_PLACEHOLDER.DATE, PP_PLACEHOLDER.FOOTER, PP_PLACEHOLDER.SLIDE_NUMBER)
 _TITLES = (PP_PLACEHOLDER.TITLE, PP_PLACEHOLDER.CENTER_TITLE)
 _LEAST_SHARE = 0.4
@@ -57,11 +61,20 @@ def open_template(content: bytes) -> Template:
     _check_zip(content)
     try:
         presentation: Any = Presentation(io.BytesIO(content))
-        layouts = [layout for master in presentation.slide_masters for layout in master.slide_layouts]
+        template = _template(presentation)
+        _drop_slides(presentation)
+        _check_links(presentation)
+    except BadTemplate:
+        raise
     except Exception as error:  # python-pptx raises whatever the damaged part made it stumble over
         raise BadTemplate(
             f"The file does not open as a presentation ({type(error).__name__}). Save it again as .pptx in PowerPoint."
         ) from error
+    return template
+
+
+def _template(presentation: Any) -> Template:
+    layouts = [layout for master in presentation.slide_masters for layout in master.slide_layouts]
     titled = [layout for layout in layouts if _title(layout) is not None]
     if not titled:
         raise BadTemplate(
@@ -74,7 +87,6 @@ def open_template(content: bytes) -> Template:
             "No layout of the file leaves two fifths of the slide free under its title. Add one such as 'Title Only'."
         )
     layout, place, bottom = min(roomy, key=lambda one: _crowd(one[0]))
-    _drop_slides(presentation)
     return Template(presentation, layout, place, bottom)
 
 
@@ -100,6 +112,10 @@ def _check_zip(content: bytes) -> None:
                 raise BadTemplate(
                     "The file unpacks to more than 400 MiB or 5,000 parts. Remove pictures and videos."
                 )
+            if sum(part.file_size for part in listed if _is_xml(parts, part)) > _MOST_XML:
+                raise BadTemplate(
+                    "The file holds more than 16 MiB of text and shapes. Remove sample slides from it."
+                )
             broken = parts.testzip()
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
         raise BadTemplate(
@@ -111,6 +127,21 @@ def _check_zip(content: bytes) -> None:
         raise BadTemplate("The file holds macros. Save it as .pptx without macros.")
     if "ppt/presentation.xml" not in names:
         raise BadTemplate("The file holds no presentation. Choose a .pptx file.")
+
+
+def _is_xml(parts: zipfile.ZipFile, part: zipfile.ZipInfo) -> bool:
+    """By its first bytes: a part's name says nothing of how python-pptx opens it."""
+    with parts.open(part) as stream:
+        return stream.read(64).translate(None, b"\0\xff\xfe\xef\xbb\xbf \t\r\n").startswith((b"<", _EBCDIC))
+
+
+def _check_links(presentation: Any) -> None:
+    """Refuse what would be fetched when a deck is opened, and tell its reader's address; links to click are none."""
+    for link in presentation.part.package.iter_rels():
+        if link.is_external and not link.reltype.endswith("/hyperlink"):
+            raise BadTemplate(
+                f"The file's master links to a {link.reltype.rpartition('/')[2][:30]} elsewhere. Embed it and save again."
+            )
 
 
 def _title(layout: Any) -> Any:

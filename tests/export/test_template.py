@@ -102,10 +102,10 @@ def test_a_file_that_cannot_carry_slides_is_refused(damaged: bytes, why: str) ->
         open_template(damaged)
 
 
-def rezipped(change: dict[str, bytes | None]) -> bytes:
+def rezipped(change: dict[str, bytes | None], packed: int = zipfile.ZIP_STORED) -> bytes:
     """The corporate template with parts replaced, added or left out."""
     out = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(corporate())) as parts, zipfile.ZipFile(out, "w") as written:
+    with zipfile.ZipFile(io.BytesIO(corporate())) as parts, zipfile.ZipFile(out, "w", packed) as written:
         for name in parts.namelist():
             if change.get(name, b"") is not None:
                 written.writestr(name, change.get(name) or parts.read(name))
