@@ -7,6 +7,7 @@ nothing that was given vanishes.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
@@ -54,13 +55,18 @@ def take_file(store: Store, stream: BinaryIO, arrival: Arrival, options: ReadOpt
 def take_path(store: Store, path: Path, arrival: Arrival, options: ReadOptions) -> Taken:
     """Read one file of the disk in; one that cannot be opened is recorded with its problem."""
     try:
-        with path.open("rb") as stream:
+        with path.open("rb") if arrival.door != "folder" else _unlinked(path) as stream:
             return take_file(store, stream, arrival, options)
     except OSError as error:
         problem = f"{printable(path.name)}: {error.strerror or error}."
         return _recorded(
             store, arrival._replace(name=printable(arrival.name)), store.next_file_id(), [], problem
         )
+
+
+def _unlinked(path: Path) -> BinaryIO:
+    """Open a file that is no link: who may write into the watched folder may not read through the app. Raises OSError."""
+    return open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW))
 
 
 def take_in(

@@ -10,7 +10,6 @@ import http.client
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from typing import Any
 
 TIMEOUT_S = 10.0
 FIRST_WAIT_S = 5.0
@@ -25,16 +24,29 @@ class NotSent(RuntimeError):
         self.wait_s = wait_s
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any, **__: Any) -> None:
-        return None
+def opener(*more: urllib.request.BaseHandler) -> urllib.request.OpenerDirector:
+    """Opens http and https addresses and follows nothing; a status that is no 2xx raises HTTPError.
+
+    urllib's own opener also reads files and FTP, and hands the headers, a token among them, to wherever it is redirected.
+    """
+    found = urllib.request.OpenerDirector()
+    for handler in (
+        *more,
+        urllib.request.UnknownHandler(),
+        urllib.request.HTTPHandler(),
+        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+    ):
+        found.add_handler(handler)
+    return found
 
 
 def post(address: str, body: bytes, headers: Mapping[str, str], timeout_s: float = TIMEOUT_S) -> None:
     """Send it once; raises NotSent for anything but a status of 2xx."""
     request = urllib.request.Request(address, data=body, headers=dict(headers), method="POST")
     try:
-        with urllib.request.build_opener(_NoRedirect()).open(request, timeout=timeout_s) as answer:
+        with opener(urllib.request.ProxyHandler()).open(request, timeout=timeout_s) as answer:
             answer.read(4096)
     except urllib.error.HTTPError as error:
         error.close()

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.post import opener
 from core.settings import STORE_NAME, Settings
 
 TIMEOUT_S = 600
@@ -117,9 +118,8 @@ def _exchange(app: RunningApp, request: urllib.request.Request) -> Any:
     if app.token:
         request.add_header("Authorization", f"Bearer {app.token}")
     # No proxy: the app is on this machine whatever http_proxy says.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=TIMEOUT_S) as answer:
+        with opener(urllib.request.ProxyHandler({})).open(request, timeout=TIMEOUT_S) as answer:
             return json.load(answer)
     except urllib.error.HTTPError as error:
         raise AppRefused(_refusal(error)) from error
