@@ -15,25 +15,27 @@ from tests.export.test_template import rezipped
 ROOT = Path(__file__).parents[2]
 MOST_MB, MOST_S = 700, 240
 MAKE = """
-import gzip, io, struct, sys, zipfile, zlib, zstandard
+import gzip, io, struct, sys, zipfile, zlib
 from tests.ingest.eval_files import Entry, INSPECT_HEADER, dumped, zipped
 MB = 1024 * 1024
 header = Entry("header.json", dumped(INSPECT_HEADER))
 
 def overlapping(count, size):
-    # One deflated entry that every line of the directory names.
-    packed = zlib.compressobj(9, zlib.DEFLATED, -15)
-    raw = packed.compress(b"0" * size) + packed.flush()
+    # One deflated entry that every line of the directory but the header's names.
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    raw = packer.compress(b"0" * size) + packer.flush()
     crc = zlib.crc32(b"0" * size)
-    out = io.BytesIO()
-    out.write(b"PK\\x03\\x04" + struct.pack("<5H3I2H", 20, 0, 8, 0, 33, crc, len(raw), size, 0, 0) + raw)
-    at, lines = out.tell(), b""
+    whole = zipped(header)
+    first = whole[:whole.index(b"PK\\x01\\x02")]
+    lines = whole[len(first):whole.rindex(b"PK\\x05\\x06")]
+    shared = struct.pack("<5H3I", 20, 0, 8, 0, 33, crc, len(raw), size)
+    body = first + b"PK\\x03\\x04" + shared + struct.pack("<2H", 0, 0) + raw
     for number in range(count):
-        name = b"header.json" if not number else b"samples/%d.json" % number
-        lines += b"PK\\x01\\x02"
-        lines += struct.pack("<6H3I5H2I", 20, 20, 0, 8, 0, 33, crc, len(raw), size, len(name), 0, 0, 0, 0, 0, 0) + name
-    many = min(count, 65535)
-    return out.getvalue() + lines + b"PK\\x05\\x06" + struct.pack("<4H2IH", 0, 0, many, many, len(lines), at, 0)
+        name = b"samples/%d.json" % number
+        lines += b"PK\\x01\\x02" + struct.pack("<H", 20) + shared
+        lines += struct.pack("<5H2I", len(name), 0, 0, 0, 0, 0, len(first)) + name
+    end = struct.pack("<4H2IH", 0, 0, count + 1, count + 1, len(lines), len(body), 0)
+    return body + lines + b"PK\\x05\\x06" + end
 
 def nested(depth):
     content = b"0" * (8 * MB)
@@ -44,14 +46,6 @@ def nested(depth):
         content = out.getvalue()
     return content
 
-def zstd_bomb():
-    # A frame that says nothing of its size, and asks for the largest window.
-    wide = zstandard.ZstdCompressionParameters(window_log=27, write_content_size=False)
-    engine = zstandard.ZstdCompressor(compression_params=wide)
-    made = engine.compressobj()
-    piece = b"".join(made.compress(b"0" * MB) for _ in range(300)) + made.flush()
-    return zipped(header, Entry("samples/1.json", piece, 0))
-
 MADE = {
     "overlapping": lambda: overlapping(2_000, 4 * MB),
     "many entries": lambda: zipped(header, *(Entry("samples/%d.json" % at, b"{}", 0) for at in range(60_000))),
@@ -59,7 +53,6 @@ MADE = {
     "nested": lambda: nested(40),
     "gzip in gzip": lambda: gzip.compress(gzip.compress(gzip.compress(b"0" * (900 * MB), 9), 9), 9),
     "gzip of a log": lambda: gzip.compress(overlapping(200, 100 * MB), 9),
-    "zstandard": zstd_bomb,
     "small members": lambda: gzip.compress(b"", 9) * 350_000,
 }
 """
@@ -81,16 +74,16 @@ except FileProblem as problem:
 print(peak_mb() - before, told[:300], sep="\\n")
 """
 )
-BOMBS = (
-    "overlapping",
-    "many entries",
-    "one name",
-    "nested",
-    "gzip in gzip",
-    "gzip of a log",
-    "zstandard",
-    "small members",
-)
+BOMBS = {
+    "overlapping": "over 400 times",
+    "many entries": "read 60000 rows",
+    "one name": "read 0 rows",
+    "nested": "header.json cannot be read",
+    "gzip in gzip": "No known format",
+    "gzip of a log": "over 400 times",
+    "small members": "the file is empty",
+}
+"""How each ends: of gzip one layer is taken off, an entry that is an archive is no JSON, and members are taken in turn."""
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
@@ -107,7 +100,7 @@ def test_a_bomb_stops_with_little_memory(bomb: str) -> None:
     made, grown, told = done.stdout.splitlines()
     assert int(made.split()[1]) < 8 * 1024 * 1024, "a bomb is small"
     assert int(grown) < MOST_MB, f"{grown} MB: {told}"
-    assert "the reader failed" not in told
+    assert BOMBS[bomb] in told
 
 
 def layout(filling: bytes) -> bytes:

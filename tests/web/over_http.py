@@ -74,7 +74,7 @@ def receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
             kept.append(Received(self.path, {k.lower(): v for k, v in self.headers.items()}, body))
             status, headers = answers.pop(0) if answers else (200, {})
             self.send_response(status)
@@ -82,6 +82,8 @@ def receiver() -> Iterator[Receiver]:
                 self.send_header(name, text)
             self.send_header("Content-Length", "0")
             self.end_headers()
+
+        do_GET = do_POST
 
         def log_message(self, *_: object) -> None:
             pass
