@@ -36,6 +36,8 @@ CLOSED = {
     "reason_kind", "line_kind", "http_request_method", "tool",
 }  # fmt: skip
 """Columns that readers fill from words of their own, hashes and keys: no text of a stranger stands in them."""
+DRAWN, TAGS = ("cloud_region", "region", "region_id"), ("<b>zqb</b>", '<a href="//e.x">zqa</a>')
+"""Names that axes and legends hold, cut to 28 letters, and the tags that Plotly reads in them: no longer than that."""
 SPARED = {("outcomes", "name"): "and hash(outcome_key) % 5 = 0"}
 """An audit asks for outcomes by their name: most keep it, so that there is something to show."""
 OPEN_SOURCES = {"imports", "files", "eval_items"}
@@ -55,10 +57,11 @@ def spoil(store: Store) -> dict[str, int]:
     for table, column in columns:
         if column in CLOSED and not (column == "source" and table in OPEN_SOURCES):
             continue
+        text = f'"{column}" || \' \' || ([{values}])[(hash("{column}") % {len(PAYLOADS)} + 1)::bigint]'
+        if column in DRAWN:
+            text = f"substr(md5(\"{column}\"), 1, 3) || (['{TAGS[0]}', '{TAGS[1]}'])[(hash(\"{column}\") % 2 + 1)::bigint]"
         store._connection.execute(
-            f'update {table} set "{column}" = "{column}" || \' \' '
-            f'|| ([{values}])[(hash("{column}") % {len(PAYLOADS)} + 1)::bigint] '
-            f'where "{column}" is not null {SPARED.get((table, column), "")}'
+            f'update {table} set "{column}" = {text} where "{column}" is not null {SPARED.get((table, column), "")}'
         )
         found[table] = found.get(table, 0) + 1
     return found
@@ -126,4 +129,4 @@ def worked(page: Page) -> Sequence[str]:
 def shown_payloads(page: Page) -> int:
     """How many payloads stand on the page letter by letter."""
     text: str = page.evaluate("() => document.body.innerText + ' ' + document.body.textContent")
-    return sum(payload[:40] in text for payload in PAYLOADS)
+    return sum(payload[:40] in text for payload in (*PAYLOADS, *TAGS))
