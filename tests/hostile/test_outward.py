@@ -30,6 +30,7 @@ REACH_OUT = {
 }
 WHO = {
     "core/alerts/channels.py": "alert_webhook_url and smtp_host",
+    "core/ledger/spark.py": "engine",
     "core/post.py": "what the operator's addresses are sent by",
     "core/pulls.py": "sql_sources",
     "core/state.py": "state_url",
