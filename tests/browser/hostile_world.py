@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 from playwright.sync_api import Page
 
 from core import decks, made, reviews
 from core.audit import Finding, Scope
 from core.decks import Slide
-from core.ledger.store import Store
 from core.state import State
 
 PAYLOADS = (
@@ -44,14 +44,20 @@ OPEN_SOURCES = {"imports", "files", "eval_items"}
 """Tables whose `source` is a file's name, not who judged."""
 
 
-def spoil(store: Store) -> dict[str, int]:
+def spoil(path: Path) -> dict[str, int]:
     """Write a payload behind every text of every open column, the same behind the same text so that rows still join.
 
     Returns how many columns of each table were written.
     """
-    columns = store.ask(
-        "select table_name, column_name from information_schema.columns where data_type = 'VARCHAR' order by 1, 2"
-    ).rows()
+    with duckdb.connect(str(path)) as ledger:
+        return _spoiled(ledger)
+
+
+def _spoiled(ledger: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    columns = ledger.execute(
+        "select table_name, column_name from information_schema.columns where data_type = 'VARCHAR' "
+        "and table_name in (select table_name from information_schema.tables where table_type = 'BASE TABLE') order by 1, 2"
+    ).fetchall()
     values = ", ".join("'" + text.replace("'", "''") + "'" for text in PAYLOADS)
     found: dict[str, int] = {}
     for table, column in columns:
@@ -60,7 +66,7 @@ def spoil(store: Store) -> dict[str, int]:
         text = f'"{column}" || \' \' || ([{values}])[(hash("{column}") % {len(PAYLOADS)} + 1)::bigint]'
         if column in DRAWN:
             text = f"substr(md5(\"{column}\"), 1, 3) || (['{TAGS[0]}', '{TAGS[1]}'])[(hash(\"{column}\") % 2 + 1)::bigint]"
-        store._connection.execute(
+        ledger.execute(
             f'update {table} set "{column}" = {text} where "{column}" is not null {SPARED.get((table, column), "")}'
         )
         found[table] = found.get(table, 0) + 1

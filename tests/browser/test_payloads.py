@@ -24,20 +24,20 @@ def spoiled(demo_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """Address of an app over a demo ledger whose every open text column holds payloads."""
     folder = tmp_path_factory.mktemp("spoiled") / "ledger"
     shutil.copytree(demo_ledger, folder)
+    written = spoil(folder / "trueup.duckdb")
+    assert {
+        "spans",
+        "calls",
+        "cost_lines",
+        "eval_runs",
+        "outcomes",
+        "change_events",
+        "probes",
+        "files",
+        "quarantine",
+    } <= set(written)
     store = Store.open(folder / "trueup.duckdb")
     try:
-        written = spoil(store)
-        assert {
-            "spans",
-            "calls",
-            "cost_lines",
-            "eval_runs",
-            "outcomes",
-            "change_events",
-            "probes",
-            "files",
-            "quarantine",
-        } <= set(written)
         scope = standard_scope(store.ask, store.version(), "USD")
     finally:
         store.close()

@@ -42,7 +42,10 @@ BILL = BILLS[0].file(*BILLS[0].rows)
 def seen(*folders: Path) -> set[str]:
     """Every file that is there, by path."""
     return {
-        str(path) for folder in folders for path in folder.rglob("*") if not path.name.startswith("trueup.")
+        str(path)
+        for folder in folders
+        for path in folder.rglob("*")
+        if not path.name.startswith(("trueup.", "state."))
     }
 
 
