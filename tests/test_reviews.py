@@ -148,7 +148,7 @@ def test_a_changed_method_is_named_and_an_unexplained_change_is_not_explained(
     assert "the audit's method was changed since" in compared(state, store, 1).moved
     with state.session() as session:
         session.execute(update(SavedViewRow).values(method=then_now.method_digest(retry_ledger)))
-    assert "neither retention nor a changed method text explains it" in compared(state, store, 1).moved
+    assert "neither a deletion nor a changed method text explains it" in compared(state, store, 1).moved
 
 
 def test_an_audit_that_is_gone_and_a_version_from_elsewhere_are_told(state: State, store: Store) -> None:

@@ -154,12 +154,14 @@ def test_archives_given_by_mistake_are_named() -> None:
     assert "bzip2" in problem_of(b"BZh91AY&SY" + b"x" * 40)
 
 
-def test_deep_nesting_is_a_problem_and_no_crash() -> None:
+def test_deep_nesting_is_refused_and_no_crash() -> None:
     for opening, closing in (("[", "]"), ('{"a":', "}")):
         deep = (opening * 200_000 + "1" + closing * 200_000).encode()
-        assert problem_of(
-            b'{"data":[{"starting_at":"x","ending_at":"y","results":' + deep + b"}]}", "deep.json"
-        )
+        page = b'{"data":[{"starting_at":"x","ending_at":"y","results":' + deep + b"}]}"
+        (batch,) = read_upload(io.BytesIO(page), "deep.json", ReadOptions())
+        (refused,) = batch.quarantined
+        assert "nested too deeply" in refused.reason
+        assert sum(frame.height for frame in batch.frames.values()) == 0
 
 
 BOMB = """

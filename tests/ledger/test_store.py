@@ -309,9 +309,13 @@ def test_retention_deletes_old_telemetry_and_records_it() -> None:
     store.submit(cost_batch("x", a="1.00"))
     store.derive()
     assert store.retain(10, dt.date(2026, 11, 28)) == 0
-    assert store.retain(10, dt.date(2026, 11, 29)) == 8  # 4 spans, 1 run, 1 call, 2 attempt lines
+    assert (
+        store.retain(10, dt.date(2026, 11, 29)) == 11
+    )  # 4 spans, 1 run, 1 call, 2 attempt lines, their hourly sums
     recorded = store.ask("select table_name, row_count from deletions order by 1").rows()
-    assert recorded == [("attempts", 2), ("calls", 1), ("runs", 1), ("spans", 4)]
+    assert recorded == [
+        ("attempt_hours", 2), ("attempts", 2), ("call_hours", 1), ("calls", 1), ("runs", 1), ("spans", 4),
+    ]  # fmt: skip
     assert store.ask("select count(*) as n from cost_lines").item() == 1
     store.close()
 
