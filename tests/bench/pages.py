@@ -27,6 +27,8 @@ LONGEST_BOARD_S = 1_800.0
 REPEATED = ("spans", "span_events", "runs", "calls", "attempts", "outcomes")
 BOARD_ROW = "[data-testid=stMain] .stMarkdownBadge:text-matches('^(holds|watch|broken|cannot tell)$')"
 """A row of the board with its verdict: rows that wait for one say "not asked yet"."""
+KEYS = {"outcomes": ("outcome_key",)}
+"""What else must differ: the same key again would be the same outcome, stated anew."""
 FIRST = {
     "": BOARD_ROW,
     "retry_ledger": ".js-plotly-plot .main-svg",
@@ -70,12 +72,14 @@ def grown(demo: Path, folder: Path, times: int) -> Path:
     store = Store.open(folder / "trueup.duckdb")
     cursor = store._file.connection.cursor()
     for table in REPEATED:
+        renewed = ["concat(printf('%02x', again.n), substr(trace_id, 3)) as trace_id"]
+        renewed += [f"concat(printf('%02x', again.n), {key}) as {key}" for key in KEYS.get(table, ())]
         cursor.execute(
-            f"insert into {table} by name select {table}.* replace (concat(printf('%02x', again.n), substr(trace_id, 3)) "
-            f"as trace_id) from {table}, range(1, {times}) as again(n) where trace_id is not null"
+            f"insert into {table} by name select {table}.* replace ({', '.join(renewed)}) "
+            f"from {table}, range(1, {times}) as again(n) where trace_id is not null"
         )
-    cursor.execute("checkpoint")
     cursor.close()
+    store.rebuild_rollups()
     store.close()
     return folder
 
