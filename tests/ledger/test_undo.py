@@ -105,7 +105,7 @@ BATCHES = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(BATCHES, min_size=2, max_size=5), st.data())
 def test_undone_is_as_if_it_had_never_come(batches: list[Batch], data: st.DataObject) -> None:
     """For spans and bills in any order, overlapping or not, derived in between or not, for every audit."""
