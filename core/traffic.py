@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from core.audit import Ask
-from core.stats.quantiles import of_histogram
+from core.stats.quantiles import bucket_middle_ms, of_histogram
 
 TRAFFIC = """
 select
@@ -25,8 +25,6 @@ having sum(calls) <> 0
 """
 """Counted calls by model, success and duration bucket, as of a data version."""
 
-BUCKET_BASE = 1.02
-"""As in schema.sql: bucket = floor(ln(milliseconds) / ln(1.02))."""
 SHARES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 SCHEMA: dict[str, type[pl.DataType]] = {
     "line_kind": pl.String,
@@ -35,11 +33,6 @@ SCHEMA: dict[str, type[pl.DataType]] = {
     "failed_share": pl.Float64,
     **dict.fromkeys(SHARES, pl.Float64),
 }
-
-
-def middle_ms(bucket: int) -> float:
-    """What a bucket stands for: its geometric middle, at most 1 % from every duration in it."""
-    return float(BUCKET_BASE ** (bucket + 0.5))
 
 
 def traffic(ask: Ask, as_of: int) -> pl.DataFrame:
@@ -56,5 +49,5 @@ def traffic(ask: Ask, as_of: int) -> pl.DataFrame:
 def _quantiles(fine: pl.DataFrame) -> list[float | None]:
     if fine.is_empty():
         return [None] * len(SHARES)
-    middles = [middle_ms(bucket) for bucket in fine["duration_bucket"]]
+    middles = [bucket_middle_ms(bucket) for bucket in fine["duration_bucket"]]
     return [of_histogram(middles, fine["calls"].to_list(), share).value for share in SHARES.values()]

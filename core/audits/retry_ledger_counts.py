@@ -11,7 +11,7 @@ import polars as pl
 from core.audit import Measure
 from core.reconcile import ZERO
 from core.stats.proportions import newcombe, wilson
-from core.stats.quantiles import QuantileInterval, of_histogram
+from core.stats.quantiles import QuantileInterval, bucket_middle_ms, of_histogram
 from core.stats.resampling import ratio_interval
 
 FEWEST_CLUSTERS = 20
@@ -217,7 +217,7 @@ def waiting(calls: pl.DataFrame) -> Waiting:
     n = int(waited["calls"].sum())
     if not n:
         return Waiting(total_ms, 0, None, None)
-    middles = [1.02 ** (bucket + 0.5) for bucket in waited["waiting_bucket"].to_list()]
+    middles = [bucket_middle_ms(bucket) for bucket in waited["waiting_bucket"].to_list()]
     counts = waited["calls"].to_list()
     return Waiting(total_ms, n, of_histogram(middles, counts, 0.5), of_histogram(middles, counts, 0.95))
 

@@ -57,6 +57,11 @@ def quantile_interval(values: Sequence[float], quantile: float, level: float = 0
     )
 
 
+def bucket_middle_ms(bucket: int) -> float:
+    """What a stored duration bucket, floor(ln(ms) / ln(1.02)), stands for: its geometric middle, 1 % from all in it."""
+    return float(1.02 ** (bucket + 0.5))
+
+
 def of_histogram(
     edges: Sequence[float], counts: Sequence[int], quantile: float, level: float = 0.95
 ) -> QuantileInterval:
