@@ -17,6 +17,7 @@ from core import findings
 from core.audit import Scope
 from core.audits import every_audit
 from core.ledger.store import Store
+from core.projects import PerProject
 
 REST_PER_WORK = 4.0
 SHORTEST_REST_S = 10.0
@@ -127,19 +128,20 @@ def _key(scope: Scope) -> str:
     return f"{scope.as_of} {findings.scope_key(scope)}"
 
 
-_running: list[BoardWorker] = []
+_running = PerProject[BoardWorker]()
 
 
 def running() -> BoardWorker | None:
-    """The worker of this process; None in tests of pages and in the command line."""
-    return _running[0] if _running else None
+    """The worker of this project; None in tests of pages and in the command line."""
+    return _running.get()
 
 
 def error_now() -> str | None:
-    """What last failed in this process's worker."""
-    return _running[0].error if _running else None
+    """What last failed in this project's worker."""
+    worker = _running.get()
+    return worker.error if worker else None
 
 
 def publish(worker: BoardWorker | None) -> None:
     """Let pages find the worker, or withdraw it with None."""
-    _running[:] = [] if worker is None else [worker]
+    _running.put(worker)

@@ -17,6 +17,7 @@ import polars as pl
 from core import made
 from core.audit import Ask, Progress, Scope
 from core.ledger.store import Store
+from core.projects import PerProject
 
 MOST_KEPT = 30
 """Six scopes of five audits."""
@@ -96,15 +97,16 @@ def computed(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | Non
     return Measured(frames, audit.measure(frames, scope, **told))
 
 
-_published: list[Once] = []
+_published = PerProject[Once]()
 
 
 def publish(once: Once | None) -> None:
-    """Share measures in this process, or stop with None."""
-    _published[:] = [] if once is None else [once]
+    """Share measures of this project, or stop with None."""
+    _published.put(once)
 
 
 def measured(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None) -> Measured:
     """An audit's measure: the app's kept one where there is one, else computed."""
-    make = _published[0].of if _published else computed
+    once = _published.get()
+    make = once.of if once else computed
     return make(audit, ask, scope, progress)

@@ -75,12 +75,16 @@ class Readings(NamedTuple):
     series: tuple[Series, ...]
 
 
-def readings(ask: Ask, ingest: Ingest, now: dt.datetime) -> Readings:
-    """Read everything once."""
+def readings(ask: Ask, ingest: Ingest, now: dt.datetime, labels: Mapping[str, str] | None = None) -> Readings:
+    """Read everything once; every point has `labels` too."""
     found = {audit.replace("_", "-"): one for audit, one in standing(ask, ingest.version).items()}
     taken = ask(TAKEN).row(0, named=True)
     series = (*_findings(found, now), *_ingest(ingest, taken))
-    return Readings(now, int(taken["first_at_ns"]), tuple(one for one in series if one.points))
+    labelled = (
+        one._replace(points=tuple(Point({**(labels or {}), **own}, value) for own, value in one.points))
+        for one in series
+    )
+    return Readings(now, int(taken["first_at_ns"]), tuple(one for one in labelled if one.points))
 
 
 def _findings(found: Mapping[str, Standing], now: dt.datetime) -> Iterable[Series]:

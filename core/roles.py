@@ -39,13 +39,18 @@ def require_sign_in(on: bool, settings: Settings) -> None:
 
     Raises BadSetting where lists of people are set and nobody could sign in: they would look like a lock and be none.
     """
+    check_lists(on, settings)
+    _signing_in[:] = [on]
+
+
+def check_lists(on: bool, settings: Settings) -> None:
+    """The same for the lists alone, which each project has its own of; raises BadSetting."""
     listed = [f"{role}s" for role, people in _lists(settings) if people]
     if listed and not on:
         raise BadSetting(
             f"{' and '.join(listed)} are set, but Streamlit's secrets have no [auth], so nobody could sign in and "
             "everyone would be let in. Write [auth] (docs/access.md) or leave the lists out."
         )
-    _signing_in[:] = [on]
 
 
 def signing_in() -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 
 from core import addresses
 from core import setting_values as values
+from core.projects import DEFAULT, PerProject
 from core.setting_values import Secret
 
 PREFIX = "TRUEUP_"
@@ -133,6 +134,9 @@ class Settings:
         "Folder of the exported ledger, as export-lake writes and Spark's workers read it.",
     )
 
+    project: str = DEFAULT
+    """Whose settings these are; no setting itself: core.project_folders makes those of the others."""
+
     @property
     def store_path(self) -> Path:
         """The ledger file."""
@@ -154,20 +158,25 @@ class Settings:
         return self.file_limit_mib * 1024 * 1024
 
 
-FIELDS = {field.name: field for field in dataclasses.fields(Settings)}
+FIELDS = {field.name: field for field in dataclasses.fields(Settings) if "read" in field.metadata}
 
 
 def read_settings(environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
     """The settings in force; raises BadSetting. `folder` is where trueup.toml is looked for (default: here)."""
     variables = os.environ if environment is None else environment
-    values = _from_file(variables, folder or Path.cwd())
+    values = read_file(*_config_file(variables, folder or Path.cwd()))
     values.update(_from_environment(variables))
     return Settings(**values)
 
 
-def _from_file(variables: Mapping[str, str], folder: Path) -> dict[str, Any]:
+def _config_file(variables: Mapping[str, str], folder: Path) -> tuple[Path, bool]:
+    """The file of settings, and whether it has to be there."""
     named = variables.get(CONFIG_VARIABLE)
-    path = Path(named) if named else folder / CONFIG_NAME
+    return (Path(named), True) if named else (folder / CONFIG_NAME, False)
+
+
+def read_file(path: Path, named: bool = False) -> dict[str, Any]:
+    """The settings of a file; raises BadSetting, also for a missing one that was named."""
     if not path.is_file():
         if named:
             raise BadSetting(f"{CONFIG_VARIABLE} names {path}, which is not a file. Correct or unset it.")
@@ -197,6 +206,19 @@ def _read(key: str, value: object, where: str) -> object:
     except ValueError as error:
         shown = "(hidden)" if any(part in key for part in _HIDDEN) else repr(value)
         raise BadSetting(f"{where} is {shown}: {error}.") from error
+
+
+_published = PerProject[Settings]()
+
+
+def set_settings(settings: Settings | None) -> None:
+    """Publish the settings of the project whose turn it is, or withdraw them with None."""
+    _published.put(settings)
+
+
+def project_settings() -> Settings | None:
+    """The settings of the project whose turn it is; None outside the app."""
+    return _published.get()
 
 
 @functools.cache

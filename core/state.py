@@ -20,11 +20,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from sqlalchemy import BigInteger, Engine, Integer, Select, Text, create_engine, inspect, select
+from sqlalchemy import text as sql_text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
+from sqlalchemy.schema import CreateSchema
 
 from core.audit import Scope
+from core.projects import DEFAULT, PerProject
 from core.settings import Settings
 
 STATE_NAME = "state.sqlite"
@@ -70,8 +73,12 @@ class EditedMeanwhile(StateProblem):
 class State:
     """The database of what people make. A missing SQLite file is an empty one, and is made by the first save."""
 
-    def __init__(self, url: str = "", path: Path | None = None) -> None:
-        """A SQLAlchemy URL, or a SQLite file; with neither nothing can be saved."""
+    def __init__(self, url: str = "", path: Path | None = None, schema: str = "") -> None:
+        """A SQLAlchemy URL, or a SQLite file; with neither nothing can be saved.
+
+        `schema` is one of PostgreSQL's: its connections find no table outside it.
+        """
+        self._schema = schema
         self._url = make_url(url or f"sqlite:///{path}") if url or path else None
         self._path = None if url else path
 
@@ -79,7 +86,8 @@ class State:
     def _engine(self) -> Engine:
         assert self._url is not None
         is_postgres = self._url.get_backend_name() == "postgresql"
-        arguments = {"connect_timeout": CONNECT_SECONDS} if is_postgres else {}
+        arguments: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS} if is_postgres else {}
+        arguments |= {"options": f"-csearch_path={self._schema}"} if self._schema else {}
         return create_engine(self._url, connect_args=arguments, pool_pre_ping=True)
 
     def newest_calendar(self) -> Revision:
@@ -128,9 +136,27 @@ class State:
         try:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-            Base.metadata.create_all(self._engine)
+            self._make_tables()
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
+        except SQLAlchemyError as error:
+            raise StateProblem(self._told(error)) from error
+
+    def _make_tables(self) -> None:
+        if self._schema and not inspect(self._engine).has_schema(self._schema):
+            with self._engine.begin() as connection:
+                connection.execute(CreateSchema(self._schema, if_not_exists=True))
+        Base.metadata.create_all(self._engine)
+
+    def set_aside(self, ending: str) -> None:
+        """Give a project's schema another name, so that nothing in it is found any more; raises StateProblem."""
+        try:
+            if self._schema and inspect(self._engine).has_schema(self._schema):
+                with self._engine.begin() as connection:
+                    to = f"{self._schema}_{ending}"
+                    connection.execute(
+                        sql_text("alter schema {} rename to {}".format(*map(_quoted, (self._schema, to))))
+                    )
         except SQLAlchemyError as error:
             raise StateProblem(self._told(error)) from error
 
@@ -181,6 +207,10 @@ class State:
         )
 
 
+def _quoted(name: str) -> str:
+    return '"{}"'.format(name.replace('"', '""'))
+
+
 def now_ns() -> int:
     """The present instant, UTC ns."""
     return int(dt.datetime.now(dt.UTC).timestamp() * 1e9)
@@ -206,18 +236,31 @@ def read_scope(text: str) -> Scope:
 
 
 def open_state(settings: Settings) -> State:
-    """The settings' database: `state_url`, else a SQLite file in the data folder."""
-    return State(settings.state_url) if settings.state_url else State(path=settings.data_dir / STATE_NAME)
+    """The settings' database: a SQLite file in the data folder, or `state_url`, there a schema for each project but the default."""
+    if not settings.state_url:
+        return State(path=settings.data_dir / STATE_NAME)
+    return State(
+        settings.state_url, schema="" if settings.project == DEFAULT else schema_of(settings.project)
+    )
 
 
-_published: list[State] = []
+def schema_of(project: str) -> str:
+    """The schema of a project's tables in PostgreSQL; names have no underscores, so no two share one.
+
+    >>> schema_of("web-search")
+    'trueup_web_search'
+    """
+    return f"trueup_{project.replace('-', '_')}"
+
+
+_published = PerProject[State]()
 
 
 def set_state(state: State | None) -> None:
-    """Publish the process's database of what people make, or withdraw it with None."""
-    _published[:] = [] if state is None else [state]
+    """Publish the project's database of what people make, or withdraw it with None."""
+    _published.put(state)
 
 
 def get_state() -> State:
     """The published one; without any, an empty one that cannot be saved to."""
-    return _published[0] if _published else State()
+    return _published.get() or State()

@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Integer, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from core.audit_log import Entry, add_entry
+from core.projects import DEFAULT
 from core.state import Base, State, moment, now_ns
 
 Scope = Literal["ingest", "read"]
@@ -38,7 +39,7 @@ class TokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     """SHA-256 of the token, hexadecimal."""
     project: Mapped[str | None] = mapped_column(Text)
-    """What it is confined to; none = everything."""
+    """The project it is confined to; none = the default one."""
     author: Mapped[str] = mapped_column(Text)
     made_at_ns: Mapped[int] = mapped_column(BigInteger)
     expires_at_ns: Mapped[int | None] = mapped_column(BigInteger)
@@ -69,6 +70,7 @@ class Known(NamedTuple):
     scope: str
     token_hash: str
     expires_at_ns: int | None
+    project: str | None = None
 
 
 class BadToken(ValueError):
@@ -78,7 +80,10 @@ class BadToken(ValueError):
 def make_token(
     state: State, name: str, scope: str, author: str, days: int | None = None, project: str | None = None
 ) -> str:
-    """Keep a new token and return its text, which is kept nowhere. Raises BadToken and StateProblem."""
+    """Keep a new token and return its text, which is kept nowhere. Raises BadToken and StateProblem.
+
+    `state` is the database of its project, and `project` that project's name, none for the default one.
+    """
     plain = " ".join(name.split())
     if not plain or len(plain) > NAME_LENGTH:
         raise BadToken(
@@ -145,7 +150,12 @@ def known_tokens(state: State) -> list[Known]:
     question = select(TokenRow).order_by(TokenRow.token_id)
     return [
         Known(
-            row.token_id, row.name, row.scope, "" if row.revoked_at_ns else row.token_hash, row.expires_at_ns
+            row.token_id,
+            row.name,
+            row.scope,
+            "" if row.revoked_at_ns else row.token_hash,
+            row.expires_at_ns,
+            row.project,
         )
         for row in state.rows(TokenRow, question)
     ]
@@ -160,6 +170,11 @@ def keep_used(state: State, used_at_ns: Mapping[int, int]) -> None:
             row = session.get(TokenRow, token_id)
             if row is not None and at_ns > (row.used_at_ns or 0):
                 row.used_at_ns = at_ns
+
+
+def token_project(project: str) -> str | None:
+    """How a row names a project."""
+    return None if project == DEFAULT else project
 
 
 def digest(text: str) -> str:

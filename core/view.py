@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 import polars as pl
 from polars import selectors
 
-from core import demo, links
+from core import demo, links, projects
 from core.amounts import count, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Progress, Scope, TooLittle
 from core.charts.palette import noted
@@ -76,13 +76,13 @@ def page_of(audit: ModuleType) -> Path:
 
 
 def origin_of(url: str | None) -> str:
-    """Scheme, host, port and base path of a page's address, for links and recipes that point back here.
+    """Scheme, host, port, base path and project of a page's address, for links and recipes that point back here.
 
     >>> origin_of("http://localhost:8501/data?x=1"), origin_of(None)
     ('http://localhost:8501', 'http://localhost:8501')
     """
     parts = urlsplit(url or "http://localhost:8501/")
-    return f"{parts.scheme}://{parts.netloc}{base_path()}"
+    return f"{parts.scheme}://{parts.netloc}{base_path()}{projects.prefix(projects.current())}"
 
 
 def question_of(audit: ModuleType) -> str:

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core import coverage, pulls, traffic, ui
 from core.ledger.change_rows import NEWEST
-from core.settings import read_settings
+from core.ui import access
 from core.ui.first_steps import empty_button, how_to_send
 from core.ui.giving import add_change, add_files
 
@@ -14,7 +14,7 @@ add_files()
 add_change()
 ui.listing("Newest changes", ui.ask(NEWEST, as_of=ui.scope().as_of), "changes", "No change is known.")
 ui.listing("Calls by model", traffic.traffic(ui.ask, ui.scope().as_of), "calls_by_model", "No call has come.")
-for listed in (*coverage.listings(ui.ask), pulls.listing(ui.ask, read_settings())):
+for listed in (*coverage.listings(ui.ask), pulls.listing(ui.ask, access.settings())):
     ui.listing(*listed)
 with st.expander("How to send data", expanded=not ui.scope().as_of):
     how_to_send()

@@ -27,7 +27,9 @@ for audit in every_audit():
     menu.setdefault(audit.SECTION, []).append(page)
 current = st.navigation(menu, position=access.navigation(), expanded=True)
 # The page icon is a file: for its own icons Streamlit has the browser fetch a font from another machine.
-st.set_page_config(f"{current.title} · Trueup", icon, layout="wide", initial_sidebar_state=300)
+st.set_page_config(
+    f"{current.title}{access.project_title()} · Trueup", icon, layout="wide", initial_sidebar_state=300
+)
 st.html(PAGES / "static" / "print.css")
 access.frame()
 ui.scope_controls()

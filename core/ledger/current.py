@@ -1,16 +1,17 @@
 """The ledger this process has open, for pages, routes and tests alike.
 
-DuckDB lets one process own the file, so there is one store a process; the app's lifespan publishes it here and
-page scripts, which Streamlit runs in the same process, find it.
+DuckDB lets one process own the file, so there is one store a process and project; the app's lifespan publishes it here
+and page scripts, which Streamlit runs in the same process, find that of their own project.
 """
 
 from __future__ import annotations
 
 from core.ledger.engine import EngineProblem, OnSpark
 from core.ledger.store import Store
+from core.projects import PerProject
 from core.settings import Settings
 
-_published: list[Store] = []
+_published = PerProject[Store]()
 
 
 class NoStore(RuntimeError):
@@ -19,31 +20,33 @@ class NoStore(RuntimeError):
 
 def set_store(store: Store | None) -> None:
     """Publish the open store, or withdraw it with None."""
-    _published[:] = [] if store is None else [store]
+    _published.put(store)
 
 
 def get_store() -> Store:
     """The open store; raises NoStore when the page runs outside the app."""
-    if not _published:
+    store = _published.get()
+    if store is None:
         raise NoStore("The ledger is not open in this process. Start the app with: make run")
-    return _published[0]
+    return store
 
 
-def open_store(settings: Settings, in_memory: bool = False) -> Store:
+def open_store(settings: Settings, in_memory: bool = False, memory_percent: int | None = None) -> Store:
     """The settings' ledger file, or an empty ledger with the same prices; raises StoreLocked and NewerSchema."""
     return Store.open(
         ":memory:" if in_memory else settings.store_path,
         queue_limit=settings.queue_limit,
         price_overrides=settings.price_overrides,
         currency=settings.currency,
+        memory_percent=memory_percent,
     )
 
 
-def open_default(settings: Settings) -> Store:
+def open_default(settings: Settings, memory_percent: int | None = None) -> Store:
     """Open the settings' ledger file and publish it; raises StoreLocked when another process owns it, and
     EngineProblem when the settings name a cluster that cannot be asked.
     """
-    store = open_store(settings)
+    store = open_store(settings, memory_percent=memory_percent)
     try:
         attach_engine(store, settings)
     except Exception:

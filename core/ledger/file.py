@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -36,15 +37,17 @@ class Unusable(RuntimeError):
 class LedgerFile:
     """One open DuckDB file, or one in memory."""
 
-    def __init__(self, path: Path | str, threads: int) -> None:
+    def __init__(self, path: Path | str, threads: int, memory_percent: int | None = None) -> None:
         """Raises StoreLocked and Unusable."""
         self.path = None if str(path) == MEMORY else Path(path)
-        self._threads = threads
+        self._options: dict[str, Any] = {"threads": threads} | (
+            {"memory_limit": f"{memory_percent}%"} if memory_percent else {}
+        )
         self._gate = threading.Condition()
         self._in_use = 0
         self._closing = False
         self._given_up = False
-        self.connection = _connected(self.path, threads)
+        self.connection = _connected(self.path, self._options)
 
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -96,7 +99,7 @@ class LedgerFile:
                     if meanwhile is not None:
                         meanwhile()
                 finally:
-                    self.connection = _connected(self.path, self._threads)
+                    self.connection = _connected(self.path, self._options)
                     self._given_up = False
             finally:
                 self._closing = False
@@ -160,11 +163,11 @@ def told(error: Exception) -> str:
     return f"{what} Senders are told to come back; writing goes on by itself then, without a restart."
 
 
-def _connected(path: Path | None, threads: int) -> duckdb.DuckDBPyConnection:
+def _connected(path: Path | None, options: dict[str, Any]) -> duckdb.DuckDBPyConnection:
     if path is not None:
         _check_writable(path)
     try:
-        connection = duckdb.connect(MEMORY if path is None else str(path), config={"threads": threads})
+        connection = duckdb.connect(MEMORY if path is None else str(path), config=options)
     except duckdb.Error as error:
         assert path is not None
         raise _why_not(path, error) from error

@@ -69,14 +69,16 @@ class Store:
         price_overrides: Path | None = None,
         currency: str = "USD",
         threads: int = 2,
+        memory_percent: int | None = None,
     ) -> Store:
         """Open or create the ledger at `path` (":memory:" for a throw-away one) and bring its schema up to date.
 
-        `currency` is that of the bills to compare; the price catalogue is in USD and used for no other.
+        `currency` is that of the bills to compare; the price catalogue is in USD and used for no other. `memory_percent`
+        of the machine's memory may be used for questions; DuckDB's own limit without.
         Raises StoreLocked when another process owns the file, Unusable when it cannot be opened or written,
         NewerSchema when a later Trueup wrote it, MigrationFailed when it could not be brought forward.
         """
-        file = LedgerFile(path, threads)
+        file = LedgerFile(path, threads, memory_percent)
         try:
             migrate(file.connection)
         except Exception:

@@ -12,18 +12,20 @@ from typing import Any
 
 import streamlit as st
 
-from core import roles
+from core import projects, roles
 from core.addresses import is_loopback
 from core.audit_log import NOBODY, Entry, record
 from core.roles import Person, Role
-from core.settings import read_settings
+from core.settings import Settings, base_path, project_settings, read_settings
 from core.state import get_state
+from core.ui import session as session  # importing it tells pages their project
 
 LOOK_AGAIN_S = 30.0
 """A page that only keeps itself up to date notices within this time that the sign-in has ended."""
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip")
 _REFUSED = "access_refused"
 SETTINGS = read_settings()
+"""Outside the app; in it each project has its own."""
 
 
 def signing_in() -> bool:
@@ -36,9 +38,14 @@ def person() -> Person:
     if not signing_in():
         return roles.anybody(_on_loopback())
     claims = _claims()
-    if not claims or roles.session_over(claims, SETTINGS.session_hours, time.time()):
+    if not claims or roles.session_over(claims, settings().session_hours, time.time()):
         return Person("", "", None)
-    return roles.person_of(claims, SETTINGS)
+    return roles.person_of(claims, settings())
+
+
+def settings() -> Settings:
+    """Those of the page's project: who may what stands in them."""
+    return own if (own := project_settings()) else SETTINGS
 
 
 def require() -> Person:
@@ -58,6 +65,8 @@ def navigation() -> Any:
 def frame() -> None:
     """Of the shell: nobody without a role passes. Who is signed in stands in the sidebar, with the way out."""
     who = require()
+    with st.sidebar:
+        switcher()
     if not signing_in():
         return
     with st.sidebar:
@@ -65,6 +74,32 @@ def frame() -> None:
         if st.button("Sign out", width="stretch"):
             st.logout()
     st.fragment(_end_with_the_session, run_every=LOOK_AGAIN_S)()
+
+
+def project_title() -> str:
+    """What the window's title says of the project; nothing where there is one only."""
+    return f" · {projects.current()}" if projects.several() else ""
+
+
+def switcher() -> None:
+    """The other projects in which the one who looks has a role; nothing where there is one project only."""
+    if not projects.several():
+        return
+    here = projects.current()
+    st.text(f"Project: {here}")
+    others = [name for name in projects.every() if name != here and person_in(name).role]
+    if others:
+        with st.popover("Other projects", width="stretch"):
+            for name in others:
+                st.link_button(
+                    name, f"{base_path()}{projects.prefix(name)}/", width="stretch", type="tertiary"
+                )
+
+
+def person_in(project: str) -> Person:
+    """Who looks, as another project takes them."""
+    with projects.within(project):
+        return person()
 
 
 def may(needed: Role) -> bool:
@@ -102,8 +137,8 @@ def _refuse(who: Person) -> None:
     claims = _claims()
     if not claims:
         st.text("Sign in to see this page.")
-    elif roles.session_over(claims, SETTINGS.session_hours, time.time()):
-        st.text(f"Your sign-in has ended: it lasts {SETTINGS.session_hours} hours. Sign in again.")
+    elif roles.session_over(claims, settings().session_hours, time.time()):
+        st.text(f"Your sign-in has ended: it lasts {settings().session_hours} hours. Sign in again.")
     else:
         _tell_no_role(who)
         if st.button("Sign out"):
@@ -119,7 +154,8 @@ def _tell_no_role(who: Person) -> None:
     claims = _claims()
     held = ", ".join(repr(one) for one in who.claimed) or "nothing"
     st.text(f"You are signed in as {who.name}, and no role here is yours.")
-    st.text(f"The claim {SETTINGS.role_claim!r} of your sign-in holds {held}.")
+    switcher()
+    st.text(f"The claim {settings().role_claim!r} of your sign-in holds {held}.")
     if address := roles.vouched_address(claims):
         st.text(f"Your address {address!r} is on no list either.")
     elif claims.get("email"):
@@ -134,7 +170,7 @@ def _tell_no_role(who: Person) -> None:
         st.session_state[_REFUSED] = True
         record(
             get_state(),
-            Entry(f"{who.name} <{who.account}>", "sign-in refused", f"claim {SETTINGS.role_claim}: {held}"),
+            Entry(f"{who.name} <{who.account}>", "sign-in refused", f"claim {settings().role_claim}: {held}"),
         )
 
 
@@ -160,5 +196,5 @@ def _on_loopback() -> bool:
     headers = st.context.headers
     asked = str(headers.get("host", "localhost")).rsplit(":", 1)[0].strip("[]")
     listens = str(st.get_option("server.address") or "0.0.0.0")
-    proxied = bool(SETTINGS.public_url) or any(name in headers for name in _FORWARDED)
+    proxied = bool(settings().public_url) or any(name in headers for name in _FORWARDED)
     return is_loopback(listens) and is_loopback(asked) and not proxied

@@ -5,9 +5,18 @@ from __future__ import annotations
 import polars as pl
 import streamlit as st
 
-from core import audit_log, downloads, ui
+from core import audit_log, downloads, projects, ui
 from core.state import StateProblem, get_state
-from core.tokens import NAME_LENGTH, SCOPES, BadToken, Token, list_tokens, make_token, revoke_token
+from core.tokens import (
+    NAME_LENGTH,
+    SCOPES,
+    BadToken,
+    Token,
+    list_tokens,
+    make_token,
+    revoke_token,
+    token_project,
+)
 from core.ui import access
 
 LIFETIMES_DAYS = (30, 90, 365, None)
@@ -22,7 +31,7 @@ _MADE = "token_made"
 
 def roles_held() -> None:
     """Who is looking and what the roles may; or that nobody signs in here."""
-    who, settings = access.person(), access.SETTINGS
+    who, settings = access.person(), access.settings()
     with st.container(border=True, gap="small"):
         st.markdown("**You**")
         if access.signing_in():
@@ -54,7 +63,8 @@ def doors() -> None:
         except StateProblem as problem:
             ui.note("Not available", str(problem))
             return
-        configured = {"ingest": access.SETTINGS.ingest_tokens, "read": access.SETTINGS.read_tokens}
+        settings = access.settings()
+        configured = {"ingest": settings.ingest_tokens, "read": settings.read_tokens}
         for scope, what in (("ingest", "Sending data, undoing"), ("read", "Reading answers and metrics")):
             if scope in made or configured[scope] or access.signing_in():
                 st.text(f"{what}: needs a token for {scope}.")
@@ -94,7 +104,9 @@ def _make() -> None:
         )
         days = st.selectbox("Ends after", LIFETIMES_DAYS, 1, lambda one: f"{one} days" if one else "never")
         if st.form_submit_button("Make it", type="primary"):
-            st.session_state[_MADE] = make_token(get_state(), name, scope, access.signed(), days)
+            st.session_state[_MADE] = make_token(
+                get_state(), name, scope, access.signed(), days, token_project(projects.current())
+            )
     if text := st.session_state.pop(_MADE, ""):
         st.caption("Copy it now: it is shown once and kept nowhere. It works within five seconds.")
         st.code(text, language=None, wrap_lines=True)

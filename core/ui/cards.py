@@ -12,6 +12,7 @@ from core.audit import Finding, Scope
 from core.charts import themed
 from core.decks import Slide
 from core.export import alt_text
+from core.projects import bound
 from core.state import StateProblem
 from core.ui import access
 
@@ -41,7 +42,8 @@ def card(
 
 def download(made: downloads.Download, key: str) -> None:
     """A button for a file that is made on the click."""
-    st.download_button(made.label, made.make, made.name, key=key, on_click="ignore", type="tertiary")
+    make = bound(made.make)  # it runs outside the page, in the web server's thread
+    st.download_button(made.label, make, made.name, key=key, on_click="ignore", type="tertiary")
 
 
 def draw(figure: go.Figure, key: str, alt: str) -> None:

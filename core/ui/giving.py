@@ -8,10 +8,11 @@ from core import downloads, ui, uploads
 from core.ingest.options import ReadOptions
 from core.ingest.own_tables.change_events import FIELDS, KINDS
 from core.ledger.current import get_store
-from core.settings import read_settings
 from core.ui import access
 
-OPTIONS = ReadOptions(read_settings().capture_content)
+
+def _options() -> ReadOptions:
+    return ReadOptions(access.settings().capture_content)
 
 
 def add_files() -> None:
@@ -23,7 +24,7 @@ def add_files() -> None:
             files = st.file_uploader("Files", accept_multiple_files=True, label_visibility="collapsed")
             if files and st.button("Read them in", type="primary"):
                 given, tell = [(file, file.name) for file in files], st.progress(0.0).progress
-                reports = uploads.take_all(get_store(), given, OPTIONS, tell)
+                reports = uploads.take_all(get_store(), given, _options(), tell)
                 st.session_state["upload_reports"] = reports
                 for report in reports:
                     access.did("file uploaded", report.sentence)
@@ -42,7 +43,7 @@ def add_change() -> None:
         typed = {"kind": st.selectbox("A change, its kind", KINDS)}
         typed |= {column: st.text_input(label, key=f"change_{column}") for column, label in FIELDS.items()}
         if st.form_submit_button("Add this change"):
-            told = uploads.add_change(get_store(), typed, OPTIONS)
+            told = uploads.add_change(get_store(), typed, _options())
             st.session_state["change_told"] = told
             access.did("change added", told)
     st.text(st.session_state.get("change_told", ""))

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 
+from core.projects import within
 from core.state import StateProblem, get_state
 from core.web.process import Process
 from core.web.token_table import LOOK_S, USED_S
@@ -16,7 +17,7 @@ _log = logging.getLogger("trueup.tokens")
 def look_once(process: Process) -> None:
     """Before the first request. A database that does not answer leaves doors without a configured token shut."""
     try:
-        process.tokens.look(get_state())
+        process.tokens.look(get_state(), process.project)
         process.tokens_error = None
     except StateProblem as problem:
         if process.tokens_error is None:
@@ -28,7 +29,9 @@ def keep_tokens(process: Process, stopping: threading.Event) -> None:
     """Look every LOOK_S until told to stop, and keep the times of use every USED_S and at the end."""
     kept = time.monotonic()
     while not stopping.wait(LOOK_S):
-        look_once(process)
+        for own in process.every():
+            with within(own.project):
+                look_once(own)
         if time.monotonic() - kept >= USED_S:
             kept = time.monotonic()
             _keep_used(process)
@@ -36,7 +39,9 @@ def keep_tokens(process: Process, stopping: threading.Event) -> None:
 
 
 def _keep_used(process: Process) -> None:
-    try:
-        process.tokens.keep_used(get_state())
-    except StateProblem as problem:
-        process.tokens_error = str(problem)
+    for own in process.every():
+        try:
+            with within(own.project):
+                own.tokens.keep_used(get_state(), own.project)
+        except StateProblem as problem:
+            own.tokens_error = str(problem)

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.tokens import Scope as DoorScope
 from core.web.otlp_answer import PROTOBUF, failure
+from core.web.project_path import PROJECT
 from core.web.token_table import Checked, TokenTable
 
 INGEST_PREFIXES = (
@@ -45,9 +46,10 @@ class BearerTokens:
         if door is None:
             await self.app(scope, receive, send)
             return
-        checked = self.tokens.check(door, _header(scope, b"authorization"))
+        checked = self.tokens.check(door, _header(scope, b"authorization"), scope.get(PROJECT))
         if checked.allowed:
             scope[TOKEN_NAME] = checked.name
+            scope[PROJECT] = checked.project
             await self.app(scope, receive, send)
             return
         await _refusal(scope, checked)(scope, receive, send)

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from core import board
+from core.projects import within
 from core.web.process import VERSION, NotReady, Process
 from core.web.query import BadQuery, check_names
 
@@ -22,6 +23,9 @@ async def answer_ready(process: Process, request: Request) -> Response:
     """GET /readyz: 200 when the ledger takes writes, else 503 with the reason."""
     try:
         body = _state(process)
+        for name, other in process.others.items():  # whoever asks here may know no project, so none is named
+            with within(name):
+                body["ready"] = body["ready"] and _state(other)["ready"]
     except NotReady as error:
         return JSONResponse({"ready": False, "reason": str(error)}, status_code=503)
     return JSONResponse(body, status_code=200 if body["ready"] else 503)

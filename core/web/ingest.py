@@ -53,7 +53,7 @@ FILE_TYPE = "application/octet-stream"
 _log = logging.getLogger("trueup.ingest")
 
 
-async def receive_otlp(process: Process, signal: Signal, request: Request) -> Response:
+async def receive_otlp(signal: Signal, process: Process, request: Request) -> Response:
     """POST /v1/<signal>."""
     media_type = content_type(request)
     if media_type not in (PROTOBUF, JSON):

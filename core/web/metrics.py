@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from core.addresses import header_pairs
 from core.post import NotSent, post, wait_s
+from core.projects import DEFAULT
 from core.readings import TEXT_TYPE, Ingest, Readings, otlp_request, prometheus_text, readings
 from core.web.api import json_answer
 from core.web.health import faults
@@ -55,9 +56,10 @@ def read_now(process: Process) -> Readings:
     failed = {part: error is not None for part, error in faults(process).items()}
     ingest = Ingest(
         store.queue_depth(), process.settings.queue_limit, store.latest_import(), store.version(), failed,
-        process.tokens.refused(),
+        process.tokens.refused() if process.project == DEFAULT else {},  # doors are the instance's
     )  # fmt: skip
-    return readings(store.ask, ingest, dt.datetime.now(dt.UTC))
+    labels = {} if process.project == DEFAULT else {"project": process.project}
+    return readings(store.ask, ingest, dt.datetime.now(dt.UTC), labels)
 
 
 def keep_sending_metrics(process: Process, stopping: threading.Event) -> None:

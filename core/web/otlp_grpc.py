@@ -20,6 +20,7 @@ from google.rpc.status_pb2 import Status
 
 from core.ingest.otlp import BadRequest
 from core.ledger.store import Overloaded
+from core.projects import within
 from core.web.guard import UNREADABLE
 from core.web.otlp_answer import PROTOBUF, accepted_protobuf
 from core.web.otlp_door import (
@@ -110,9 +111,10 @@ def _export(process: Process, signal: Signal) -> Callable[[bytes, grpc.ServicerC
             _refuse(context, grpc.StatusCode.UNAVAILABLE, UNREADABLE, RETRY_AFTER_S)
         if not checked.allowed:
             _refuse(context, grpc.StatusCode.UNAUTHENTICATED, NEEDS_TOKEN)
+        own = process.of(checked.project)
         try:
-            with process.admission.room_for(len(body)):
-                return _stored(process, signal, body)
+            with within(own.project), own.admission.room_for(len(body)):
+                return _stored(own, signal, body)
         except BadRequest as error:
             _refuse(context, grpc.StatusCode.INVALID_ARGUMENT, str(error))
         except Overloaded as error:

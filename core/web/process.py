@@ -10,6 +10,7 @@ import anyio
 
 from core.addresses import is_loopback
 from core.ledger.store import Store
+from core.projects import DEFAULT, prefix
 from core.settings import Settings
 from core.web.admission import Admission
 from core.web.token_table import TokenTable
@@ -23,7 +24,10 @@ class NotReady(RuntimeError):
 
 @dataclasses.dataclass
 class Process:
-    """Settings, where the web server listens, the open ledger, and what last failed beside the requests."""
+    """Settings, where the web server listens, the open ledger, and what last failed beside the requests.
+
+    One for the instance, which is the default project's, and in it one for each other project.
+    """
 
     settings: Settings
     host: str
@@ -42,11 +46,33 @@ class Process:
     engine_error: str | None = None
     tokens_error: str | None = None
     tokens: TokenTable = dataclasses.field(init=False)
-    _limiter: anyio.CapacityLimiter | None = None
+    others: dict[str, Process] = dataclasses.field(default_factory=dict)
+    """The other projects by name; empty in those themselves."""
+    _limiter: list[anyio.CapacityLimiter] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.settings.ingest_memory_mib << 20)
         self.tokens = TokenTable(self.settings)
+
+    @property
+    def project(self) -> str:
+        """Its name."""
+        return self.settings.project
+
+    def add(self, settings: Settings) -> None:
+        """Take up another project. Room for bodies, turns for costly questions and tokens are those of the instance."""
+        own = Process(settings, self.host, self.port)
+        own.admission, own._limiter, own.tokens = self.admission, self._limiter, self.tokens
+        self.tokens.add(settings)
+        self.others[settings.project] = own
+
+    def every(self) -> tuple[Process, ...]:
+        """All projects, the default one first."""
+        return (self, *self.others.values())
+
+    def of(self, project: str) -> Process:
+        """A project's own."""
+        return self if project == DEFAULT else self.others[project]
 
     def ledger(self) -> Store:
         """The open store; raises NotReady during start and shutdown."""
@@ -64,14 +90,14 @@ class Process:
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def public_url(self) -> str:
-        """Where people open the app: the setting, else where it listens."""
-        return self.settings.public_url or f"{self.address()}{self.settings.base_path}"
+        """Where people open the project: the setting, else where it listens."""
+        return f"{self.settings.public_url or self.address() + self.settings.base_path}{prefix(self.project)}"
 
     def one_at_a_time(self) -> anyio.CapacityLimiter:
         """For questions that cost seconds: one thread in all. Made on first use, inside the running event loop."""
-        if self._limiter is None:
-            self._limiter = anyio.CapacityLimiter(1)
-        return self._limiter
+        if not self._limiter:
+            self._limiter.append(anyio.CapacityLimiter(1))
+        return self._limiter[0]
 
     def reachable_from_outside(self) -> bool:
         """Whether other machines can connect."""

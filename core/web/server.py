@@ -10,7 +10,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
@@ -24,7 +24,10 @@ from starlette.types import Receive, Scope, Send
 from core.ledger.current import open_default, set_store
 from core.ledger.engine import EngineProblem
 from core.ledger.store import CANNOT_OPEN
-from core.roles import signing_in
+from core.project_folders import BadProject, every_settings
+from core.projects import DEFAULT, prefix, settle, within
+from core.roles import check_lists, signing_in
+from core.settings import BadSetting, set_settings
 from core.shared_links import ADDRESS
 from core.state import get_state, open_state, set_state
 from core.tokens import SCOPES
@@ -55,6 +58,7 @@ from core.web.metrics import answer_metrics, keep_sending_metrics
 from core.web.otlp_door import LOGS, METRICS, TRACES
 from core.web.otlp_grpc import keep_grpc
 from core.web.process import VERSION, Process
+from core.web.project_path import PROJECT, ProjectPath
 from core.web.pulling import keep_pulling
 from core.web.running import announce, withdraw
 from core.web.shared import answer_shared
@@ -64,9 +68,13 @@ from core.web.watch import keep_watching
 _log = logging.getLogger("trueup")
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _KEPT_UP = (
-    keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics, keep_grpc, keep_engine, keep_tokens,
+    keep_up, keep_watching, keep_pulling, keep_board, keep_alerting, keep_sending_metrics, keep_engine,
 )  # fmt: skip
-"""What goes on beside the requests, each in a thread of its own."""
+"""What goes on beside the requests in each project, each in a thread of its own."""
+_OF_THE_INSTANCE = (keep_grpc, keep_tokens)
+MEMORY_PERCENT = 80
+"""Of the machine's memory, for the questions of all projects together: what DuckDB takes for one by itself."""
+Answer = Callable[[Process, Request], Awaitable[Response]]
 
 _DOOR_ACTS = {"ingest": "send data", "read": "read answers"}
 
@@ -75,15 +83,15 @@ def routes(process: Process) -> list[Route]:
     """Every address that is not a page. None may begin with a prefix Streamlit reserves."""
     api = api_routes(process)
     return [
-        Route("/healthz", partial(answer_health, process)),
-        Route("/readyz", partial(answer_ready, process)),
-        Route("/metrics", partial(answer_metrics, process)),
+        _route(process, "/healthz", answer_health),
+        _route(process, "/readyz", answer_ready),
+        _route(process, "/metrics", answer_metrics),
         *(
-            Route(f"/v1/{signal.name}", partial(receive_otlp, process, signal), methods=["POST"])
+            _route(process, f"/v1/{signal.name}", partial(receive_otlp, signal), "POST")
             for signal in (TRACES, LOGS, METRICS)
         ),
         *api,
-        Route(f"{ADDRESS}{{token:path}}", answer_shared),
+        _route(process, f"{ADDRESS}{{token:path}}", answer_shared),
         # Without these two a wrong address or method would fall through to Streamlit's page with status 200.
         Route("/v1/{rest:path}", refuse_unknown, methods=_METHODS),
         Route("/api/{rest:path}", Refuse(api)),
@@ -93,27 +101,39 @@ def routes(process: Process) -> list[Route]:
 def api_routes(process: Process) -> list[Route]:
     """Every address under /api/; docs/openapi.json describes each."""
     return [
-        Route("/api/ingest", partial(receive_file, process), methods=["POST"]),
-        Route("/api/undo", partial(receive_undo, process), methods=["POST"]),
-        Route("/api/empty-demo", partial(receive_empty_demo, process), methods=["POST"]),
-        Route("/api/backup", partial(receive_backup, process), methods=["POST"]),
-        Route("/api/erase", partial(receive_erase, process), methods=["POST"]),
-        Route("/api/compact", partial(receive_compact, process), methods=["POST"]),
-        Route("/api/export-lake", partial(receive_export_lake, process), methods=["POST"]),
-        Route("/api/findings", partial(answer_findings, process)),
-        Route("/api/frames/{audit}/{frame}", partial(answer_frame, process)),
-        Route("/api/attempts", partial(answer_attempts, process)),
-        Route("/api/bridge", partial(answer_bridge, process)),
-        Route("/api/imports", partial(answer_imports, process)),
-        Route("/api/health", partial(answer_api_health, process)),
-        Route("/api/openapi.json", partial(answer_openapi, process)),
+        _route(process, "/api/ingest", receive_file, "POST"),
+        _route(process, "/api/undo", receive_undo, "POST"),
+        _route(process, "/api/empty-demo", receive_empty_demo, "POST"),
+        _route(process, "/api/backup", receive_backup, "POST"),
+        _route(process, "/api/erase", receive_erase, "POST"),
+        _route(process, "/api/compact", receive_compact, "POST"),
+        _route(process, "/api/export-lake", receive_export_lake, "POST"),
+        _route(process, "/api/findings", answer_findings),
+        _route(process, "/api/frames/{audit}/{frame}", answer_frame),
+        _route(process, "/api/attempts", answer_attempts),
+        _route(process, "/api/bridge", answer_bridge),
+        _route(process, "/api/imports", answer_imports),
+        _route(process, "/api/health", answer_api_health),
+        _route(process, "/api/openapi.json", answer_openapi),
     ]
+
+
+def _route(process: Process, path: str, answer: Answer, method: str = "GET") -> Route:
+    """An address, answered by the project that the request was let into: here, so that no route can forget it."""
+
+    async def answered(request: Request) -> Response:
+        own = process.of(request.scope.get(PROJECT, DEFAULT))
+        with within(own.project):
+            return await answer(own, request)
+
+    return Route(path, answered, methods=[method])
 
 
 def middleware(process: Process) -> list[Middleware]:
     """Runs before Streamlit's own, on every request and on the page's WebSocket."""
     base = process.settings.base_path
     return [
+        Middleware(ProjectPath, base=base),
         Middleware(Headers, settings=process.settings),
         Middleware(BasePath, base=base),
         Middleware(SignInReturn, base=base),
@@ -158,11 +178,8 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
         await anyio.to_thread.run_sync(_open, process)
         stopping = threading.Event()
         threading.Thread(target=warm_up, name="trueup-warm", daemon=True).start()
-        beside = [
-            threading.Thread(
-                target=keep, args=(process, stopping), name=f"trueup-{keep.__name__}", daemon=True
-            )
-            for keep in _KEPT_UP
+        beside = [_thread(keep, own, stopping) for own in process.every() for keep in _KEPT_UP] + [
+            _thread(keep, process, stopping) for keep in _OF_THE_INSTANCE
         ]
         for thread in beside:
             thread.start()
@@ -175,18 +192,39 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
     return run
 
 
+def _thread(
+    keep: Callable[[Process, threading.Event], None], own: Process, stopping: threading.Event
+) -> threading.Thread:
+    """What a thread asks for is its project's, as in a request."""
+
+    def run() -> None:
+        with within(own.project):
+            keep(own, stopping)
+
+    return threading.Thread(target=run, name=f"trueup-{keep.__name__}-{own.project}", daemon=True)
+
+
 def _open(process: Process) -> None:
     try:
-        process.store = open_default(process.settings)
-        set_state(open_state(process.settings))
-        look_once(process)
-        announce(process.settings, process.address())
-    except (*CANNOT_OPEN, EngineProblem, OSError) as problem:
+        for settings in every_settings(process.settings)[1:]:
+            check_lists(signing_in(), settings)
+            process.add(settings)
+        settle(tuple(process.others))
+        percent = MEMORY_PERCENT // len(process.every()) if process.others else None
+        for own in process.every():
+            with within(own.project):
+                own.store = open_default(own.settings, percent)
+                set_settings(own.settings)
+                set_state(open_state(own.settings))
+                look_once(own)
+                announce(own.settings, f"{own.address()}{prefix(own.project)}")
+    except (*CANNOT_OPEN, EngineProblem, OSError, BadProject, BadSetting) as problem:
         # The message alone: a traceback through the web server would bury what it says to do.
         sys.stderr.write(f"Trueup cannot start: {problem}\n")
         sys.stderr.flush()
         os._exit(1)
-    _log.info("ledger %s open at import %d", process.settings.store_path, process.store.latest_import())
+    for own in process.every():
+        _log.info("ledger %s open at import %d", own.settings.store_path, own.ledger().latest_import())
     sys.stderr.write(_greeting(process))
     sys.stderr.flush()
 
@@ -217,10 +255,14 @@ def _greeting(process: Process) -> str:
 def _close(process: Process, *beside: threading.Thread) -> None:
     for thread in beside:
         thread.join(timeout=60)
-    withdraw(process.settings)
-    store, process.store = process.store, None
-    set_store(None)
-    get_state().close()
-    set_state(None)
-    if store is not None:
-        store.close()
+    for own in process.every():
+        withdraw(own.settings)
+        store, own.store = own.store, None
+        with within(own.project):
+            set_store(None)
+            get_state().close()
+            set_state(None)
+            set_settings(None)
+        if store is not None:
+            store.close()
+    settle(())

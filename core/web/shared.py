@@ -12,6 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from core.export.review_html import policy
 from core.shared_links import open_link
 from core.state import StateProblem, get_state
+from core.web.process import Process
 
 HEADERS = {
     "cache-control": "no-store",
@@ -25,11 +26,11 @@ HEADERS = {
 NOTHING_ELSE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 
-async def answer_shared(request: Request) -> Response:
+async def answer_shared(process: Process, request: Request) -> Response:
     """The page; 404 for an address that was never made, 410 for one that expired or was revoked."""
-    token = request.path_params["token"]
+    token, state = request.path_params["token"], get_state()  # of the project in the path, as links are made
     try:
-        opened = await anyio.to_thread.run_sync(lambda: open_link(get_state(), token))
+        opened = await anyio.to_thread.run_sync(lambda: open_link(state, token))
     except StateProblem:  # its text names the database's address, which is nobody's business here
         return _told(503, "This page cannot be read just now. Try again later.")
     if opened is None:

@@ -56,7 +56,7 @@ def test_a_body_the_ledger_cannot_hold_is_a_400_and_the_next_is_taken(
     """A 5xx would be sent again and again, and fail again and again."""
     process = Process(Settings(data_dir=tmp_path), "127.0.0.1", 8501, store=store)
     faulty = Signal("traces", with_no_such_column)
-    app = Starlette(routes=[Route("/v1/traces", partial(receive_otlp, process, faulty), methods=["POST"])])
+    app = Starlette(routes=[Route("/v1/traces", partial(receive_otlp, faulty, process), methods=["POST"])])
     with caplog.at_level(logging.CRITICAL, "trueup.ingest"):
         refused = TestClient(app).post("/v1/traces", content=b"", headers=PROTOBUF)
     assert refused.status_code == 400
