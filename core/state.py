@@ -236,7 +236,7 @@ def read_scope(text: str) -> Scope:
 
 
 def open_state(settings: Settings) -> State:
-    """The settings' database: a SQLite file in the data folder, or `state_url`, there a schema for each project but the default."""
+    """The settings' database: a SQLite file in the data folder, or `state_url`, with a schema for each project but one."""
     if not settings.state_url:
         return State(path=settings.data_dir / STATE_NAME)
     return State(

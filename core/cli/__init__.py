@@ -5,7 +5,7 @@ itself; when the running app owns it, the command asks the app instead and says 
 
 `main` and the short commands are here. ingest.py: where files go, the ledger or the app. check.py: findings and their exit
 status (core.check_result). demo.py, pull.py, empty.py, lake.py, rollups.py, undo.py: a command each. durable.py: backup,
-restore, erase, compact. access.py: tokens and the audit log.
+restore, erase, compact. access.py: tokens and the audit log. projects.py: several products in one instance.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from core.cli.demo import add_demo
 from core.cli.durable import CANNOT_DO, add_durable
 from core.cli.ingest import ingest_paths, opened_sink, report_text, summary
 from core.cli.lake import add_export_lake
+from core.cli.projects import add_projects
 from core.cli.pull import pull_sources
 from core.cli.rollups import rebuild_rollups
 from core.cli.undo import add_undo
@@ -37,6 +38,8 @@ from core.ledger.current import EngineProblem, attach_engine, open_store
 from core.ledger.store import CannotUndo, Store, StoreLocked
 from core.pricing.billability import BadRules
 from core.pricing.overrides import BadOverrides
+from core.project_folders import BadProject, settings_of
+from core.projects import DEFAULT
 from core.settings import BadSetting, Settings, read_settings
 from core.state import open_state, set_state
 from core.web import running
@@ -58,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         settings = read_settings()
         if options.data is not None:
             settings = dataclasses.replace(settings, data_dir=options.data)
+        if getattr(options, "project", None):
+            settings = settings_of(settings, options.project)
         status: int = options.run(options, settings)
     except (
         BadSetting,
@@ -70,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         CannotUndo,
         BadSource,
         EngineProblem,
+        BadProject,
     ) as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -92,6 +98,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     shared = _Parser(add_help=False)
     shared.add_argument("--data", type=Path, metavar="DIR", help="folder of the ledger (default: data_dir)")
+    shared.add_argument(
+        "--project", metavar="NAME", help="one of several projects (default: the default one)"
+    )
 
     ingest = commands.add_parser("ingest", parents=[shared], help="read files and folders into the ledger")
     ingest.add_argument("paths", nargs="+", type=Path, metavar="PATH")
@@ -119,6 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     add_durable(commands, shared)
     add_export_lake(commands, shared)
     add_access(commands, shared, _Parser)
+    add_projects(commands, shared, _Parser)
     serve = commands.add_parser("serve", parents=[shared], help="start the app on bind_address and port")
     serve.set_defaults(run=run_serve)
     return parser
@@ -196,6 +206,8 @@ def ask_findings(audit: str, settings: Settings) -> list[Row]:
 
 def run_serve(options: argparse.Namespace, settings: Settings) -> int:
     """`serve`: become the app. Streamlit binds before app.py runs, so the address is passed to it here."""
+    if settings.project != DEFAULT:
+        raise BadProject("The app serves every project: start it without --project.")
     root = Path(__file__).resolve().parents[2]
     already = running.answering(settings.data_dir)
     if already is not None:

@@ -15,7 +15,7 @@ from core import audit_log
 from core.cli.check import write_csv
 from core.settings import Settings
 from core.state import State, StateProblem, open_state
-from core.tokens import SCOPES, BadToken, forget_token, list_tokens, make_token, revoke_token
+from core.tokens import SCOPES, BadToken, forget_token, list_tokens, make_token, revoke_token, token_project
 
 TOKEN_COLUMNS = ("token", "name", "may", "status", "made_by", "made", "ends", "last_used")
 
@@ -54,7 +54,7 @@ def run_token(options: argparse.Namespace, settings: Settings) -> int:
     """`token ...`: 1 when it cannot be done, with the reason."""
     state = open_state(settings)
     try:
-        options.act(options, state)
+        options.act(options, state, token_project(settings.project))
     except (BadToken, StateProblem) as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
@@ -74,10 +74,12 @@ def run_audit_log(options: argparse.Namespace, settings: Settings) -> int:
     finally:
         state.close()
     rows = [
-        dict(zip(audit_log.COLUMNS, (one[0], one.at.isoformat(), *one[2:]), strict=True)) for one in entries
+        dict(zip(audit_log.COLUMNS, (one[0], one.at.isoformat(), *one[2:]), strict=True))
+        | {"project": settings.project}
+        for one in entries
     ]
     if options.format == "csv":
-        write_csv(sys.stdout, audit_log.COLUMNS, rows)
+        write_csv(sys.stdout, (*audit_log.COLUMNS, "project"), rows)
     else:
         sys.stdout.writelines(f"{json.dumps(row)}\n" for row in rows)
     return 0
@@ -91,14 +93,14 @@ def on_command_line() -> str:
         return "command line"
 
 
-def _make(options: argparse.Namespace, state: State) -> None:
-    print(make_token(state, options.name, options.scope, on_command_line(), options.days))
+def _make(options: argparse.Namespace, state: State, project: str | None) -> None:
+    print(make_token(state, options.name, options.scope, on_command_line(), options.days, project))
     sys.stderr.write(
         "Keep it now: it is shown once and kept nowhere. A running app knows it within five seconds.\n"
     )
 
 
-def _list(options: argparse.Namespace, state: State) -> None:
+def _list(options: argparse.Namespace, state: State, project: str | None) -> None:
     rows = []
     for one in list_tokens(state):
         moments = [
@@ -110,6 +112,6 @@ def _list(options: argparse.Namespace, state: State) -> None:
     write_csv(sys.stdout, TOKEN_COLUMNS, rows)
 
 
-def _end(options: argparse.Namespace, state: State) -> None:
+def _end(options: argparse.Namespace, state: State, project: str | None) -> None:
     name = options.end(state, options.token, on_command_line())
     sys.stderr.write(f"Token {options.token} ({name}) is {options.said}.\n")

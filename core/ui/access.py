@@ -18,12 +18,13 @@ from core.audit_log import NOBODY, Entry, record
 from core.roles import Person, Role
 from core.settings import Settings, base_path, project_settings, read_settings
 from core.state import get_state
-from core.ui import session as session  # importing it tells pages their project
+from core.ui import session
 
 LOOK_AGAIN_S = 30.0
 """A page that only keeps itself up to date notices within this time that the sign-in has ended."""
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip")
 _REFUSED = "access_refused"
+projects.ask_session(session.whose)
 SETTINGS = read_settings()
 """Outside the app; in it each project has its own."""
 

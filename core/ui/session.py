@@ -26,6 +26,3 @@ def whose() -> str | None:
         raise NoProject(f"This page belongs to the project {kept}. Open it anew.")
     st.session_state[_KEPT] = told
     return str(told)
-
-
-projects.ask_session(whose)
