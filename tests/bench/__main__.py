@@ -35,13 +35,13 @@ def main(sizes: list[str]) -> None:
         print(f"demo of {pages.DEMO_SPANS:,} spans made and read: {time.perf_counter() - began:.0f} s\n")
         print_derive(demo, Path(folder) / "derive")
         print(
-            "| spans | page | visit | first figure s | whole page s | app's memory MiB |\n|---|---|---|---|---|---|"
+            "| spans | page | visit | first number s | first figure s | whole page s | app's memory MiB |\n|---|---|---|---|---|---|---|"
         )
         with chromium() as browser:
             for size in sizes:
                 ledger = pages.grown(demo, Path(folder) / size, REPEATS[size])
                 for one in pages.visits(browser, ledger, Path(folder) / "log"):
-                    print(f"| {one.spans:,} | {one.page} | {one.state} | {one.first_s:.2f} | {one.whole_s:.2f} | {one.rss_mib} |",
+                    print(f"| {one.spans:,} | {one.page} | {one.state} | {one.number_s:.2f} | {one.first_s:.2f} | {one.whole_s:.2f} | {one.rss_mib} |",
                           flush=True)  # fmt: skip
                 shutil.rmtree(ledger)
 
