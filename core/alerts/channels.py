@@ -31,7 +31,7 @@ def channels(settings: Settings) -> dict[str, Send]:
 def send_webhook(settings: Settings, changes: Sequence[Change], board: str) -> None:
     """Post one message; raises NotSent."""
     is_slack = settings.alert_webhook_format == "slack"
-    body = slack_body(changes) if is_slack else json_body(changes, board)
+    body = slack_body(changes, settings.project) if is_slack else json_body(changes, board, settings.project)
     headers = {"content-type": "application/json", "user-agent": "trueup", "idempotency-key": changes[0].id}
     post(settings.alert_webhook_url, body, headers)
 
@@ -41,7 +41,7 @@ def send_mail(settings: Settings, changes: Sequence[Change], board: str) -> None
     if not settings.smtp_host:
         raise NotSent("alert_email_to is set and smtp_host is not; name the server that takes the mails")
     sender = settings.alert_email_from or settings.alert_email_to[0]
-    message = mail(changes, sender, settings.alert_email_to, dt.datetime.now(dt.UTC))
+    message = mail(changes, sender, settings.alert_email_to, dt.datetime.now(dt.UTC), settings.project)
     try:
         with _connected(settings) as server:
             _sign_in(server, settings)

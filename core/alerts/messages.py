@@ -18,6 +18,7 @@ import orjson
 from core.alerts.changes import Change
 from core.amounts import count, interval, number
 from core.check_result import one_line
+from core.projects import DEFAULT
 
 LONGEST = 1500
 """Characters of a sentence; Slack takes 3,000 in a block."""
@@ -25,17 +26,18 @@ _APART = "\u200b"
 """Zero width: text reads the same, and is no link and no mention any more."""
 
 
-def subject(changes: Sequence[Change]) -> str:
-    """The news in one line, out of our own words only.
+def subject(changes: Sequence[Change], project: str = DEFAULT) -> str:
+    """The news in one line, out of our own words only; another project than the default one is named.
 
     A title and a status are ours; what is reported is not, and stays out of subjects and notifications.
     """
+    who = "Trueup" if project == DEFAULT else f"Trueup, {project}"
     if len(changes) == 1:
         (one,) = changes
-        return f"Trueup: {one.status} (was {one.before}): {one.title}"
+        return f"{who}: {one.status} (was {one.before}): {one.title}"
     worst = [one for one in changes if one.status == "broken"]
     told = f", {len(worst)} now broken" if worst else ""
-    return f"Trueup: {len(changes)} findings changed{told}"
+    return f"{who}: {len(changes)} findings changed{told}"
 
 
 def harmless(text: object) -> str:
@@ -78,7 +80,7 @@ def lines_of(change: Change) -> list[str]:
     return [harmless(line) for line in lines]
 
 
-def slack_body(changes: Sequence[Change]) -> bytes:
+def slack_body(changes: Sequence[Change], project: str = DEFAULT) -> bytes:
     """A message for Slack's incoming webhooks. Text is plain, but for the link, which is ours."""
     blocks: list[dict[str, Any]] = []
     for one in changes:
@@ -88,20 +90,27 @@ def slack_body(changes: Sequence[Change]) -> bytes:
         blocks.append({"type": "section", "text": plain})
         link = f"<{one.link.replace('&', '&amp;')}|Open with these numbers>"
         blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": link, "verbatim": True}]})
-    text = slack_escaped(subject(changes))
+    text = slack_escaped(subject(changes, project))
     return orjson.dumps({"text": text, "mrkdwn": False, "unfurl_links": False, "blocks": blocks})
 
 
-def json_body(changes: Sequence[Change], board: str) -> bytes:
+def json_body(changes: Sequence[Change], board: str, project: str = DEFAULT) -> bytes:
     """Our own message: texts as they are, because JSON keeps them apart from everything else."""
-    told = {"event": "findings.changed", "board": board, "changes": [one._asdict() for one in changes]}
+    told: dict[str, Any] = {"event": "findings.changed", "board": board, "project": project}
+    told |= {"changes": [one._asdict() for one in changes]}
     return orjson.dumps(told)
 
 
-def mail(changes: Sequence[Change], sender: str, recipients: Sequence[str], now: dt.datetime) -> EmailMessage:
+def mail(
+    changes: Sequence[Change],
+    sender: str,
+    recipients: Sequence[str],
+    now: dt.datetime,
+    project: str = DEFAULT,
+) -> EmailMessage:
     """A plain-text mail; the same changes have the same Message-ID."""
     message = EmailMessage(policy=policy.SMTP)
-    message["Subject"] = one_line(subject(changes))
+    message["Subject"] = one_line(subject(changes, project))
     message["From"] = sender
     message["To"] = ", ".join(recipients)
     message["Date"] = format_datetime(now)

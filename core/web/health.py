@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from core import board
-from core.projects import within
+from core.projects import DEFAULT, within
 from core.web.process import VERSION, NotReady, Process
 from core.web.query import BadQuery, check_names
 
@@ -28,6 +28,8 @@ async def answer_ready(process: Process, request: Request) -> Response:
                 body["ready"] = body["ready"] and _state(other)["ready"]
     except NotReady as error:
         return JSONResponse({"ready": False, "reason": str(error)}, status_code=503)
+    if process.project != DEFAULT:  # a stranger's question: numbers and reasons are for /api/health
+        body = {"ready": body["ready"]}
     return JSONResponse(body, status_code=200 if body["ready"] else 503)
 
 

@@ -100,6 +100,7 @@ def send(process: Process, endpoint: str) -> None:
         "service.name": "trueup",
         "service.version": VERSION,
         "service.instance.id": process.public_url(),
+        "trueup.project": process.project,
     }
     headers = header_pairs(process.settings.otlp_metrics_headers) | {"content-type": "application/x-protobuf"}
     post(endpoint, otlp_request(told, resource).SerializeToString(), headers)
