@@ -31,7 +31,7 @@ EVERY_PAGE = (
 )  # fmt: skip
 """The addresses of the sidebar's navigation (pages/shell.py)."""
 VERDICT_CELLS = ("Reported", "Supported", "Gap", "n")
-_BASE_PATH_PROBE = re.compile(r"/[a-z_]+/_stcore/(health|host-config)")
+_BASE_PATH_PROBE = re.compile(r"(/p/[a-z-]+)?/[a-z_]+/_stcore/(health|host-config)")
 _NO_ROWS_YET = re.compile(r'WARN Infinite extent for field "[xy]": \[Infinity, -Infinity\]')
 """Streamlit draws the line of a metric before it has handed over the line's numbers."""
 _NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from core import project_folders
 from core.settings import BadSetting, Settings, read_settings
 from core.state import EditedMeanwhile, State, StateProblem, open_state
+from core.tokens import list_tokens, make_token
 from tests.sql.conftest import PASSWORD, Postgres
 
 
@@ -60,3 +64,25 @@ def test_the_setting_hides_what_it_holds() -> None:
     assert PASSWORD not in str(told.value)
     assert "write postgresql+psycopg://" in str(told.value)
     assert open_state(Settings()).newest_calendar().number == 0
+
+
+def test_projects_in_postgres_find_no_table_of_one_another(postgres: Postgres, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, state_url=postgres.url())
+    for name in ("web-search", "beta"):
+        project_folders.add(settings, name)
+    own = {one.project: one for one in project_folders.every_settings(settings)}
+    states = {name: open_state(one) for name, one in own.items()}
+    make_token(states["web-search"], "x", "read", "ann", project="web-search")
+    assert states["web-search"].save_calendar("a", 0).number == 1
+    assert [len(list_tokens(states[name])) for name in ("web-search", "beta")] == [1, 0]
+    assert states["beta"].newest_calendar().number == 0
+    with states["beta"].session() as session:
+        paths = session.execute(text("show search_path")).scalar()
+    assert paths == "trueup_beta"
+    states["web-search"].close()
+    project_folders.remove(settings, "web-search")
+    project_folders.add(settings, "web-search")
+    again = open_state(own["web-search"])
+    assert (list_tokens(again), again.newest_calendar().number) == ([], 0)
+    for state in (again, *states.values()):
+        state.close()
