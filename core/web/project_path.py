@@ -1,5 +1,6 @@
 """`/p/NAME/...` is what `...` is, of the project NAME: the name goes off the path and into the request, once and first.
 
+`/p/default/...` says so of the default project, for programs that must not act on another one by their token.
 Every page's session, every route and every token behind it is then of that project. A name nobody has is 404 for every
 address below it. Pure ASGI, because a page's project is that of its WebSocket.
 """
@@ -36,7 +37,7 @@ class ProjectPath:
             await self.app(_told(scope, headers, projects.DEFAULT), receive, send)
             return
         raw, before = bytes(scope.get("raw_path") or scope["path"].encode()), f"{base}{projects.PATH}{name}"
-        if name not in projects.every()[1:] or not raw.startswith(before.encode()):
+        if name not in projects.every() or not raw.startswith(before.encode()):
             await _refuse(scope, receive, send)
             return
         if not slash:  # else the page's own relative addresses would lead out of the project

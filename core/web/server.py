@@ -25,7 +25,7 @@ from core.ledger.current import open_default, set_store
 from core.ledger.engine import EngineProblem
 from core.ledger.store import CANNOT_OPEN
 from core.project_folders import BadProject, every_settings
-from core.projects import DEFAULT, prefix, settle, within
+from core.projects import DEFAULT, PATH, settle, several, within
 from core.roles import check_lists, signing_in
 from core.settings import BadSetting, set_settings
 from core.shared_links import ADDRESS
@@ -217,7 +217,7 @@ def _open(process: Process) -> None:
                 set_settings(own.settings)
                 set_state(open_state(own.settings))
                 look_once(own)
-                announce(own.settings, f"{own.address()}{prefix(own.project)}")
+                announce(own.settings, own.address() + (f"{PATH}{own.project}" if several() else ""))
     except (*CANNOT_OPEN, EngineProblem, OSError, BadProject, BadSetting) as problem:
         # The message alone: a traceback through the web server would bury what it says to do.
         sys.stderr.write(f"Trueup cannot start: {problem}\n")

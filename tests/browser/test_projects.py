@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 import subprocess
@@ -17,8 +18,10 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from core import project_folders
+from core import decks, project_folders, reviews
+from core.audit import Finding, Scope
 from core.settings import Settings
+from core.state import open_state
 from tests import oidc
 from tests.browser.reader import open_page, sentence, visitor, wait_complete
 from tests.browser.test_sign_in import DATA, sign_in, stranger
@@ -27,6 +30,8 @@ from tests.live.app import ROOT, free_port, running_app
 pytestmark = pytest.mark.browser
 SPANS = 3_000
 RETRIES = "/retry_ledger"
+OUTAGE, DECK = "Outage of the default project", "Quarter of the default project"
+DAY = dt.date(2026, 11, 1)
 
 
 class Two(NamedTuple):
@@ -72,6 +77,15 @@ def both(demo_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
         )
         said[name] = json.loads(command(*words))[0]["sentence"]
     assert said["default"] != said["beta"]
+    state = open_state(Settings(data_dir=folder))
+    finding = Finding("retry_ledger", "$1", "$2", 0.5, 0.4, 0.6, "share", "broken", "Kept in default.", 7)
+    view = reviews.save_view(
+        state, "Kept view", "Ann", Scope(DAY, DAY, as_of=5), finding, "", True, "A note."
+    )
+    review = reviews.make_review(state, OUTAGE, "Ann")
+    reviews.order_views(state, next(one for one in reviews.reviews(state) if one.review_id == review), [view])
+    decks.create(DECK, state)
+    state.close()
     return folder, said
 
 
@@ -109,6 +123,25 @@ def test_pages_links_and_the_switcher_stay_in_their_project(two: Two, browser: B
         with page.expect_download() as saved:
             page.get_by_role("button", name="Export").first.click()
             page.get_by_role("button", name="CSV").first.click()
+        assert saved.value.path().stat().st_size > 0
+
+
+def test_reviews_decks_and_their_exports_are_of_one_project(two: Two, browser: Browser) -> None:
+    with visitor(browser) as page:
+        open_page(page, two.address, "/p/beta/reviews", review="1")
+        expect(page.get_by_text("There is no review of that number here.")).to_be_visible()
+        assert OUTAGE not in page.content()
+        open_page(page, two.address, "/p/beta/deck", deck=DECK)
+        expect(page.get_by_text("There is no deck yet.")).to_be_visible()
+        open_page(page, two.address, "/reviews", review="1")
+        expect(page.get_by_text(OUTAGE).first).to_be_visible()
+        with page.expect_download() as saved:  # made outside the page's run, for its project
+            page.get_by_role("button", name="Export").click()
+            page.get_by_role("button", name="HTML").click()
+        assert OUTAGE in saved.value.path().read_text(encoding="utf-8")
+        open_page(page, two.address, "/deck")
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Workbook").click()
         assert saved.value.path().stat().st_size > 0
 
 
