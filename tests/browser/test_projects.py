@@ -78,7 +78,7 @@ def both(demo_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
         said[name] = json.loads(command(*words))[0]["sentence"]
     assert said["default"] != said["beta"]
     state = open_state(Settings(data_dir=folder))
-    finding = Finding("retry_ledger", "$1", "$2", 0.5, 0.4, 0.6, "share", "broken", "Kept in default.", 7)
+    finding = Finding("retry_ledger", "broken", "$1", "$2", 0.5, 0.4, 0.6, "share", 7, "Kept in default.")
     view = reviews.save_view(
         state, "Kept view", "Ann", Scope(DAY, DAY, as_of=5), finding, "", True, "A note."
     )

@@ -132,3 +132,16 @@ def test_work_for_later_is_done_for_the_project_it_was_bound_in() -> None:
         assert later() is get_store()
     with pytest.raises(NoProject):
         get_store()
+
+
+@pytest.mark.parametrize(("made_in", "copied_to"), [("alpha", "beta"), (None, "beta"), ("beta", "default")])
+def test_a_token_in_a_database_that_was_copied_opens_nothing(
+    made_in: str | None, copied_to: str, tmp_path: Path
+) -> None:
+    state = State(path=tmp_path / "copied.sqlite")
+    text = make_token(state, "x", "read", "ann", project=made_in)
+    doors = TokenTable(Settings())
+    for name in NAMES:
+        doors.look(state if name == copied_to else State(), name)
+    assert [doors.check("read", f"Bearer {text}", name).outcome for name in (None, *NAMES)] == ["wrong"] * 4
+    assert not doors.is_open("read", copied_to)
