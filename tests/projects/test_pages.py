@@ -60,7 +60,7 @@ def opened(page: str, project: str | None) -> AppTest:
     return app.run()
 
 
-@pytest.mark.parametrize("page", ["overview.py", "headline/retry_ledger.py", "access.py"])
+@pytest.mark.parametrize("page", ["overview.py", "counts/retry_ledger.py", "access.py"])
 def test_a_session_that_was_told_no_project_shows_nothing(page: str) -> None:
     app = opened(page, None)
     assert [one.value for one in app.exception]
@@ -69,7 +69,7 @@ def test_a_session_that_was_told_no_project_shows_nothing(page: str) -> None:
 
 def test_each_page_shows_the_rows_of_its_own_project() -> None:
     for name in NAMES:
-        app = opened("headline/retry_ledger.py", name)
+        app = opened("counts/retry_ledger.py", name)
         assert not app.exception
         assert [one.value for one in app.metric if one.label == "n"] == [str(len(CALLS[name]))]
 
