@@ -151,6 +151,14 @@ def alt_text(title: str, figure: go.Figure) -> str:
             f"median of {name} {number(values[len(values) // 2], table.unit)}"
             for name, values in sides.items()
         ]
+    elif table.form == "stacks":
+        sums: dict[str, float] = {}
+        for panel, _, part, value in table.rows:
+            sums[f"{panel}, {part}"] = sums.get(f"{panel}, {part}", 0.0) + value
+        told = [f"{name} {number(value, table.unit)}" for name, value in sums.items()]
+    elif table.form == "scatter":
+        kinds = [str(row[0]) for row in table.rows]
+        told = [f"{kinds.count(name):,} points of {name}" for name in dict.fromkeys(kinds)]
     elif table.form == "dumbbell":
         told = [f"{row[0]} {number(row[1], table.unit)} → {number(row[4], table.unit)}" for row in table.rows]
     elif table.form == "timeline":
