@@ -137,8 +137,13 @@ def alt_text(title: str, figure: go.Figure) -> str:
             unit = rest[2] if table.form == "panels" else table.unit
             first_last.setdefault(str(name), []).append(f"{number(value, unit)} on {at}")
         told = [f"{name} from {values[0]} to {values[-1]}" for name, values in first_last.items()]
-    elif table.form == "span_waterfall":
+    elif table.form in ("span_waterfall", "twice"):
         told = [f"{len(table.rows)} spans"]
+    elif table.form == "offsets":
+        told = [
+            f"{n:,} {name} at {number(low, 'ms')} to {number(high, 'ms')}"
+            for name, low, high, n in table.rows
+        ]
     elif table.form == "grid":
         known = [row for row in table.rows if row[2] is not None]
         worst = sorted(known, key=lambda row: -row[2])[:5]
