@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.amounts import number
 from core.export.cells import csv_cell, open_book, safe_cell, write_rows
+from core.export.told import told_of
 
 
 class Source(NamedTuple):
@@ -131,45 +131,4 @@ def figure_xlsx(figure: go.Figure, source: Source) -> bytes:
 def alt_text(title: str, figure: go.Figure) -> str:
     """The figure in words, for those who do not see it: its title and what it drew, shortened."""
     table = drawn_table(figure)
-    if table.form in ("lines", "panels"):
-        first_last: dict[str, list[str]] = {}
-        for name, at, value, *rest in table.rows:
-            unit = rest[2] if table.form == "panels" else table.unit
-            first_last.setdefault(str(name), []).append(f"{number(value, unit)} on {at}")
-        told = [f"{name} from {values[0]} to {values[-1]}" for name, values in first_last.items()]
-    elif table.form in ("span_waterfall", "twice"):
-        told = [f"{len(table.rows)} spans"]
-    elif table.form == "offsets":
-        told = [
-            f"{n:,} {name} at {number(low, 'ms')} to {number(high, 'ms')}"
-            for name, low, high, n in table.rows
-        ]
-    elif table.form == "grid":
-        known = [row for row in table.rows if row[2] is not None]
-        worst = sorted(known, key=lambda row: -row[2])[:5]
-        told = [f"{row[0]} on {row[1]} {number(row[2], table.unit)}" for row in worst]
-    elif table.form == "ecdf":
-        sides: dict[str, list[float]] = {}
-        for name, value, _ in table.rows:
-            sides.setdefault(str(name), []).append(value)
-        told = [
-            f"median of {name} {number(values[len(values) // 2], table.unit)}"
-            for name, values in sides.items()
-        ]
-    elif table.form == "stacks":
-        sums: dict[str, float] = {}
-        for panel, _, part, value in table.rows:
-            sums[f"{panel}, {part}"] = sums.get(f"{panel}, {part}", 0.0) + value
-        told = [f"{name} {number(value, table.unit)}" for name, value in sums.items()]
-    elif table.form == "scatter":
-        kinds = [str(row[0]) for row in table.rows]
-        told = [f"{kinds.count(name):,} points of {name}" for name in dict.fromkeys(kinds)]
-    elif table.form == "dumbbell":
-        told = [f"{row[0]} {number(row[1], table.unit)} → {number(row[4], table.unit)}" for row in table.rows]
-    elif table.form == "timeline":
-        told = [f"{lane} {what} on {at}" for lane, at, what in table.rows]
-    elif table.form == "sankey":
-        told = [f"{source} to {target} {number(value, table.unit)}" for source, target, value in table.rows]
-    else:
-        told = [f"{row[0]} {number(row[1], table.unit)}" for row in table.rows if len(row) > 1]
-    return f"{title}: " + "; ".join(told[:12])
+    return f"{title}: " + "; ".join(told_of(table.form, table.unit, table.rows)[:12])
