@@ -124,7 +124,7 @@ def facts(found: Tax) -> list[Fact]:
         )
         rows.append(Fact("placebo", "one half of the turns less the other", number(nothing.difference, "points"),
                          interval(nothing.low, nothing.high, "points"), turns, said))  # fmt: skip
-    return rows + list(BELIEVED)
+    return [*BELIEVED, *rows]
 
 
 BELIEVED = (

@@ -51,7 +51,7 @@ def _spans(found: Clocks) -> list[Fringed]:
     known = [(names, pair, held) for names, pair, held in shown if held is not None]
     if not known:
         return []
-    origin = min(min(pair.received_ns, pair.sent_ns - held.high) for _, pair, held in known)
+    origin = min(min(pair.received_ns, pair.sent_ns, pair.sent_ns - held.high) for _, pair, held in known)
     out = []
     for names, pair, held in known:
         client, server = names.split("\x1f")
@@ -111,7 +111,7 @@ def facts(found: Clocks) -> list[Fact]:
         Fact("left out", "observed timestamps of logs, Server-Timing", "not kept", "", None, "this ledger keeps spans"),
         *(_placebo(name, held) for name, held in (("same clock", found.same_clock), ("halves of a session", found.halves))),
     ]  # fmt: skip
-    return [*rows, *_believed(rule.pairs, rule.moved, rule.outside, rule.apart_ms)]
+    return [*_believed(rule.pairs, rule.moved, rule.outside, rule.apart_ms), *rows]
 
 
 def _placebo(name: str, held: Placebo) -> Fact:

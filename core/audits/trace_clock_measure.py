@@ -187,11 +187,11 @@ def _halves(sessions: Sequence[Session]) -> Placebo:
 
 
 def _shown(found: Sequence[Crossing], across: Sequence[Mapping[str, object]]) -> tuple[tuple[str, Pair], ...]:
-    """The trace to draw: corrected by most before all others, then the one with most pairs."""
+    """The trace to draw: corrected before all others and by least, so that one axis shows both drawings; then the longest."""
 
-    def rank(one: Crossing) -> tuple[bool, float, int, str]:
-        by = abs(one.bounds.middle) if one.bounds and one.order == "corrected" else 0.0
-        return (one.bounds is None, -min(by, 30e9), -one.pairs, one.trace_id)
+    def rank(one: Crossing) -> tuple[bool, bool, float, int, str]:
+        by = abs(one.bounds.middle) if one.bounds else 0.0
+        return (one.bounds is None, one.order != "corrected", by, -one.pairs, one.trace_id)
 
     trace = min(found, key=rank).trace_id
     held = [row for row in across if row["trace_id"] == trace][:8]

@@ -15,6 +15,7 @@ ROW_HEIGHT = 34
 LINEAR_MS = 1.0
 """Below it the axis is straight: a logarithm has no zero."""
 BINS_PER_DECADE = 4
+DECADES_A_TICK = 2
 
 
 class Fringed(NamedTuple):
@@ -49,7 +50,7 @@ def twice(spans: Sequence[Fringed]) -> go.Figure:
         tickvals=places, ticktext=ticks, range=[place - 0.6, -0.7], showgrid=False, zeroline=False,
         tickfont={"color": light("ink")},
     )  # fmt: skip
-    figure.update_xaxes(ticksuffix=" ms", tickformat=",", nticks=6, zeroline=False)
+    figure.update_xaxes(ticksuffix=" ms", tickformat=",", nticks=5, tickangle=0, zeroline=False)
     columns = ("drawing", "span", "start_ms", "duration_ms", "fringe_ms")
     return finish(figure, "twice", "ms", columns, rows, 70 + int(ROW_HEIGHT * (place + 1)))
 
@@ -93,7 +94,7 @@ def offsets(groups: Mapping[str, Sequence[float]]) -> go.Figure:
             floor_of[one] = floor_of.get(one, 0) + n
             rows.append((name, _edge(one), _edge(one + 1), n))
     furthest = max((max(abs(one), abs(one + 1)) for one in bins), default=1)
-    decades = range(-(-furthest // BINS_PER_DECADE) + 1)
+    decades = range(1, -(-furthest // BINS_PER_DECADE) + 1, DECADES_A_TICK)
     marks = sorted({sign * (1 + BINS_PER_DECADE * decade) for decade in decades for sign in (-1, 1)} | {0})
     figure.update_xaxes(
         tickvals=[mark - 0.5 if mark > 0 else mark + 0.5 if mark < 0 else 0 for mark in marks],

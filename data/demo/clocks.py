@@ -45,6 +45,8 @@ class ClockPlan(NamedTuple):
     """from this day's deploy on every call of the orders server starts it anew"""
     start_ms: tuple[float, float]
     """how long such a start takes"""
+    asleep_ms: float
+    """what a call of the handbook's server takes longer after half an hour without one"""
     skewed_share: float
     """part of the browsers whose clock is off by 0.2 s to an hour"""
     stepped_share: float
@@ -56,8 +58,8 @@ def clock_plan(days: int, quiet: bool) -> ClockPlan:
     start = (1300.0, 2100.0)
     from_day = max(days - LAST_DAYS, 0)
     if quiet:
-        return ClockPlan(days, from_day, days, start, 0.0, 0.0)
-    return ClockPlan(days, from_day, int(days * 0.85), start, 1 / 3, 0.05)
+        return ClockPlan(days, from_day, days, start, 0.0, 0.0, 0.0)
+    return ClockPlan(days, from_day, int(days * 0.85), start, 400.0, 1 / 3, 0.05)
 
 
 class _Told(NamedTuple):
@@ -160,7 +162,8 @@ def _copilot(random: Random, plan: ClockPlan, number: int, midnight_ns: int, tol
                 again += waited if step else 0
             request[server] += 1
             work = int(random.uniform(15, 60) * MS)
-            over = int((3 if server == ORDERS else 14) * random.uniform(0.9, 1.3) * MS)
+            asleep = plan.asleep_ms if server == HANDBOOK and step == 1 and place else 0.0
+            over = int((3 if server == ORDERS else 14 + asleep) * random.uniform(0.9, 1.3) * MS)
             _said(turn, server, process[server], "tools/call", tool, request[server], at, work + over, work)
             at += work + over
         body = (

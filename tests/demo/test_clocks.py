@@ -72,6 +72,10 @@ def test_start_up_paid_again_is_found_dated_and_sized(loud: Loaded) -> None:
     assert {turn.day.toordinal() >= began for turn in tax.turns if turn.cold_again} == {True}
     assert [title for _, title in tax.changes] == [f"{AGENT} 2.4.0"]
     assert {one.name: one.grade for one in tax.servers} == {HANDBOOK: "measured", ORDERS: "measured"}
+    idle = {one.name: one.idle for one in tax.servers}
+    assert idle[ORDERS] is None
+    assert idle[HANDBOOK] is not None
+    assert 20 < idle[HANDBOOK].after_s < 1800  # asleep after half an hour; within a turn pauses are seconds
 
 
 def test_servers_that_stay_up_hold(quiet: Loaded) -> None:
@@ -80,6 +84,7 @@ def test_servers_that_stay_up_hold(quiet: Loaded) -> None:
     assert (finding.status, finding.missing) == ("holds", "")
     assert not any(turn.cold_again for turn in tax.turns)
     assert tax.share.high < 0.01
+    assert [one.idle for one in tax.servers] == [None, None]
 
 
 def test_clocks_that_are_off_are_found_and_sized(loud: Loaded) -> None:
