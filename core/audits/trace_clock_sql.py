@@ -4,50 +4,77 @@ from __future__ import annotations
 
 from core.ledger.change_rows import MARKS
 
-_BOTH_SIDES = """
-with seen as (
+_SIDE = """
     select
-        *,
-        coalesce(host_id, case when kind = 'client' then concat('session ', gen_ai_conversation_id) end) as clock,
-        row_number() over (partition by trace_id, span_id order by import_id desc)                      as newest
+        trace_id,
+        span_id,
+        parent_span_id,
+        name,
+        service_name,
+        cloud_region,
+        host_id,
+        gen_ai_conversation_id,
+        error_class,
+        started_at_ns,
+        ended_at_ns,
+        day,
+        import_id,
+        case when strpos(cast(attributes as varchar), '"trueup.link_count"') > 0 then 1 else 0 end as linked
     from spans
-    where kind in ('client', 'server')
-        and day between $since and $end
+    where day between $since and $end
         and import_id <= $as_of
         and import_id not in (select import_id from undone where undone_by <= $as_of)
-        and (strpos(cast(attributes as varchar), '"trueup.link_count"') = 0 or attributes is null)
+"""
+
+_BOTH_SIDES = f"""
+with clients as (
+{_SIDE}
+        and kind = 'client'
 ),
-pairs as (
+servers as (
+{_SIDE}
+        and kind = 'server'
+        and parent_span_id is not null
+),
+joined as (
     select
-        c.trace_id                                                                as trace_id,
-        c.span_id                                                                 as client_span_id,
-        s.span_id                                                                 as server_span_id,
-        c.name                                                                    as client_name,
-        s.name                                                                    as server_name,
-        c.service_name                                                            as client_service,
-        s.service_name                                                            as server_service,
-        case when c.clock = 'session ' then null else c.clock end                 as client_clock,
-        s.host_id                                                                 as server_clock,
-        case when c.host_id is null then 1 else 0 end                             as by_session,
-        c.error_class                                                             as client_error,
-        c.started_at_ns                                                           as sent_ns,
-        c.ended_at_ns                                                             as got_ns,
-        s.started_at_ns                                                           as received_ns,
-        s.ended_at_ns                                                             as answered_ns,
-        c.day                                                                     as day
-    from seen as c
-    join seen as s on s.trace_id = c.trace_id and s.parent_span_id = c.span_id
-    where c.kind = 'client'
-        and s.kind = 'server'
-        and c.newest = 1
-        and s.newest = 1
-        and ($services = '' or strpos($services, concat(chr(31), c.service_name, chr(31))) > 0
+        c.trace_id        as trace_id,
+        c.span_id         as client_span_id,
+        s.span_id         as server_span_id,
+        c.name            as client_name,
+        s.name            as server_name,
+        c.service_name    as client_service,
+        s.service_name    as server_service,
+        case
+            when c.host_id is not null then c.host_id
+            when c.gen_ai_conversation_id is not null then concat('session ', c.gen_ai_conversation_id)
+        end               as client_clock,
+        s.host_id         as server_clock,
+        case when c.host_id is null then 1 else 0 end as by_session,
+        c.error_class     as client_error,
+        c.started_at_ns   as sent_ns,
+        c.ended_at_ns     as got_ns,
+        s.started_at_ns   as received_ns,
+        s.ended_at_ns     as answered_ns,
+        c.day             as day,
+        c.linked + s.linked as links,
+        row_number() over (
+            partition by c.trace_id, c.span_id, s.span_id order by c.import_id desc, s.import_id desc
+        )                 as newest
+    from clients as c
+    join servers as s on s.trace_id = c.trace_id and s.parent_span_id = c.span_id
+    where ($services = '' or strpos($services, concat(chr(31), c.service_name, chr(31))) > 0
             or strpos($services, concat(chr(31), s.service_name, chr(31))) > 0)
         and ($regions = '' or strpos($regions, concat(chr(31), c.cloud_region, chr(31))) > 0
             or strpos($regions, concat(chr(31), s.cloud_region, chr(31))) > 0)
+),
+pairs as (
+    select *
+    from joined
+    where newest = 1
 )
 """
-"""A client's clock is its host's, a browser's its session's. Producers, consumers and spans with links are left out."""
+"""A client's clock is its host's, a browser's its session's. Producers and consumers are left out by their kind."""
 
 DAYS = (
     _BOTH_SIDES
@@ -65,11 +92,31 @@ order by day
 PAIRS = (
     _BOTH_SIDES
     + """
-select *
+select
+    trace_id,
+    client_span_id,
+    server_span_id,
+    client_name,
+    server_name,
+    client_service,
+    server_service,
+    client_clock,
+    server_clock,
+    by_session,
+    client_error,
+    sent_ns,
+    got_ns,
+    received_ns,
+    answered_ns,
+    day
 from pairs
+where links = 0
 """
 )
-"""One row a pair, its four instants in ns: sent and got by the client's clock, received and answered by the server's."""
+"""One row a pair, its four instants in ns: sent and got by the client's clock, received and answered by the server's.
+
+Spans with links are left out: what they link to may have caused them too, and they may outlive their parent. Only this
+question reads attributes, which are long."""
 
 EVENTS = (
     _BOTH_SIDES

@@ -54,6 +54,18 @@ def _points(unit: str, rows: Rows) -> list[str]:
     return [f"{kinds.count(name):,} points of {name}" for name in dict.fromkeys(kinds)]
 
 
+def _spread(unit: str, rows: Rows) -> list[str]:
+    """Of a histogram: each group's number, and between which edges it lies."""
+    groups: dict[str, list[Sequence[Any]]] = {}
+    for row in rows:
+        groups.setdefault(str(row[0]), []).append(row)
+    return [
+        f"{sum(row[3] for row in held):,} {unit} {name}, from {number(min(row[1] for row in held), 'ms')} "
+        f"to {number(max(row[2] for row in held), 'ms')}"
+        for name, held in groups.items()
+    ]
+
+
 _FORMS: Mapping[str, Callable[[str, Rows], list[str]]] = {
     "lines": _first_and_last,
     "panels": _first_and_last,
@@ -68,7 +80,5 @@ _FORMS: Mapping[str, Callable[[str, Rows], list[str]]] = {
     "sankey": lambda unit, rows: [f"{row[0]} to {row[1]} {number(row[2], unit)}" for row in rows],
     "stacks": _sums,
     "scatter": _points,
-    "offsets": lambda unit, rows: [
-        f"{n:,} {name} at {number(low, 'ms')} to {number(high, 'ms')}" for name, low, high, n in rows
-    ],
+    "offsets": _spread,
 }

@@ -166,6 +166,12 @@ def _copilot(random: Random, plan: ClockPlan, number: int, midnight_ns: int, tol
             over = int((3 if server == ORDERS else 14 + asleep) * random.uniform(0.9, 1.3) * MS)
             _said(turn, server, process[server], "tools/call", tool, request[server], at, work + over, work)
             at += work + over
+            if fresh:  # the SDK checks the first answer by the list of tools
+                listed = int(random.uniform(7, 11) * MS)
+                request[server] += 1
+                _said(turn, server, process[server], "tools/list", "", request[server], at, listed, MS // 3)
+                at += listed
+                again += listed if step else 0
         body = (
             wire.kind_and_name("POST /copilot", 2)
             + wire.attributes({"http.request.method": "POST"})
