@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core import ui, view
-from core.audits import every_audit
+from core.audits import SECTIONS, every_audit
 from core.ui.board import board_rows, board_scope, told_of_breaks
 from core.ui.first_steps import teach, way_through
 
@@ -12,7 +12,7 @@ within, audits = board_scope(), every_audit()
 told_of_breaks(within)
 teach(within.as_of)
 way_through()
-sections = sorted({audit.SECTION for audit in audits})
+sections = [section for section in SECTIONS if any(section == audit.SECTION for audit in audits)]
 with st.container(horizontal=True, gap="small"):
     bound = {"bind": "query-params", "width": 320}
     wanted = (

@@ -125,14 +125,14 @@ def test_an_empty_ledger_teaches_how_to_send_the_first_trace(empty: Store) -> No
 
 
 def test_an_empty_ledger_never_looks_healthy(empty: Store) -> None:
-    app = opened("headline/retry_ledger.py")
+    app = opened("counts/retry_ledger.py")
     assert ":gray-badge[cannot tell]" in markdown(app)
     assert "green" not in markdown(app)
     assert any(text.startswith("Missing: ") for text in texts(app))
 
 
 def test_the_board_and_the_page_tell_the_same(ledger: Store) -> None:
-    board, page = opened(), opened("headline/retry_ledger.py")
+    board, page = opened(), opened("counts/retry_ledger.py")
     told = [{one.label: one.value for one in app.metric} for app in (board, page)]
     assert told[0].items() <= told[1].items()
     assert set(told[1]) - set(told[0]) == {"Product counts", "SRE counts", "Finance counts"}
@@ -141,13 +141,13 @@ def test_the_board_and_the_page_tell_the_same(ledger: Store) -> None:
 
 
 def test_every_page_opens_with_data(ledger: Store) -> None:
-    assert len(opened("headline/retry_ledger.py").get("plotly_chart")) > 3
+    assert len(opened("counts/retry_ledger.py").get("plotly_chart")) > 3
     assert len(opened("data.py").dataframe) >= 1
     assert len(opened("imports.py").dataframe) == 1
 
 
 def test_telemetry_is_never_markdown(ledger: Store) -> None:
-    for page, query in (("", {}), ("headline/retry_ledger.py", {"trace": TRACE}), ("data.py", {})):
+    for page, query in (("", {}), ("counts/retry_ledger.py", {"trace": TRACE}), ("data.py", {})):
         app = opened(page, **query)
         assert "script" not in markdown(app)
         assert "javascript" not in markdown(app)
@@ -171,7 +171,7 @@ def test_a_change_is_added_by_hand_and_shown_as_it_was_typed(ledger: Store) -> N
 
 
 def test_a_link_pins_the_numbers_and_the_pin_can_be_let_go(ledger: Store) -> None:
-    pinned = opened("headline/retry_ledger.py", as_of="1")
+    pinned = opened("counts/retry_ledger.py", as_of="1")
     assert {one.label: one.value for one in pinned.metric}["n"] == str(RUNS // 2)
     assert "Pinned to data version 1" in markdown(pinned)
     freed = pinned.sidebar.button[0].click().run()
@@ -179,11 +179,11 @@ def test_a_link_pins_the_numbers_and_the_pin_can_be_let_go(ledger: Store) -> Non
 
 
 def test_more_data_does_not_move_a_pinned_page(ledger: Store) -> None:
-    before = [one.value for one in opened("headline/retry_ledger.py", as_of="2").metric]
+    before = [one.value for one in opened("counts/retry_ledger.py", as_of="2").metric]
     ledger.submit(decode_traces(body(101, 121), "application/json", ReadOptions()))
     ledger.derive()
-    assert [one.value for one in opened("headline/retry_ledger.py", as_of="2").metric] == before
-    assert [one.value for one in opened("headline/retry_ledger.py").metric] != before
+    assert [one.value for one in opened("counts/retry_ledger.py", as_of="2").metric] == before
+    assert [one.value for one in opened("counts/retry_ledger.py").metric] != before
 
 
 @pytest.mark.parametrize(
@@ -205,15 +205,15 @@ def test_a_bad_value_in_the_address_falls_back_and_says_so(
 
 
 def test_a_setting_is_read_from_the_address(ledger: Store) -> None:
-    code = " ".join(one.value for one in opened("headline/retry_ledger.py", retry_ledger_limit="0.50").code)
+    code = " ".join(one.value for one in opened("counts/retry_ledger.py", retry_ledger_limit="0.50").code)
     assert "retry_ledger_limit=0.50" in code
 
 
 def test_scope_reaches_the_numbers_and_the_share_link(ledger: Store) -> None:
-    app = opened("headline/retry_ledger.py", region="eu-west-1", **{"from": "2026-03-02"}, to="2026-03-02")
+    app = opened("counts/retry_ledger.py", region="eu-west-1", **{"from": "2026-03-02"}, to="2026-03-02")
     link = app.code[0].value
     assert "from=2026-03-02&to=2026-03-02&region=eu-west-1&as_of=2" in link
-    nothing = opened("headline/retry_ledger.py", **{"from": "2025-01-01"}, to="2025-01-02")
+    nothing = opened("counts/retry_ledger.py", **{"from": "2025-01-01"}, to="2025-01-02")
     assert ":gray-badge[cannot tell]" in markdown(nothing)
 
 
@@ -255,7 +255,7 @@ def test_numbers_quote_names_letter_by_letter() -> None:
 
 
 def test_a_link_opens_its_run(ledger: Store) -> None:
-    app = AppTest.from_file(str(PAGES / "headline" / "retry_ledger.py"), default_timeout=60)
+    app = AppTest.from_file(str(PAGES / "counts" / "retry_ledger.py"), default_timeout=60)
     app.query_params["trace"] = TRACE
     app.run()
     assert not app.exception
@@ -267,5 +267,5 @@ def test_a_link_opens_its_run(ledger: Store) -> None:
 def test_demo_data_says_so(empty: Store) -> None:
     empty.submit(decode_traces(body(1, 3), "application/json", ReadOptions(demo=True)))
     empty.derive()
-    for page in ("", "data.py", "headline/retry_ledger.py"):
+    for page in ("", "data.py", "counts/retry_ledger.py"):
         assert "Demo data" in markdown(opened(page))

@@ -34,7 +34,7 @@ def click(app: AppTest, label: str, at: int = 0) -> AppTest:
 
 def test_adding_a_figure_offers_its_sentence_and_names_the_data_version(ledger: Store, state: State) -> None:  # noqa: F811
     """This runner draws a dialog but forgets it on the next run: tests/browser/test_deck.py clicks through it."""
-    app = click(opened("headline/retry_ledger.py", as_of="1"), "Add to deck")
+    app = click(opened("counts/retry_ledger.py", as_of="1"), "Add to deck")
     (title,) = [area.value for area in app.text_area if area.label == "Title"]
     assert title in texts(app)
     assert "as of import 1, whenever it is exported" in markdown(app)

@@ -40,7 +40,7 @@ def opened(store: Store, probes: list[Row]) -> AppTest:
     app = AppTest.from_file(str(SHELL), default_timeout=120)
     app.query_params["from"], app.query_params["to"] = str(DAY), str(DAY + dt.timedelta(days=DAYS - 1))
     app.run()
-    app.switch_page(str(SHELL.parent / "headline" / "regional_drift.py")).run()
+    app.switch_page(str(SHELL.parent / "models" / "regional_drift.py")).run()
     assert not app.exception, [one.message for one in app.exception]
     return app
 

@@ -37,7 +37,7 @@ def test_empty_pages_say_what_to_do(empty: tuple[Store, State]) -> None:
 
 def test_a_view_is_saved_from_the_share_menu(empty: tuple[Store, State]) -> None:
     half_sent(empty[0])
-    app = opened("headline/retry_ledger.py", region="eu-west-1")
+    app = opened("counts/retry_ledger.py", region="eu-west-1")
     app.text_input(key="author_name_view").input("Ana")
     app.text_area[0].input("**note**")
     next(one for one in app.button if one.label == "Save view").click().run()

@@ -72,7 +72,7 @@ def test_the_forecast_page_makes_its_answer_once_and_keeps_it(store: Store) -> N
     app = AppTest.from_file(str(SHELL), default_timeout=120)
     app.query_params["from"], app.query_params["to"] = str(END), str(END)
     app.run()
-    page = str(SHELL.parent / "headline" / "token_forecast.py")
+    page = str(SHELL.parent / "counts" / "token_forecast.py")
     app.switch_page(page).run()
     assert not app.exception
     told = [text.value for text in app.text if text.value.startswith("The next 28 days take")]

@@ -20,12 +20,20 @@ import importlib
 import pkgutil
 from types import ModuleType
 
+SECTIONS = (
+    "Counts, money and capacity", "Speed as felt", "Same name, different model", "Can the evals still tell?",
+    "What people actually got", "Isolation, privacy, deletion",
+)  # fmt: skip
+"""Of the navigation and the board, in their order."""
+
 
 def every_audit() -> list[ModuleType]:
-    """Every module of this folder that has a TITLE, by section and title.
+    """Every module of this folder that has a TITLE, by section (SECTIONS) and title.
 
     Modules without one hold SQL or pictures of an audit that does not fit one file.
     """
     names = sorted(found.name for found in pkgutil.iter_modules(__path__))
     modules = [importlib.import_module(f"{__name__}.{name}") for name in names]
-    return sorted((m for m in modules if hasattr(m, "TITLE")), key=lambda m: (m.SECTION, m.TITLE))
+    return sorted(
+        (m for m in modules if hasattr(m, "TITLE")), key=lambda m: (SECTIONS.index(m.SECTION), m.TITLE)
+    )

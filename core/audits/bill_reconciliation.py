@@ -31,7 +31,7 @@ from core.reconcile import ZERO
 from core.reconcile.bills import INVOICE_SOURCE
 
 TITLE = "The bill against the traces"
-SECTION = "Headline"
+SECTION = "Counts, money and capacity"
 REPORTED = "what the provider bills for use on closed days"
 SUPPORTED = "the part of it that traced calls explain"
 LIMIT = 0.02

@@ -44,7 +44,7 @@ from core.audits.regional_drift_verdict import SUSPECT_ALPHA, Region
 from core.stats import betting
 
 TITLE = "The regional rollout lottery"
-SECTION = "Headline"
+SECTION = "Same name, different model"
 REPORTED = "one model name in every region"
 SUPPORTED = "regions that answer as the reference does"
 LIMIT = 0.10

@@ -51,7 +51,7 @@ from core.stats import resampling
 
 SEED = resampling.SEED
 TITLE = "The retry counted three ways"
-SECTION = "Headline"
+SECTION = "Counts, money and capacity"
 REPORTED = "cost per conversion when every call counts once"
 SUPPORTED = "cost per conversion with every attempt"
 LIMIT = 0.20

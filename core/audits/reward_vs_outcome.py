@@ -45,7 +45,7 @@ from core.audits.reward_vs_outcome_sql import (
 
 SEED = arms.SEED
 TITLE = "Reward that stopped meaning outcome"
-SECTION = "Headline"
+SECTION = "What people actually got"
 REPORTED = "change of the reward or the thumbs since the base checkpoint"
 SUPPORTED = "change of the outcome they stand for"
 LIMIT = 0.02

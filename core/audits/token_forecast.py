@@ -52,7 +52,7 @@ from core.stats.forecast_totals import Total
 from core.stats.resampling import SEED
 
 TITLE = "The forecast that learned a holiday"
-SECTION = "Headline"
+SECTION = "Counts, money and capacity"
 REPORTED = "what a trailing four-week average says of the next weeks"
 SUPPORTED = "level × calendar, with intervals from past forecasts"
 LIMIT = 0.10

@@ -160,6 +160,8 @@ def bring_up_to_date(cursor: DuckDBPyConnection, costing: Costing) -> int:
 
 def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: int) -> None:
     bounds = {"after": after, "through": through}
+    # First of all: from its first write on a transaction keeps checkpoints away, and they move the row numbers of MEMBERS.
+    cursor.execute("insert into derivations values (?, ?, ?)", [through, time.time_ns(), costing.version])
     cursor.execute(TOUCHED, {**bounds, "traces_at_once": TRACES_AT_ONCE})
     chunks = cursor.execute("select distinct chunk from touched order by chunk").fetchall()
     for (chunk,) in chunks:
@@ -171,7 +173,6 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
             cursor.execute(f"insert into {table} by name select * from derived")
             cursor.unregister("derived")
     rollups.add(cursor, through)
-    cursor.execute("insert into derivations values (?, ?, ?)", [through, time.time_ns(), costing.version])
 
 
 def _settle_repeats(cursor: DuckDBPyConnection, after: int) -> None:

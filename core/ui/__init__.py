@@ -2,7 +2,7 @@
 
 `show(audit)` draws a whole audit page, top to bottom: read it first. `pages/shell.py` calls `access.frame` (nobody without a
 role passes) and `scope_controls` before any page; a page takes its `scope`, gets an `answer` (kept until the data version of
-`held` moves) and draws it with the pieces here: `header`, `verdict`, `figures` (`cards`, one a figure), `evidence`, `listing`
+`held` moves) and draws it with the pieces here: `header`, `verdict`, `figures` (`cards`), `evidence`, `listing`
 (`tables`), `method`, `share` (`sharing`), `footer`. Pages that differ have a module: `board` (overview), `first_steps` (empty
 ledger, demo), `deck`, `reviews` with `review_copies`, `timeline`. What is shown: `core.view`.
 
@@ -37,7 +37,7 @@ from core.measured import reports_progress
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
 from core.ui import access, held, waiting
-from core.ui.cards import PICTURE, card, download, draw
+from core.ui.cards import PICTURE, cards, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
 
@@ -161,6 +161,7 @@ def show(audit: ModuleType) -> None:
     within = scope(audit)
     measure, finding, drawn = answer(audit, within)
     verdict(finding)
+    waiting.let_draw(f"{audit.__name__} verdict", waiting.VERDICT_S)
     counts(view.counts_of(audit, measure))
     needs(have(ask, audit.NEEDS, within))
     figures(audit, drawn, finding, within)
@@ -234,12 +235,8 @@ def needs(found: Sequence[Have]) -> None:
 
 
 def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
-    """Bordered cards, two a row; the last one alone takes the whole width."""
-    said, address = demo.note(ask), link(within, audit)
-    for row in view.in_pairs([*drawn.items()]):
-        for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
-            with column, st.container(border=True, height="stretch", gap="small"):
-                card(audit, name, noted(figure, said), finding, within, address, bool(said))
+    """A card for every figure."""
+    cards(audit, drawn, finding, within, link(within, audit), demo.note(ask))
 
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:

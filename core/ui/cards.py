@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import ModuleType
 
 import plotly.graph_objects as go
@@ -9,14 +10,25 @@ import streamlit as st
 
 from core import board, deck_content, decks, downloads, view
 from core.audit import Finding, Scope
-from core.charts import themed
+from core.charts import noted, themed
 from core.decks import Slide
 from core.export import alt_text
 from core.state import StateProblem
-from core.ui import access
+from core.ui import access, waiting
 
 PICTURE = "picture"
 _LAST, _ADDED = "deck_last", "deck_added"
+
+
+def cards(
+    audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope, link: str, demo: str
+) -> None:
+    """Bordered cards, two a row; the last one alone takes the whole width. `demo`: what every picture of demo data says."""
+    for row in view.in_pairs([*drawn.items()]):
+        for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
+            with column, st.container(border=True, height="stretch", gap="small"):
+                card(audit, name, noted(figure, demo), finding, within, link, bool(demo))
+        waiting.let_draw(f"{audit.__name__} figure", waiting.FIGURE_S)
 
 
 def card(

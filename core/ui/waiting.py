@@ -1,4 +1,4 @@
-"""How far an answer is that takes minutes.
+"""How far an answer is that takes minutes, and what a reader sees first of a page that is drawn at once.
 
 Streamlit keeps what a cached function draws and draws it again with every kept answer, so nothing inside one may move a
 bar. An answer that is not kept is therefore made outside the cache, under the bar, and kept when it is whole.
@@ -18,6 +18,8 @@ from core.audit import Progress
 Kept = TypeVar("Kept")
 PATIENCE_S = 1.0
 """A bar that is gone before it is read only flickers."""
+VERDICT_S, FIGURE_S = 0.1, 0.2
+"""What a browser needs to draw the verdict, and to load what draws the first figures."""
 
 
 class NotKept(Exception):
@@ -51,3 +53,13 @@ def made_once(kept: Callable[..., Kept], make: Callable[[Progress], Kept]) -> Ke
         with bar() as progress:
             made = make(progress)
     return kept(_make=lambda: made)
+
+
+def let_draw(what: str, pause_s: float) -> None:
+    """Let the browser draw what it was sent before it gets the rest, the first time that a session sees `what`.
+
+    A page sent in one go is drawn in one go: its first number then waits for its last chart.
+    """
+    if st.context.headers and f"drawn {what}" not in st.session_state:  # no headers: no browser draws
+        st.session_state[f"drawn {what}"] = True
+        time.sleep(pause_s)

@@ -87,7 +87,7 @@ def shows_data(app: AppTest) -> bool:
 
 
 @pytest.mark.parametrize("user", [None, person(), person("manager"), person("viewer", age_s=12 * 3600 + 60)])
-@pytest.mark.parametrize("page", ["", "access.py", "headline/retry_ledger.py"])
+@pytest.mark.parametrize("page", ["", "access.py", "counts/retry_ledger.py"])
 def test_nobody_without_a_role_sees_anything(
     signing_in: None, user: dict[str, Any] | None, page: str
 ) -> None:
@@ -136,8 +136,8 @@ def test_viewers_see_every_page_and_why_they_may_not_change_it(signing_in: None)
     make_review(get_state(), "Spring", "Ann")
     for page, act in (
         ("data.py", "Add files"), ("data.py", "Add a change"), ("reviews.py", "New review"),
-        ("reviews.py", "Add a note"), ("deck.py", "Change decks"), ("headline/retry_ledger.py", "Save view"),
-        ("headline/token_forecast.py", "Save breaks"), ("access.py", "Tokens"), ("access.py", "Audit log"),
+        ("reviews.py", "Add a note"), ("deck.py", "Change decks"), ("counts/retry_ledger.py", "Save view"),
+        ("counts/token_forecast.py", "Save breaks"), ("access.py", "Tokens"), ("access.py", "Audit log"),
     ):  # fmt: skip
         app = opened(page, person("viewer"))
         assert (
@@ -149,7 +149,7 @@ def test_viewers_see_every_page_and_why_they_may_not_change_it(signing_in: None)
 
 
 def test_editors_save_under_their_own_name_and_the_log_has_it(signing_in: None) -> None:
-    app = opened("headline/retry_ledger.py", person("editor"))
+    app = opened("counts/retry_ledger.py", person("editor"))
     assert "Your name" not in {one.label for one in app.text_input}
     next(one for one in app.button if one.label == "Save view").click().run()
     (logged,) = entries(get_state())
