@@ -27,8 +27,6 @@ docs/decisions/032-clocks-and-cold-starts.md.
 
 from __future__ import annotations
 
-import datetime as dt
-
 import plotly.graph_objects as go
 import polars as pl
 
@@ -37,7 +35,7 @@ from core.audit import Ask, Fact, Finding, Need, Scope, TooLittle, against_limit
 from core.audits import trace_clock_figures as pictures
 from core.audits.retry_ledger_evidence_sql import SPAN_TREE
 from core.audits.trace_clock_measure import FEWEST_SESSIONS, FEWEST_TRACES, Clocks, measured
-from core.audits.trace_clock_sql import ALONE, CHANGES, DAYS, EVENTS, PAIRS
+from core.audits.trace_clock_sql import ALONE, CHANGES, COUNT, EVENTS, PAIRS
 from core.recipes import MCP_TITLE
 from core.stats import resampling
 
@@ -48,7 +46,7 @@ SUPPORTED = "traces whose order survives what is known of the clocks"
 LIMIT = 0.05
 """One trace in twenty: an on-call engineer looks at a handful, and then the waterfall is right in most evenings."""
 MOST_PAIRS = 50_000
-"""Pairs that reach Python. Whole days, the newest first, and the page says from which."""
+"""Pairs that reach Python. Beyond it traces by hash of their id: fewer pairs of a session make its interval wider, not wrong."""
 SEED = resampling.SEED
 NAME = "trace-clock"
 
@@ -77,30 +75,29 @@ NEEDS = (
     Need("change_events.title", "deploys beside the days", "Give a changes file: python -m core template changes.", False),
 )  # fmt: skip
 
-SQL = {"days": DAYS, "pairs": PAIRS, "events": EVENTS, "alone": ALONE, "changes": CHANGES}
+SQL = {"counted": COUNT, "pairs": PAIRS, "events": EVENTS, "alone": ALONE, "changes": CHANGES}
 
 
 def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
-    """Days first: they say from which day on the pairs fit."""
-    days = ask(DAYS, **scope.parameters(), since=scope.start)
-    parameters = scope.parameters() | {"since": first_day(days, scope)}
+    """The count first: it says which part of the traces fits."""
+    counted = ask(COUNT, **scope.parameters())
+    parameters = scope.parameters() | {"keep": kept(int(counted.item()))}
     frames = {name: ask(SQL[name], **parameters) for name in ("pairs", "events", "alone", "changes")}
-    return frames | {"days": days}
+    return frames | {"counted": counted}
 
 
-def first_day(days: pl.DataFrame, scope: Scope) -> dt.date:
-    """The first of the newest whole days whose pairs fit, at least one."""
-    total = 0
-    for day, pairs in sorted(days.select("day", "pairs").rows(), reverse=True):
-        total += pairs
-        if total > MOST_PAIRS and total > pairs:
-            return day + dt.timedelta(days=1)
-    return scope.start
+def kept(pairs: int) -> str:
+    """Hashes below it are kept, so that about MOST_PAIRS of the pairs are; hex digits end before "g": all.
+
+    >>> kept(50_000), kept(100_000)
+    ('g', '8000')
+    """
+    return "g" if pairs <= MOST_PAIRS else f"{max(16**4 * MOST_PAIRS // pairs, 1):04x}"
 
 
 def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Clocks | TooLittle:
     """Every trace's order; too little without enough pairs across two clocks."""
-    found = measured(frames, first_day(frames["days"], scope), scope.limit(LIMIT))
+    found = measured(frames, scope.limit(LIMIT))
     if isinstance(found, Clocks):
         return found
     traces, sessions = found

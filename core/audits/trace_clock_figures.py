@@ -95,7 +95,8 @@ def facts(found: Clocks) -> list[Fact]:
         Fact("orders", "claimed across clocks", count(claims.claimed), "", claims.claimed, "instants of both sides of a pair"),
         Fact("orders", "certain", count(claims.certain), "", claims.claimed, "the same at both ends of the interval"),
         Fact("orders", "certainly drawn the wrong way round", count(claims.wrong), "", claims.claimed),
-        Fact("sample", "from", str(found.since), "", len(found.crossings), "whole days, the newest that fit"),
+        Fact("sample", "pairs in scope", count(found.of_pairs), "", sum(len(one.pairs) for one in found.sessions),
+             "n: measured, across clocks; a sample of traces by hash of their id where they are too many"),
     ]  # fmt: skip
     for one in found.sessions:
         if one.drift_ppm is not None and len(rows) < 20:

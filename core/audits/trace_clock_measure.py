@@ -75,7 +75,8 @@ class Clocks(NamedTuple):
     """Pairs of which one side names no clock."""
     alone: Alone
     changes: tuple[tuple[dt.date, str], ...]
-    since: dt.date
+    of_pairs: int
+    """Pairs in scope; those of a sample of traces are measured where they are too many."""
     limit: float
     shown: tuple[tuple[str, Pair], ...]
     """Names and pairs of the trace that the waterfall draws."""
@@ -90,7 +91,7 @@ class Clocks(NamedTuple):
         return sum(one.order == order for one in self.crossings) / len(self.crossings)
 
 
-def measured(frames: Mapping[str, pl.DataFrame], since: dt.date, limit: float) -> Clocks | tuple[int, int]:
+def measured(frames: Mapping[str, pl.DataFrame], limit: float) -> Clocks | tuple[int, int]:
     """The measure; or (traces, sessions) where they are too few."""
     rows = sorted(frames["pairs"].to_dicts(), key=lambda row: (row["trace_id"], row["server_span_id"]))
     across = [row for row in rows if _crosses(row)]
@@ -112,7 +113,7 @@ def measured(frames: Mapping[str, pl.DataFrame], since: dt.date, limit: float) -
         _halves(sessions), sum(pair.high is None for one in sessions for pair in one.pairs),
         sum(not row["client_clock"] or not row["server_clock"] for row in rows),
         Alone(*(int(value or 0) for value in frames["alone"].row(0))),
-        tuple(sorted({(row["day"], row["title"]) for row in frames["changes"].to_dicts()})), since, limit,
+        tuple(sorted({(row["day"], row["title"]) for row in frames["changes"].to_dicts()})), int(frames["counted"].item()), limit,
         _shown(found, across),
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ _SIDE = """
         import_id,
         case when strpos(cast(attributes as varchar), '"trueup.link_count"') > 0 then 1 else 0 end as linked
     from spans
-    where day between $since and $end
+    where day between $start and $end
         and import_id <= $as_of
         and import_id not in (select import_id from undone where undone_by <= $as_of)
 """
@@ -76,18 +76,14 @@ pairs as (
 """
 """A client's clock is its host's, a browser's its session's. Producers and consumers are left out by their kind."""
 
-DAYS = (
+COUNT = (
     _BOTH_SIDES
     + """
-select
-    day,
-    cast(count(*) as bigint) as pairs
+select cast(count(*) as bigint) as pairs
 from pairs
-group by day
-order by day
 """
 )
-"""Pairs by day: sizes the sample, which is whole days, the newest first."""
+"""Sizes the sample, which is of traces, by hash of their id: every day and every session stays in it."""
 
 PAIRS = (
     _BOTH_SIDES
@@ -111,6 +107,7 @@ select
     day
 from pairs
 where links = 0
+    and substr(md5(trace_id), 1, 4) < $keep
 """
 )
 """One row a pair, its four instants in ns: sent and got by the client's clock, received and answered by the server's.
@@ -129,10 +126,11 @@ select distinct
 from span_events
 join pairs on pairs.trace_id = span_events.trace_id
     and (pairs.client_span_id = span_events.span_id or pairs.server_span_id = span_events.span_id)
-where span_events.day between $since and $end
+where span_events.day between $start and $end
     and span_events.import_id <= $as_of
     and span_events.import_id not in (select import_id from undone where undone_by <= $as_of)
     and pairs.server_clock <> pairs.client_clock
+    and substr(md5(pairs.trace_id), 1, 4) < $keep
 """
 )
 """Events on either span of a pair that crosses clocks: a merged timeline claims their order too."""
@@ -146,7 +144,7 @@ select
     cast(sum(case when kind = 'server' and host_id is null then 1 else 0 end) as bigint) as servers_without_clock
 from spans
 where kind in ('client', 'server')
-    and day between $since and $end
+    and day between $start and $end
     and import_id <= $as_of
     and import_id not in (select import_id from undone where undone_by <= $as_of)
     and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)

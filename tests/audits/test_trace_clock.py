@@ -271,6 +271,23 @@ def test_events_within_the_fringe_make_a_trace_unknowable(store: Store) -> None:
     assert [one.order for one in found.crossings if one.order != "proven"] == ["unknowable"]
 
 
+def test_more_pairs_than_fit_are_sampled_by_trace_over_all_sessions(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions = [browser(f"s{n}", 90_000.0 * (n % 3 == 0), pairs=12, seed=n) for n in range(60)]
+    _, whole = told(store, **world(sessions))
+    monkeypatch.setattr(audit, "MOST_PAIRS", 360)
+    found = audit.measure(audit.load(store.ask, SCOPE), SCOPE)
+    assert (found.of_pairs, len(found.sessions)) == (720, 60)
+    assert len(found.crossings) == pytest.approx(360, rel=0.15)
+    assert found.share("corrected") == pytest.approx(whole.share("corrected"), abs=0.05)
+    wide = {one.key: known(one) for one in found.sessions}
+    assert all(
+        wide[one.key].low <= known(one).low and known(one).high <= wide[one.key].high
+        for one in whole.sessions
+    )
+
+
 @pytest.mark.parametrize(("sessions", "enough"), [(9, False), (10, True)])
 def test_ten_sessions_are_needed(sessions: int, enough: bool, store: Store) -> None:
     finding, found = told(store, **world([browser(f"s{n}", 0.0, seed=n) for n in range(sessions)]))
