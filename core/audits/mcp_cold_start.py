@@ -191,10 +191,14 @@ def tables(found: Tax) -> dict[str, pl.DataFrame]:
     return pictures.tables(found)
 
 
-def evidence(ask: Ask, scope: Scope) -> pl.DataFrame:
+def worst(found: Tax | TooLittle) -> pl.DataFrame:
     """At most 500 turns, those that paid most again first: the way into a turn's spans."""
-    found = measure(load(ask, scope), scope)
     return pictures.worst_turns(() if isinstance(found, TooLittle) else found.turns)
+
+
+def evidence(ask: Ask, scope: Scope) -> pl.DataFrame:
+    """The same, asked anew."""
+    return worst(measure(load(ask, scope), scope))
 
 
 def span_tree(ask: Ask, trace_id: str, as_of: int) -> pl.DataFrame:

@@ -165,10 +165,14 @@ def tables(found: Clocks) -> dict[str, pl.DataFrame]:
     return pictures.tables(found)
 
 
-def evidence(ask: Ask, scope: Scope) -> pl.DataFrame:
+def worst(found: Clocks | TooLittle) -> pl.DataFrame:
     """At most 500 traces, unknowable and corrected ones first: the way into their spans."""
-    found = measure(load(ask, scope), scope)
     return pictures.worst_traces(() if isinstance(found, TooLittle) else found.crossings)
+
+
+def evidence(ask: Ask, scope: Scope) -> pl.DataFrame:
+    """The same, asked anew."""
+    return worst(measure(load(ask, scope), scope))
 
 
 def span_tree(ask: Ask, trace_id: str, as_of: int) -> pl.DataFrame:
