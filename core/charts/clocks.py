@@ -102,7 +102,7 @@ def offsets(groups: Mapping[str, Sequence[float]]) -> go.Figure:
     )  # fmt: skip
     figure.update_yaxes(rangemode="tozero", nticks=5)
     figure.update_layout(showlegend=True)
-    return finish(figure, "offsets", "sessions", ("group", "from_ms", "to_ms", "sessions"), rows)
+    return finish(figure, "offsets", "sessions", ("group", "from_ms", "to_ms", "value"), rows)
 
 
 def _bin(value: float) -> int:

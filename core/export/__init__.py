@@ -5,7 +5,7 @@ every format is written from that table. Start there. Then, by format:
 
 - CSV, and XLSX of one figure: here; `cells` has what all workbooks share, such as text that no spreadsheet runs.
 - PPTX: `deck` (one figure, or a whole deck) → `slide` (titles, foot, colours; `template`: a company's own) → `native`,
-  `native_lines`, `native_points`, `native_tables` (a form each as editable chart or table) → `chart_data` (its numbers).
+  `native_lines`, `native_points`, `native_stacks`, `native_tables` (forms as editable chart or table) → `chart_data`.
 - XLSX of a deck: `workbook`. What decks are made of, before either format: `content`.
 - HTML and PDF of a review: `review_html`, `review_pdf`; their pictures are drawn without a browser: `still` (the figure
   as shapes, with `scales` for its axes and `still_traces` for its traces) → `shapes` (SVG text, or a PDF drawing).
