@@ -232,6 +232,8 @@ def needs(found: Sequence[Have]) -> None:
     """Rows, coverage and newest day of every column the audit reads."""
     with st.expander(view.needs_text(found), expanded=view.blocked(found)):
         table(view.need_rows(found), "Columns this audit reads")
+        for text in view.supply_texts(found):
+            st.text(text)
 
 
 def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
