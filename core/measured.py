@@ -108,3 +108,12 @@ def measured(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | Non
     """An audit's measure: the app's kept one where there is one, else computed."""
     make = _published[0].of if _published else computed
     return make(audit, ask, scope, progress)
+
+
+def evidence_of(audit: ModuleType, ask: Ask, scope: Scope) -> pl.DataFrame:
+    """The rows behind the verdict: what `worst` makes of the measure that is kept, or asked by `evidence`."""
+    if hasattr(audit, "worst"):
+        rows: pl.DataFrame = audit.worst(measured(audit, ask, scope).measure)
+    else:
+        rows = audit.evidence(ask, scope)
+    return rows
