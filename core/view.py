@@ -277,8 +277,14 @@ def caption_of(audit: ModuleType, figure: str) -> str:
 
 
 def titled(name: str) -> str:
-    """An export name as a heading."""
-    return name.replace("_", " ").capitalize()
+    """An export name as a heading.
+
+    >>> titled("mcp_cold_start")
+    'MCP cold start'
+    """
+    return re.sub(
+        r"\b(mcp|slo|tps)\b", lambda word: word[0].upper(), name.replace("_", " ").capitalize(), flags=re.I
+    )
 
 
 def method_text(audit: ModuleType, measure: object, finding: Finding) -> str:
