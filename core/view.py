@@ -266,11 +266,6 @@ def option_text(option: str) -> str:
     return option or "automatic"
 
 
-def in_pairs(drawn: list[tuple[str, go.Figure]]) -> list[list[tuple[str, go.Figure]]]:
-    """Figures two a row; the last one of an odd number has its row alone."""
-    return [drawn[at : at + 2] for at in range(0, len(drawn), 2)]
-
-
 def caption_of(audit: ModuleType, figure: str) -> str:
     """How to read one of an audit's figures, in one sentence of the audit's own."""
     return str(getattr(audit, "CAPTIONS", {}).get(figure, ""))
