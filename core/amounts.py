@@ -149,3 +149,13 @@ def interval(low: Number | None, high: Number | None, unit: str) -> str:
             + "] points"
         )
     return f"[{number(low, unit)}, {number(high, unit)}]"
+
+
+def head_and_tail(text: str) -> tuple[str, str | None]:
+    """A long amount cut where its unit begins, so that the number is never the part that is cut off.
+
+    >>> head_and_tail("$0.0153 per conversion"), head_and_tail("12.5%")
+    (('$0.0153', 'per conversion'), ('12.5%', None))
+    """
+    head, _, tail = text.partition(" ")
+    return (head, tail) if len(text) > 12 and tail else (text, None)

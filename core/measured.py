@@ -110,3 +110,12 @@ def measured(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | Non
     once = _published.get()
     make = once.of if once else computed
     return make(audit, ask, scope, progress)
+
+
+def evidence_of(audit: ModuleType, ask: Ask, scope: Scope) -> pl.DataFrame:
+    """The rows behind the verdict: what `worst` makes of the measure that is kept, or asked by `evidence`."""
+    if hasattr(audit, "worst"):
+        rows: pl.DataFrame = audit.worst(measured(audit, ask, scope).measure)
+    else:
+        rows = audit.evidence(ask, scope)
+    return rows

@@ -133,6 +133,21 @@ python -m core ingest probes.jsonl
 """
 
 
+MCP_TITLE = "MCP: client and server spans of a turn"
+MCP = """\
+# The official SDK (mcp 2 and newer) makes client and server spans itself once both processes have a tracer provider.
+# Over stdio a server inherits nothing: give it its own exporter.
+pip install "mcp>=2" opentelemetry-distro opentelemetry-exporter-otlp-proto-http
+export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={endpoint}
+OTEL_SERVICE_NAME=my-agent opentelemetry-instrument python agent.py
+# and as the command of the server in the client's configuration:
+#   env OTEL_SERVICE_NAME=orders-mcp opentelemetry-instrument python orders_mcp.py
+
+# For clocks: name the machine on both sides. Browsers have none: set session.id on their spans.
+export OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=host
+"""
+
+
 def recipes(address: str) -> list[Recipe]:
     """Every recipe with this app's own address, `address` being scheme, host and port."""
     endpoint = f"{address.rstrip('/')}/v1/traces"
@@ -148,6 +163,7 @@ def recipes(address: str) -> list[Recipe]:
         Recipe("OpenTelemetry Collector", "yaml", collector),
         Recipe("Files and demo data", "bash", FILES),
         Recipe("Probes: the same prompts to every region", "bash", PROBES),
+        Recipe(MCP_TITLE, "bash", _filled(MCP, endpoint, "", "")),
         Recipe("What Langfuse, Phoenix or LiteLLM already hold", "bash", INCUMBENTS),
     ]
 

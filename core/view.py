@@ -17,7 +17,7 @@ import polars as pl
 from polars import selectors
 
 from core import demo, links, projects
-from core.amounts import count, interval, number, share
+from core.amounts import count, head_and_tail, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Progress, Scope, TooLittle
 from core.charts.palette import noted
 from core.coverage import (
@@ -41,6 +41,7 @@ STATUS_COLOURS: Mapping[str, Colour] = {
 }
 """cannot tell is grey: it is never drawn as if it were good news."""
 
+_BY_UNIT = (("_usd", "$%.4f"), ("_ms", "localized"), ("_share", "percent"))
 _NAMES_A_ROW = re.compile(r"(^|[_ ])(id|import|file|number|row|code|answer|epoch|seed)$")
 """Whole numbers that stand for something and count nothing: 1,234 would be read as an amount."""
 
@@ -199,6 +200,12 @@ def blocked(found: Sequence[Have]) -> bool:
     return any(one.need.required and not one.known_share for one in found)
 
 
+def supply_texts(found: Sequence[Have]) -> list[str]:
+    """How to supply what has no value in some row; whole sentences, which a table would cut."""
+    lacking = [one.need for one in found if one.known_share != 1]
+    return [f"{need.column}: {need.how}" for need in lacking]
+
+
 def need_rows(found: Sequence[Have]) -> pl.DataFrame:
     """The need/have strip as rows."""
     rows = [
@@ -209,7 +216,6 @@ def need_rows(found: Sequence[Have]) -> pl.DataFrame:
             "newest": one.newest,
             "needed": "required" if one.need.required else "optional",
             "for": one.need.why,
-            "how to supply it": "" if one.known_share == 1 else one.need.how,
         }
         for one in found
     ]
@@ -218,10 +224,9 @@ def need_rows(found: Sequence[Have]) -> pl.DataFrame:
 
 def number_formats(rows: pl.DataFrame) -> dict[str, str]:
     """Column formats: by the unit a name ends with, thousands grouped in whole numbers that count something."""
-    units = {"_usd": "$%.4f", "_ms": "%.1f ms", "_share": "percent"}
-    forms = {name: form for name in rows.columns for ending, form in units.items() if name.endswith(ending)}
+    forms = {name: form for name in rows.columns for ending, form in _BY_UNIT if name.endswith(ending)}
     whole = rows.select(selectors.integer()).columns
-    return {name: "localized" for name in whole if not _NAMES_A_ROW.search(name)} | forms
+    return dict.fromkeys((name for name in whole if not _NAMES_A_ROW.search(name)), "localized") | forms
 
 
 def ids_last(columns: Sequence[str]) -> list[str]:
@@ -232,7 +237,11 @@ def ids_last(columns: Sequence[str]) -> list[str]:
 def shown(rows: pl.DataFrame, zone: str = "UTC") -> pl.DataFrame:
     """Rows as a table shows them: ids last, money as numbers, instants (UTC in the ledger) in a time zone."""
     local = selectors.datetime(time_zone=None).dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-    return rows.select(ids_last(rows.columns)).with_columns(selectors.decimal().cast(pl.Float64), local)
+    money, tenths = (
+        selectors.decimal().cast(pl.Float64),
+        (selectors.float() & selectors.ends_with("_ms")).round(1),
+    )
+    return rows.select(ids_last(rows.columns)).with_columns(money, tenths, local)
 
 
 def counts_of(audit: ModuleType, measure: object) -> Sequence[Count]:
@@ -252,24 +261,9 @@ def tables_of(audit: ModuleType, measure: object) -> dict[str, pl.DataFrame]:
     return (audit.tables(measure) if hasattr(audit, "tables") else {}) | measured
 
 
-def head_and_tail(text: str) -> tuple[str, str | None]:
-    """A long amount cut where its unit begins, so that the number is never the part that is cut off.
-
-    >>> head_and_tail("$0.0153 per conversion"), head_and_tail("12.5%")
-    (('$0.0153', 'per conversion'), ('12.5%', None))
-    """
-    head, _, tail = text.partition(" ")
-    return (head, tail) if len(text) > 12 and tail else (text, None)
-
-
 def option_text(option: str) -> str:
     """A setting's option as its menu shows it; an empty one lets the audit choose."""
     return option or "automatic"
-
-
-def in_pairs(drawn: list[tuple[str, go.Figure]]) -> list[list[tuple[str, go.Figure]]]:
-    """Figures two a row; the last one of an odd number has its row alone."""
-    return [drawn[at : at + 2] for at in range(0, len(drawn), 2)]
 
 
 def caption_of(audit: ModuleType, figure: str) -> str:
@@ -278,8 +272,14 @@ def caption_of(audit: ModuleType, figure: str) -> str:
 
 
 def titled(name: str) -> str:
-    """An export name as a heading."""
-    return name.replace("_", " ").capitalize()
+    """An export name as a heading.
+
+    >>> titled("mcp_cold_start")
+    'MCP cold start'
+    """
+    return re.sub(
+        r"\b(mcp|slo|tps)\b", lambda word: word[0].upper(), name.replace("_", " ").capitalize(), flags=re.I
+    )
 
 
 def method_text(audit: ModuleType, measure: object, finding: Finding) -> str:

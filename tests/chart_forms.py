@@ -21,10 +21,13 @@ from core.charts import (
     step_cumulative,
     waterfall,
 )
+from core.charts.clocks import Fringed, offsets, twice
 from core.charts.compare import Effect, ecdf, forest
 from core.charts.dumbbell import Estimate, Pair, dumbbell
 from core.charts.grid import DayMark, GridCell, grid
 from core.charts.panels import Panel, panels
+from core.charts.scatter import Cloud, scatter
+from core.charts.stacks import Part, stacks
 
 DAYS = [dt.date(2026, 3, day) for day in range(1, 6)]
 
@@ -46,6 +49,10 @@ def every_form(name: str, value: float = 1.0) -> dict[str, go.Figure]:
         "dumbbell": dumbbell([Pair(name, Estimate(value, 0, 2 * value), None)], "ms", name, "after"),
         "ecdf": ecdf([(name, [value, 1.0]), ("b", [1.0])], "ms", name),
         "grid": grid([GridCell(name, day, value, "", name) for day in DAYS[:2]], "count", None, [DayMark(DAYS[0], name, name)]),
+        "scatter": scatter([Cloud(name, [1.0, 9.0], [value, 1.0])], ("s", "ms"), (name, "b"), [3.0]),
+        "stacks": stacks([Part(name, "1", name, value, "loss"), Part(name, "1", "b", 1.0, "useful")], "s"),
+        "twice": twice([Fringed(name, name, 0.0, value, 0.5), Fringed("b", name, value, 1.0, None)]),
+        "offsets": offsets({name: [0.0, value, -20.0], "b": [9e5]}),
         "sankey": sankey([Flow(name, f"{name}2", value)], "count"),
         "span_waterfall": span_waterfall([SpanRow(name, 0, 0.0, value, True, name)]),
     }  # fmt: skip

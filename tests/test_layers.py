@@ -26,7 +26,7 @@ VAGUE_FILES = {"utils", "helpers", "common", "manager", "base", "misc"}
 VAGUE_VARIABLES = {"df", "data", "data2", "result"}
 TOP_LEVEL = {
     ".ci", ".dockerignore", ".git", ".gitignore", ".streamlit", "CHANGELOG.md", "Dockerfile", "LICENSE", "Makefile",
-    "README.md", "app.py", "core", "data", "docs", "pages", "pyproject.toml", "requirements.in", "requirements.txt",
+    "README.md", "app.py", "bench", "core", "data", "docs", "pages", "pyproject.toml", "requirements.in", "requirements.txt",
     "requirements-spark.in", "requirements-spark.txt", "tests",
 }  # fmt: skip
 

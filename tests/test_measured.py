@@ -136,3 +136,13 @@ def test_the_board_and_the_page_say_the_same_as_without_sharing(once: measured.O
     assert {name: one.to_json() for name, one in page.figures.items()} == {
         name: one.to_json() for name, one in alone.figures.items()
     }
+
+
+def test_rows_behind_a_verdict_are_those_of_its_measure(store: Store) -> None:
+    """Where an audit reads them off its measure, the page does not measure again; asked anew they are the same."""
+    from tests.audits import test_mcp_cold_start as mcp
+
+    mcp.fill(store)
+    shown = measured.evidence_of(mcp.audit, store.ask, mcp.SCOPE)
+    assert shown.height == 34
+    assert shown.equals(mcp.audit.evidence(store.ask, mcp.SCOPE))

@@ -155,7 +155,7 @@ def _cumulative(retries: Retries, marks: list[Mark]) -> go.Figure:
         sums.append(running)
     drift = retries.books.drift
     if drift is not None and drift.alarm is not None:
-        marks = [*marks, Mark(days[drift.alarm].day, f"alarm (false-alarm rate {drift.alpha:.0%})", True)]
+        marks = [*marks, Mark(days[drift.alarm].day, f"alarm, {drift.alpha:.0%} false", True)]
     return step_cumulative(
         "billed − traced requests, running sum", [day.day for day in days], sums, "count", None, marks
     )

@@ -242,15 +242,20 @@ def bars(drawn: Sequence[Bar], unit: str, limit: float | None = None) -> go.Figu
         tickvals=places, ticktext=tick_names([bar.label for bar in drawn]), range=[len(drawn) - 0.5, -0.5], showgrid=False,
         tickfont={"color": light("ink")},
     )  # fmt: skip
-    first, last = _range([], [*lows, *highs], 0.25)
-    room = 0.25 * (last - first) if any(left) else 0.0  # for the labels of bars that point left
-    figure.update_xaxes(range=[first - room, last], nticks=5, **ticks(unit))
+    figure.update_xaxes(range=_beside(lows, highs, texts), nticks=5, **ticks(unit))
     if limit is not None:
         dash = {"color": light("warn"), "width": 1.2, "dash": "dash"}
         figure.add_shape(type="line", yref="paper", y0=0, y1=1, x0=limit, x1=limit, line=dash)
     rows = [(bar.label, float(bar.value), *floats([bar.low, bar.high])) for bar in drawn]
     told: dict[str, Any] = {"limit": limit, "roles": {bar.label: bar.colour_role for bar in drawn}}
     return finish(figure, "bars", unit, ("bar", "value", "low", "high"), rows, 70 + 34 * len(drawn), **told)
+
+
+def _beside(lows: Sequence[float], highs: Sequence[float], texts: Sequence[str]) -> list[float]:
+    """A range with room for the values beside the bars, on a phone too."""
+    room = 0.06 * max((len(text) for text in texts), default=0)
+    first, last = _range([], [*lows, *highs], room)
+    return [first - room * (last - first) if min(lows, default=0) < 0 else first, last]
 
 
 def stacked_share(parts: Sequence[Bar], unit: str) -> go.Figure:
@@ -271,4 +276,6 @@ def stacked_share(parts: Sequence[Bar], unit: str) -> go.Figure:
     figure.update_xaxes(range=[0, 1], tickformat=".0%", tickvals=[0, 0.25, 0.5, 0.75, 1])
     figure.update_yaxes(visible=False)
     roles = {part.label: part.colour_role for part in parts}
-    return finish(figure, "stacked_share", unit, ("part", "value", "share"), rows, 140, roles=roles)
+    return finish(
+        figure, "stacked_share", unit, ("part", "value", "share"), rows, 110 + 22 * len(parts), roles=roles
+    )

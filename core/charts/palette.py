@@ -139,13 +139,11 @@ def role_bars(roles: Sequence[str], arrays: Mapping[str, Sequence[Any]], **share
 
 
 SHORT: dict[str, Any] = {
-    "tickformat": "~s",
-    "tickformatstops": [
-        {"dtickrange": [None, 0.99], "value": ".4~r"},
-        {"dtickrange": [0.99, None], "value": "~s"},
-    ],
+    "exponentformat": "B",
+    "minexponent": 2,  # from a thousand on
+    "tickformatstops": [{"dtickrange": [None, 0.99], "value": ".4~r"}],
 }
-"""Thousands and millions by a letter; ticks less than 1 apart in full: the letter for half a dollar is "$500m"."""
+"""Thousands, millions and billions by the letters that texts use; ticks less than 1 apart in full, not "$500m"."""
 
 
 def ticks(unit: str) -> dict[str, Any]:
@@ -160,6 +158,7 @@ def ticks(unit: str) -> dict[str, Any]:
 
 _LEGEND = {
     "orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0, "traceorder": "normal", "font": {"color": light("ink")},
+    "maxheight": 1.0,  # by default half the figure: on a phone, where names stand under each other, it would scroll
 }  # fmt: skip
 
 

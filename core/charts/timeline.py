@@ -11,7 +11,9 @@ import plotly.graph_objects as go
 from core.charts.palette import finish, light, plain
 
 SHORTEST = dt.timedelta(days=2)
-LANE_HEIGHT = 30
+LANE_HEIGHT = 34
+ONE_LINE = 20
+"""Letters of a lane's name."""
 STATES: Mapping[str, tuple[str, str]] = {
     "holds": ("good", "circle"),
     "watch": ("warn", "diamond"),
@@ -55,14 +57,8 @@ def timeline(
         x: list[dt.datetime | None] = [at for one in own for at in (one.start, one.end, None)]
         y = [at for one in own for at in (place[one.lane], place[one.lane], None)]
         figure.add_scatter(
-            x=x,
-            y=y,
-            mode="lines",
-            line={"color": light(role), "width": 5},
-            opacity=0.45,
-            hoverinfo="skip",
-            showlegend=False,
-        )
+            x=x, y=y, mode="lines", line={"color": light(role), "width": 5}, opacity=0.45, hoverinfo="skip", showlegend=False,
+        )  # fmt: skip
     for state, (role, symbol) in STATES.items():
         shown = [one for one in happenings if one.state == state and one.lane in place]
         if not shown:
@@ -74,13 +70,32 @@ def timeline(
             hovertemplate="%{x|%Y-%m-%d %H:%M}<br>%{text}<extra></extra>",
         )  # fmt: skip
     figure.update_yaxes(
-        tickvals=list(range(len(lanes))), ticktext=[plain(lane, 40) for lane in lanes], range=[len(lanes) - 0.5, -0.5],
-        zeroline=False, tickfont={"color": light("ink")},
+        tickvals=list(range(len(lanes))), ticktext=[_in_two_lines(plain(lane, 40)) for lane in lanes],
+        range=[len(lanes) - 0.5, -0.5], zeroline=False, tickfont={"color": light("ink")},
     )  # fmt: skip
-    figure.update_xaxes(nticks=8, showgrid=True, range=_days_around(stretches, happenings))
+    figure.update_xaxes(
+        nticks=4,
+        tickangle=0,
+        tickformat="%d %b<br>%Y",
+        showgrid=True,
+        range=_days_around(stretches, happenings),
+    )
     figure.update_layout(showlegend=True, hovermode="closest")
     rows = [(one.lane, one.at, one.text) for one in happenings]
     return finish(figure, "timeline", "", ("lane", "at", "what"), rows, 80 + LANE_HEIGHT * max(len(lanes), 3))
+
+
+def _in_two_lines(name: str) -> str:
+    """A long name broken at the space nearest to its middle: beside a phone's chart one line would take half of it.
+
+    >>> _in_two_lines("Reward that stopped meaning outcome"), _in_two_lines("deploy")
+    ('Reward that stopped<br>meaning outcome', 'deploy')
+    """
+    spaces = [at for at, letter in enumerate(name) if letter == " "]
+    if len(name) <= ONE_LINE or not spaces:
+        return name
+    middle = min(spaces, key=lambda at: abs(at - len(name) / 2))
+    return f"{name[:middle]}<br>{name[middle + 1 :]}"
 
 
 def _days_around(stretches: Sequence[Stretch], happenings: Sequence[Happening]) -> list[dt.datetime] | None:

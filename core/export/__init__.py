@@ -5,7 +5,7 @@ every format is written from that table. Start there. Then, by format:
 
 - CSV, and XLSX of one figure: here; `cells` has what all workbooks share, such as text that no spreadsheet runs.
 - PPTX: `deck` (one figure, or a whole deck) → `slide` (titles, foot, colours; `template`: a company's own) → `native`,
-  `native_lines`, `native_points`, `native_tables` (a form each as editable chart or table) → `chart_data` (its numbers).
+  `native_lines`, `native_points`, `native_stacks`, `native_tables` (forms as editable chart or table) → `chart_data`.
 - XLSX of a deck: `workbook`. What decks are made of, before either format: `content`.
 - HTML and PDF of a review: `review_html`, `review_pdf`; their pictures are drawn without a browser: `still` (the figure
   as shapes, with `scales` for its axes and `still_traces` for its traces) → `shapes` (SVG text, or a PDF drawing).
@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
 
-from core.amounts import number
 from core.export.cells import csv_cell, open_book, safe_cell, write_rows
+from core.export.told import told_of
 
 
 class Source(NamedTuple):
@@ -131,32 +131,4 @@ def figure_xlsx(figure: go.Figure, source: Source) -> bytes:
 def alt_text(title: str, figure: go.Figure) -> str:
     """The figure in words, for those who do not see it: its title and what it drew, shortened."""
     table = drawn_table(figure)
-    if table.form in ("lines", "panels"):
-        first_last: dict[str, list[str]] = {}
-        for name, at, value, *rest in table.rows:
-            unit = rest[2] if table.form == "panels" else table.unit
-            first_last.setdefault(str(name), []).append(f"{number(value, unit)} on {at}")
-        told = [f"{name} from {values[0]} to {values[-1]}" for name, values in first_last.items()]
-    elif table.form == "span_waterfall":
-        told = [f"{len(table.rows)} spans"]
-    elif table.form == "grid":
-        known = [row for row in table.rows if row[2] is not None]
-        worst = sorted(known, key=lambda row: -row[2])[:5]
-        told = [f"{row[0]} on {row[1]} {number(row[2], table.unit)}" for row in worst]
-    elif table.form == "ecdf":
-        sides: dict[str, list[float]] = {}
-        for name, value, _ in table.rows:
-            sides.setdefault(str(name), []).append(value)
-        told = [
-            f"median of {name} {number(values[len(values) // 2], table.unit)}"
-            for name, values in sides.items()
-        ]
-    elif table.form == "dumbbell":
-        told = [f"{row[0]} {number(row[1], table.unit)} → {number(row[4], table.unit)}" for row in table.rows]
-    elif table.form == "timeline":
-        told = [f"{lane} {what} on {at}" for lane, at, what in table.rows]
-    elif table.form == "sankey":
-        told = [f"{source} to {target} {number(value, table.unit)}" for source, target, value in table.rows]
-    else:
-        told = [f"{row[0]} {number(row[1], table.unit)}" for row in table.rows if len(row) > 1]
-    return f"{title}: " + "; ".join(told[:12])
+    return f"{title}: " + "; ".join(told_of(table.form, table.unit, table.rows)[:12])

@@ -232,12 +232,13 @@ Draw = Callable[[SlideDeck, Any, Table, Box, str], object]
 
 def draw(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """What a figure drew, natively; without rows a sentence that there is nothing."""
-    from core.export import native_lines, native_points, native_tables
+    from core.export import native_lines, native_points, native_stacks, native_tables
 
     forms: dict[str, Draw] = {
         "waterfall": bridge, "bars": bars, "stacked_share": parts, "lines": native_lines.lines,
         "panels": native_lines.panels, "forest": native_points.forest, "dumbbell": native_points.dumbbell,
-        "ecdf": native_points.ecdf, "grid": native_tables.grid,
+        "ecdf": native_points.ecdf, "grid": native_tables.grid, "stacks": native_stacks.stacks,
+        "offsets": native_stacks.histogram,
     }  # fmt: skip
     if not table.rows:
         deck.text(slide, "There is nothing to draw in this scope.", box, 16, "label")

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from core.amounts import MINUS
 
 DAY_S = 86_400.0
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_PREFIXES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _DATE_STEPS_DAYS = (1, 2, 3, 7, 14, 28, 61, 91, 182, 365)
 
 
@@ -142,7 +142,7 @@ def _round_numbers(first: float, last: float, most: int) -> list[float]:
 def tick_text(value: object, axis: dict[str, Any]) -> str:
     """A number as the axis writes it: the few forms of d3 that charts use.
 
-    >>> tick_text(0.25, {"tickformat": ".0%"}), tick_text(1500, {"tickformat": "~s", "tickprefix": "$"})
+    >>> tick_text(0.25, {"tickformat": ".0%"}), tick_text(1500, {"exponentformat": "B", "tickprefix": "$"})
     ('25%', '$1.5k')
     >>> tick_text(-0.05, {"tickformat": "+.1%"}), tick_text(3, {"ticksuffix": "×"})
     ('−5.0%', '3×')
@@ -154,7 +154,7 @@ def tick_text(value: object, axis: dict[str, Any]) -> str:
     sign = MINUS if number < 0 else "+" if form.startswith("+") and number > 0 else ""
     if percent := re.fullmatch(r"\+?\.(\d)%", form):
         body = f"{size * 100:.{percent[1]}f}%"
-    elif form == "~s" or (not form and size >= 10_000):
+    elif not form and (size >= 10_000 or axis.get("exponentformat") == "B"):
         by, prefix = next(((by, prefix) for by, prefix in _PREFIXES if size >= by), (1.0, ""))
         body = f"{size / by:.4g}{prefix}"
     else:

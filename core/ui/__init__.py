@@ -33,7 +33,7 @@ from core.export import alt_text
 from core.ledger.current import get_store
 from core.made import BREAKS, resolved
 from core.markdown import literal
-from core.measured import reports_progress
+from core.measured import evidence_of, reports_progress
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
 from core.ui import access, held, waiting
@@ -232,6 +232,8 @@ def needs(found: Sequence[Have]) -> None:
     """Rows, coverage and newest day of every column the audit reads."""
     with st.expander(view.needs_text(found), expanded=view.blocked(found)):
         table(view.need_rows(found), "Columns this audit reads")
+        for text in view.supply_texts(found):
+            st.text(text)
 
 
 def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope) -> None:
@@ -241,7 +243,7 @@ def figures(audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding,
 
 def evidence(audit: ModuleType, within: Scope) -> str | None:
     """The rows behind the verdict, and the run that is open: selected here or named by the link."""
-    rows = audit.evidence(ask, within)
+    rows = evidence_of(audit, ask, within)
     with st.container(border=True, gap="small"):
         st.markdown("**The rows behind it**")
         st.caption("Select a row to open its run." if rows.height else "No rows in this scope.")

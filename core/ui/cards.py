@@ -25,7 +25,8 @@ def cards(
     audit: ModuleType, drawn: Mapping[str, go.Figure], finding: Finding, within: Scope, link: str, demo: str
 ) -> None:
     """Bordered cards, two a row; the last one alone takes the whole width. `demo`: what every picture of demo data says."""
-    for row in view.in_pairs([*drawn.items()]):
+    shown = [*drawn.items()]
+    for row in (shown[at : at + 2] for at in range(0, len(shown), 2)):
         for column, (name, figure) in zip(st.columns(len(row), gap="small"), row, strict=True):
             with column, st.container(border=True, height="stretch", gap="small"):
                 card(audit, name, noted(figure, demo), finding, within, link, bool(demo))

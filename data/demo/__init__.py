@@ -6,8 +6,8 @@ stands in `plan.py`; what it came to in `truth.json`, which nothing but tests ma
 
 plan.py (start there) → arrivals.py (when runs begin) → world.py (what happens in a run) → three views of the same run:
 traces.py through dialect_*.py, pieces.py and wire.py (spans as bytes); charges.py and prices.py into bill_*.py;
-outcomes.py. truth.py counts along. Beside the runs: probes.py (answers by region, a release) and checkpoints.py (a
-fine-tuned model's evals and scored answers), each with its own planted effects.
+outcomes.py. truth.py counts along. Beside the runs: probes.py (answers by region, a release), checkpoints.py (a
+fine-tuned model's evals and scored answers) and clocks.py (calls across machines), each with its own planted effects.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from data.demo.bill_files import append_spend_log, write_bills
 from data.demo.bill_litellm import spend_row
 from data.demo.charges import Books, charge_run
 from data.demo.checkpoints import write_checkpoints
+from data.demo.clocks import write_clocks
 from data.demo.outcomes import Records, add_outcome, write_outcomes
 from data.demo.plan import GATEWAY_SERVICE, Plan, first_day, plan_for
 from data.demo.prices import call_usd
@@ -87,6 +88,7 @@ def generate(
     bills = write_bills(out_dir, plan, desk.books, desk.spend_logs)
     probed = probe_plan(days, quiet)
     beside = [*_probes(out_dir, probed, seed), *write_checkpoints(out_dir, days, quiet, spans, seed)]
+    beside += write_clocks(out_dir, days, quiet, seed, truth_dir)
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}

@@ -25,8 +25,13 @@ class World(NamedTuple):
     truth: dict[str, Any]
 
 
+BESIDE = ("crossing-", "copilot.csv")
+"""Files that have tests, and a truth, of their own: the counts of truth.json are of the runs alone."""
+
+
 def make(folder: Path, spans: int, quiet: bool = False, seed: int = 7, days: int = 90) -> World:
     files = generate(folder / "files", spans, seed, quiet, days, truth_dir=folder / "truth")
+    files = [path for path in files if not path.name.startswith(BESIDE)]
     return World(files, json.loads((folder / "truth" / "truth.json").read_text()))
 
 

@@ -25,6 +25,8 @@ def test_there_are_texts_of_every_audit() -> None:
         "reward_vs_outcome",
         "token_forecast",
         "regional_drift",
+        "mcp_cold_start",
+        "trace_clock",
     ):
         assert any(f".{audit}" in name for name in TEXTS), audit
     assert len(TEXTS) > 50

@@ -87,7 +87,7 @@ _RESOURCE_COLUMNS = (
     ("service.instance.id",),
     ("deployment.environment.name", "deployment.environment"),
     ("cloud.region",),
-    ("host.id", "host.name"),
+    ("host.id", "host.ip", "host.name"),
 )
 _RESOURCE_KEYS = frozenset(key for keys in _RESOURCE_COLUMNS for key in keys)
 
@@ -104,13 +104,18 @@ class Source(NamedTuple):
     extra: dict[str, Any] | None
 
 
+def _text(value: Any) -> str:
+    """A resource attribute as text; host.ip is a list."""
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 def source_of(group: WireGroup, capture: bool) -> Source:
     """The source of a group; other resource and scope attributes become one ready-made JSON fragment.
 
     telemetry.sdk.* is left out: it is the same on every span and read by no one.
     """
     found = [
-        next((str(group.resource[key]) for key in keys if group.resource.get(key) is not None), None)
+        next((_text(group.resource[key]) for key in keys if group.resource.get(key) is not None), None)
         for keys in _RESOURCE_COLUMNS
     ]
     rest = {

@@ -154,8 +154,15 @@ def json_attributes(pairs: Any, depth: int = 0) -> Attributes:
     return found
 
 
+LINKS = "trueup.link_count"
+"""Kept beside a span's attributes: a span with links was caused by more than its parent, and may outlive it."""
+
+
 def _proto_span(span: Any) -> WireSpan:
     status = span.status
+    attributes = proto_attributes(span.attributes)
+    if span.links:
+        attributes[LINKS] = len(span.links)
     return WireSpan(
         span.trace_id.hex(),
         span.span_id.hex(),
@@ -164,7 +171,7 @@ def _proto_span(span: Any) -> WireSpan:
         span.kind,
         span.start_time_unix_nano,
         span.end_time_unix_nano,
-        proto_attributes(span.attributes),
+        attributes,
         status.code,
         status.message,
         [WireEvent(e.name, e.time_unix_nano, proto_attributes(e.attributes)) for e in span.events],
@@ -173,6 +180,9 @@ def _proto_span(span: Any) -> WireSpan:
 
 def _json_span(span: Any) -> WireSpan:
     status = span.get("status") or {}
+    attributes = json_attributes(span.get("attributes"))
+    if span.get("links"):
+        attributes[LINKS] = len(span["links"])
     return WireSpan(
         str(span.get("traceId") or ""),
         str(span.get("spanId") or ""),
@@ -181,7 +191,7 @@ def _json_span(span: Any) -> WireSpan:
         integer(span.get("kind")),
         integer(span.get("startTimeUnixNano")),
         integer(span.get("endTimeUnixNano")),
-        json_attributes(span.get("attributes")),
+        attributes,
         integer(status.get("code")),
         str(status.get("message") or ""),
         [
