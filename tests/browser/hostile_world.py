@@ -38,8 +38,11 @@ CLOSED = {
 """Columns that readers fill from words of their own, hashes and keys: no text of a stranger stands in them."""
 DRAWN, TAGS = ("cloud_region", "region", "region_id"), ("<b>zqb</b>", '<a href="//e.x">zqa</a>')
 """Names that axes and legends hold, cut to 28 letters, and the tags that Plotly reads in them: no longer than that."""
-SPARED = {("outcomes", "name"): "and hash(outcome_key) % 5 = 0"}
-"""An audit asks for outcomes by their name: most keep it, so that there is something to show."""
+SPARED = {
+    ("outcomes", "name"): "and hash(outcome_key) % 5 = 0",
+    ("spans", "mcp_method_name"): "and hash(span_id) % 5 = 0",
+}
+"""Audits ask for outcomes and for calls of MCP by these names: most keep them, so that there is something to show."""
 OPEN_SOURCES = {"imports", "files", "eval_items"}
 """Tables whose `source` is a file's name, not who judged."""
 
