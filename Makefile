@@ -26,7 +26,7 @@ run: setup  ## the dashboard on demo data, or on what the ledger holds
 	exec $(BIN)/python -m core serve
 
 test: setup-dev browser postgres nginx oidc  ## everything but the simulations
-	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 slow: setup-dev  ## the simulations: false alarms, power, large worlds
 	$(BIN)/pytest -m slow
