@@ -1,6 +1,7 @@
 """`make bench`: print the tables of docs/benchmarks.md for this machine. SIZE=10M adds the large ledgers.
 
-`python -m tests.bench viewers` measures twenty viewers instead, `python -m tests.bench board 10M` the board of one size alone.
+`python -m tests.bench viewers` measures twenty viewers instead, `python -m tests.bench board 10M` the board of one size alone,
+`python -m tests.bench growth` how time and memory grow to 51 million spans (12 GB of disk).
 BENCH_LEDGER names a folder with a ready demo ledger, BENCH_DIR the folder for what is built.
 """
 
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from core.ledger.store import Store
-from tests.bench import ingest, pages, viewers
+from tests.bench import growth, ingest, pages, viewers
 from tests.browser.reader import chromium
 
 SPANS = 100_000
@@ -96,6 +97,29 @@ def print_viewers() -> None:
           f"{one.rss_before_mib} MiB before, {one.rss_peak_mib} MiB at its highest")  # fmt: skip
 
 
+def print_growth() -> None:
+    """Every size of the growth, and its picture in docs/."""
+    found = []
+    print(
+        "| spans | every audit asked s | board again s | retry ledger again s | MiB while asked | MiB with pages | file MiB |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory(prefix="trueup-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
+        demo = ready_demo(Path(folder) / "demo")
+        for times in growth.REPEATS:
+            ledger = pages.grown(demo, Path(folder) / f"times-{times}", times)
+            with chromium() as browser:
+                one = growth.measured(browser, ledger, Path(folder) / "log")
+            shutil.rmtree(ledger)
+            seconds = " | ".join(f"{at:.2f}" for at in (one.asked_s, one.board_s, one.retries_s))
+            print(
+                f"| {one.spans:,} | {seconds} | {one.asked_mib:,} | {one.pages_mib:,} | {one.file_mib:,} |",
+                flush=True,
+            )
+            found.append(one)
+    growth.draw(found)
+
+
 def print_derive(demo: Path, folder: Path) -> None:
     """Deriving every call of the demo anew, in one go."""
     shutil.copytree(demo, folder)
@@ -113,15 +137,16 @@ def print_derive(demo: Path, folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["viewers"]:
-        print_viewers()
-        sys.exit()
+    for name, printed in (("viewers", print_viewers), ("growth", print_growth)):
+        if sys.argv[1:] == [name]:
+            printed()
+            sys.exit()
     only_board = sys.argv[1:2] == ["board"]
     wanted = sys.argv[2:] if only_board else sys.argv[1:] or ["0.3M", "1M"]
     unknown = [size for size in wanted if size not in REPEATS]
     if unknown or (only_board and len(wanted) != 1):
         told = f"There is no size {unknown[0]}." if unknown else "Name one size."
-        sys.exit(f"{told} Sizes: {', '.join(REPEATS)}; or: viewers, board SIZE.")
+        sys.exit(f"{told} Sizes: {', '.join(REPEATS)}; or: viewers, growth, board SIZE.")
     if only_board:
         print_board(wanted[0])
     else:
