@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -39,7 +40,11 @@ def reached(path: str, base: str = "", kind: str = "http", raw: bytes | None = N
         "type": kind, "path": path, "raw_path": path.encode() if raw is None else raw, "method": "GET", "query_string": b"",
         "headers": [(b"host", b"x"), (HEADER, b"beta"), (b"X-Trueup-Project", b"beta")], "server": ("x", 80), "scheme": "http",
     }  # fmt: skip
-    asyncio.run(ProjectPath(app, base)(scope, receive, send))
+    asked = ProjectPath(app, base)(scope, receive, send)
+    with ThreadPoolExecutor(
+        1
+    ) as beside:  # a browser test before this one may have left a loop running in this thread
+        beside.submit(asyncio.run, asked).result()
     return (came[0] if came else None), answered
 
 
