@@ -137,11 +137,13 @@ where span_events.day between $start and $end
 
 ALONE = """
 select
-    cast(sum(case when kind = 'client' then 1 else 0 end) as bigint) as clients,
-    cast(sum(case when kind = 'server' then 1 else 0 end) as bigint) as servers,
-    cast(sum(case when kind = 'client' and host_id is null and gen_ai_conversation_id is null then 1 else 0 end) as bigint)
-        as clients_without_clock,
-    cast(sum(case when kind = 'server' and host_id is null then 1 else 0 end) as bigint) as servers_without_clock
+    cast(count(distinct case when kind = 'client' then concat(trace_id, span_id) end) as bigint) as clients,
+    cast(count(distinct case when kind = 'server' then concat(trace_id, span_id) end) as bigint) as servers,
+    cast(count(distinct case
+        when kind = 'client' and host_id is null and gen_ai_conversation_id is null then concat(trace_id, span_id)
+    end) as bigint) as clients_without_clock,
+    cast(count(distinct case when kind = 'server' and host_id is null then concat(trace_id, span_id) end) as bigint)
+        as servers_without_clock
 from spans
 where kind in ('client', 'server')
     and day between $start and $end
