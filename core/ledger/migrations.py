@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.ledger import rollups
+from core.ledger import rollups, stream_rows
 from core.ledger.file import transaction
 
 if TYPE_CHECKING:
@@ -38,10 +38,40 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
         ),
     ),
     (4, ()),
+    (
+        5,
+        tuple(
+            f"alter table streams add column {column}"
+            for column in (
+                "stream_key varchar",
+                "source varchar",
+                "provider_name varchar",
+                "request_model varchar",
+                "response_model varchar",
+                "version_label varchar",
+                "cloud_region varchar",
+                "service_name varchar",
+                "prompt_id varchar",
+                "finish_reason varchar",
+                "hour bigint",
+                "output_tokens bigint",
+                "char_count bigint",
+                "tokens_per_s double",
+                "chars_per_s double",
+                "gap_p50_ms double",
+                "gap_p99_ms double",
+                "slow_gap_share double",
+                "tool_pause_ms double",
+                "preamble_chars bigint",
+                "reasoning_tokens bigint",
+                "sentence_gap_ratio double",
+            )
+        ),
+    ),
 )
 """(version, statements that bring a file from version - 1). Version 1 is schema.sql itself."""
 
-FILLED = {4: rollups.OF_ALL}
+FILLED = {4: rollups.OF_ALL, 5: stream_rows.OF_OLDER}
 """Version -> statements that fill its new tables from what an older file holds, once schema.sql has made them."""
 
 NEWEST = MIGRATIONS[-1][0]

@@ -177,22 +177,44 @@ create table if not exists span_events (
 );
 
 create table if not exists streams (
-    import_id      bigint not null,  -- the import that brought the row
-    trace_id       varchar,          -- 32 lower-case hex
-    span_id        varchar,          -- 16 lower-case hex
-    response_id    varchar,          -- the provider's id of the answer
-    started_at_ns  bigint not null,  -- UTC ns
-    day            date not null,    -- UTC day of the row's instant
-    chunk_count    bigint,           -- chunks seen
-    token_count    bigint,           -- tokens over all chunks, null when chunks carry no counts
-    first_chunk_ms double,           -- from request start
-    last_chunk_ms  double,           -- ms from request start
-    gap_p95_ms     double,           -- 95th percentile of gaps between chunks
-    longest_gap_ms double,           -- longest wait between two chunks, ms
-    t_ms           double[],         -- arrival of each chunk after request start
-    tokens         integer[],        -- tokens of each chunk
-    chars          integer[],        -- characters of each chunk
-    kind           varchar[]         -- text, reasoning, tool_call
+    import_id          bigint not null,  -- the import that brought the row
+    stream_key         varchar,          -- trace and span, or the recording's own id: a later row with it restates
+    source             varchar,          -- chunk_events, first_token, messages (no times), recorder, vllm_bench: what measured
+    trace_id           varchar,          -- 32 lower-case hex
+    span_id            varchar,          -- 16 lower-case hex
+    response_id        varchar,          -- the provider's id of the answer
+    provider_name      varchar,          -- openai, anthropic, aws.bedrock, ...
+    request_model      varchar,          -- the model asked for
+    response_model     varchar,          -- the dated snapshot that answered
+    version_label      varchar,          -- the recorder's own word for what answered: a deployment, a build
+    cloud_region       varchar,          -- region of the calling app, or of the endpoint where the recorder names it
+    service_name       varchar,          -- service that read the stream
+    prompt_id          varchar,          -- the same prompt on both sides of a change has one id
+    finish_reason      varchar,          -- comma-separated
+    started_at_ns      bigint not null,  -- UTC ns
+    day                date not null,    -- UTC day of the row's instant
+    hour               bigint,           -- started_at_ns // 3.6e12
+    chunk_count        bigint,           -- chunks seen; null: sizes were not recorded
+    token_count        bigint,           -- tokens over all chunks, null when chunks carry no counts
+    output_tokens      bigint,           -- as the provider counts, less reasoning that was not streamed; null = not reported
+    char_count         bigint,           -- characters over all chunks, null when chunks carry no counts
+    first_chunk_ms     double,           -- from request start
+    last_chunk_ms      double,           -- ms from request start
+    tokens_per_s       double,           -- after the first chunk
+    chars_per_s        double,           -- after the first chunk
+    gap_p50_ms         double,           -- median of gaps between chunks
+    gap_p95_ms         double,           -- 95th percentile of gaps between chunks
+    gap_p99_ms         double,           -- 99th percentile of gaps between chunks
+    longest_gap_ms     double,           -- longest wait between two chunks, ms
+    slow_gap_share     double,           -- share of gaps above 500 ms
+    tool_pause_ms      double,           -- gap before the first chunk of a tool call; null without one
+    preamble_chars     bigint,           -- characters of text before the first tool call; null without one, 0 = none
+    reasoning_tokens   bigint,           -- reasoning tokens before the answer's first
+    sentence_gap_ratio double,           -- median gap after a sentence's end over the median elsewhere
+    t_ms               double[],         -- arrival of each chunk after request start
+    tokens             integer[],        -- tokens of each chunk
+    chars              integer[],        -- characters of each chunk
+    kind               varchar[]         -- text, reasoning, tool_call
 );
 
 create table if not exists metric_points (

@@ -11,6 +11,7 @@ from core.ingest.frames import day_of, frame
 from core.ingest.otlp.span_cells import HEAD, STORED
 from core.ingest.otlp.spans import SpanRows
 from core.ingest.responses import RESPONSE_SCHEMA
+from core.ingest.streams import stream_frame
 
 BUCKET_BASE = 1.02
 """duration_bucket = floor(ln(ms) / ln(1.02)): quantiles from counts are at most 1 % off (half a bucket)."""
@@ -42,18 +43,6 @@ EVENT_SCHEMA = {
     "at_ns": pl.Int64,
     "attributes": pl.String,
 }
-STREAM_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "trace_id": pl.String,
-    "span_id": pl.String,
-    "response_id": pl.String,
-    "started_at_ns": pl.Int64,
-    "chunk_count": pl.Int64,
-    "first_chunk_ms": pl.Float64,
-    "last_chunk_ms": pl.Float64,
-    "gap_p95_ms": pl.Float64,
-    "longest_gap_ms": pl.Float64,
-    "t_ms": pl.List(pl.Float64),
-}
 
 
 def span_frames(found: SpanRows) -> dict[str, pl.DataFrame]:
@@ -71,8 +60,7 @@ def span_frames(found: SpanRows) -> dict[str, pl.DataFrame]:
     if found.events:
         frames["span_events"] = frame(found.events, EVENT_SCHEMA).with_columns(day_of("at_ns"))
     if found.streams:
-        streams = pl.DataFrame(found.streams, schema=STREAM_SCHEMA)
-        frames["streams"] = streams.with_columns(day_of("started_at_ns"))
+        frames["streams"] = stream_frame(found.streams)
     if found.responses:
         frames["responses"] = frame(found.responses, RESPONSE_SCHEMA).with_columns(day_of("at_ns"))
     return frames

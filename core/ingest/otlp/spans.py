@@ -35,7 +35,6 @@ MOST_SOURCES = 2_000
 _ARGUMENTS = SLOTS["arguments_hash"]
 _SCORED = SLOTS["_scored"]
 _ROW = (*HEAD, *STORED)
-_RESPONSE_ID = len(HEAD) + SLOTS["gen_ai_response_id"]
 _WIDTH = len(COLUMNS)
 _UNRANKED = [NO_RANK] * _WIDTH
 _DUMP = orjson.OPT_NON_STR_KEYS | orjson.OPT_SORT_KEYS
@@ -123,9 +122,9 @@ def _add_span(found: SpanRows, span: WireSpan, source: Source, capture: bool) ->
         events = event_rows(span, capture)
         digest.update(repr(events).encode())
         found.events.extend(events)
-        stream = stream_row(span, row[_RESPONSE_ID])
-        if stream is not None:
-            found.streams.append(stream)
+    stream = stream_row(span, row)
+    if stream is not None:
+        found.streams.append(stream)
     if capture or cells[_SCORED]:
         response = response_of(span, dict(zip(_ROW, row, strict=True)), capture, bool(cells[_SCORED]))
         if response is not None:
