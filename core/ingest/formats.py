@@ -28,8 +28,15 @@ from core.ingest.evals import (
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import files as otlp_files
 from core.ingest.otlp.requests import LOGS, METRICS, TRACES
-from core.ingest.own_tables import callers, change_events, outcomes_csv, probes, responses_file
-from core.ingest.platforms import langfuse, langsmith, phoenix
+from core.ingest.own_tables import (
+    callers,
+    change_events,
+    outcomes_csv,
+    probes,
+    responses_file,
+    stream_recordings,
+)
+from core.ingest.platforms import langfuse, langsmith, phoenix, vllm_bench
 from core.ledger.batch import Batch
 
 HEAD_BYTES = 64 * 1024
@@ -136,6 +143,18 @@ FORMATS: tuple[Format, ...] = (
         "Probes: fixed prompts sent to every region (JSON, JSON lines or CSV)",
         probes.detect,
         probes.read,
+    ),
+    Format(
+        stream_recordings.NAME,
+        "Recorded streams: when each chunk arrived (JSON or JSON lines)",
+        stream_recordings.detect,
+        stream_recordings.read,
+    ),
+    Format(
+        vllm_bench.NAME,
+        "vLLM bench serve results, detailed (JSON or JSON lines)",
+        vllm_bench.detect,
+        vllm_bench.read,
     ),
     Format(litellm.NAME, "LiteLLM spend logs (JSON, JSON lines or CSV)", litellm.detect, litellm.read),
     Format(

@@ -57,6 +57,18 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         "probes",
         b'{"probe_id":"a","prompt_id":"sum-1","region":"eu-west-1","at":"2026-11-02T04:00:07Z","text":"4"}\n',
     ),
+    (
+        "streams",
+        b'{"stream_id":"s-1","at":"2026-11-02T04:00:07.120Z","provider":"openai","model":"gpt-4o","prompt_id":"p-1",'
+        b'"response_id":"chatcmpl-9","output_tokens":8,"t_ms":[412.0,431.5,440.0],"tokens":[1,4,3],"chars":[4,19,11],'
+        b'"kind":["reasoning","text","tool_call"],"sentence_end":[0,1,0]}\n',
+    ),
+    (
+        "vllm_bench",
+        b'{"date":"20261120-101500","endpoint_type":"openai","model_id":"m","tokenizer_id":"m","num_prompts":2,'
+        b'"request_rate":"inf","input_lens":[5,6],"output_lens":[8,2],"ttfts":[0.2,0.3],"itls":[[0.02,0.03],[0.5]],'
+        b'"start_times":[1.0,1.5],"generated_texts":["a","b"],"errors":["",""]}',
+    ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
         "aws_cur",
