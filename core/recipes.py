@@ -148,6 +148,20 @@ export OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=host
 """
 
 
+STREAMS_TITLE = "Streams: when each chunk arrived"
+STREAMS = """\
+# Your own streaming client, wrapped: a line a response, with times, sizes and kinds of chunks, and no text.
+cp docs/recipes/stream_recorder/stream_recorder.py .    # or stream_recorder.mjs for JavaScript
+#   from stream_recorder import Recorder
+#   recorder = Recorder("streams.jsonl", provider="openai", region="eu-west-1", version="2026-11")
+#   for chunk in recorder.openai(client.chat.completions.create(..., stream=True), prompt_id="p-017"): ...
+python -m core ingest streams.jsonl
+
+# A server of your own: vLLM's benchmark keeps every chunk's time.
+vllm bench serve --save-result --save-detailed --metadata region=eu-1 version=0.14 ...
+"""
+
+
 def recipes(address: str) -> list[Recipe]:
     """Every recipe with this app's own address, `address` being scheme, host and port."""
     endpoint = f"{address.rstrip('/')}/v1/traces"
@@ -164,6 +178,7 @@ def recipes(address: str) -> list[Recipe]:
         Recipe("Files and demo data", "bash", FILES),
         Recipe("Probes: the same prompts to every region", "bash", PROBES),
         Recipe(MCP_TITLE, "bash", _filled(MCP, endpoint, "", "")),
+        Recipe(STREAMS_TITLE, "bash", STREAMS),
         Recipe("What Langfuse, Phoenix or LiteLLM already hold", "bash", INCUMBENTS),
     ]
 

@@ -13,6 +13,7 @@ from core.charts.palette import band, finish, floats, light, plain, short_names,
 
 PANEL_HEIGHT = 190
 MOST_TICKS = 5
+MOST_MARKS = 3
 
 
 class Panel(NamedTuple):
@@ -27,26 +28,23 @@ class Panel(NamedTuple):
 
 
 def panels(
-    drawn: Sequence[Panel], x: Sequence[str], shaded_from: int | None = None, shade_text: str = ""
+    drawn: Sequence[Panel],
+    x: Sequence[str],
+    shaded_from: int | None = None,
+    shade_text: str = "",
+    marks: Sequence[tuple[int, str]] = (),
 ) -> go.Figure:
     """Panels from top to bottom over the names `x`; from index `shaded_from` on the background is shaded.
 
-    A scale does not begin at zero: points are drawn with their intervals, and a few points of a share would not be seen.
+    `marks`: changes, by index of the name they came at. A scale does not begin at zero: points are drawn with their intervals, and a few points of a share would not be seen.
     """
     figure = go.Figure()
     rows: list[tuple[object, ...]] = []
     places = list(range(len(x)))
     names = [plain(name, 16) for name in short_names(x)]
     for place, panel in enumerate(drawn):
-        axis = "" if place == 0 else str(place + 1)
-        _draw(figure, panel, x, f"y{axis}")
-        top, bottom = 1 - place / len(drawn), 1 - (place + 1) / len(drawn)
-        scale = {"domain": [bottom + 0.05, top - 0.06], "nticks": 4, **ticks(panel.unit)}
-        figure.update_layout({f"yaxis{axis}": scale})
-        figure.add_annotation(
-            text=f"<b>{plain(panel.name)}</b>", xref="paper", yref="paper", x=0, y=top, showarrow=False, xanchor="left",
-            yanchor="top", font={"size": 12.5, "color": light("ink")},
-        )  # fmt: skip
+        _draw(figure, panel, x, f"y{place + 1}" if place else "y")
+        _frame(figure, panel, place, len(drawn))
         rows += [
             (panel.name, name, value, low, high, panel.unit)
             for name, value, low, high in zip(
@@ -56,6 +54,7 @@ def panels(
         ]
     if shaded_from is not None:
         _shade(figure, shaded_from, len(x), shade_text)
+    _mark(figure, marks)
     figure.update_layout(hovermode="x unified")
     shown = places[:: -(-len(places) // MOST_TICKS)]
     figure.update_xaxes(
@@ -66,6 +65,18 @@ def panels(
     unit = drawn[0].unit if drawn else ""
     height, roles = 70 + PANEL_HEIGHT * len(drawn), {panel.name: panel.colour_role for panel in drawn}
     return finish(figure, "panels", unit, columns, rows, height, roles=roles)
+
+
+def _frame(figure: go.Figure, panel: Panel, place: int, count: int) -> None:
+    """A panel's place, scale and name."""
+    axis = "" if place == 0 else str(place + 1)
+    top, bottom = 1 - place / count, 1 - (place + 1) / count
+    scale = {"domain": [bottom + 0.05, top - 0.06], "nticks": 4, **ticks(panel.unit)}
+    figure.update_layout({f"yaxis{axis}": scale})
+    figure.add_annotation(
+        text=f"<b>{plain(panel.name)}</b>", xref="paper", yref="paper", x=0, y=top, showarrow=False, xanchor="left",
+        yanchor="top", font={"size": 12.5, "color": light("ink")},
+    )  # fmt: skip
 
 
 def _draw(figure: go.Figure, panel: Panel, x: Sequence[str], axis: str) -> None:
@@ -104,3 +115,18 @@ def _shade(figure: go.Figure, first: int, count: int, text: str) -> None:
         text=wrapped, x=first, yref="paper", y=0.5, showarrow=False, xanchor="left", yanchor="bottom", xshift=6, align="left",
         font={"size": 11.5, "color": light("label")},
     )  # fmt: skip
+
+
+def _mark(figure: go.Figure, marks: Sequence[tuple[int, str]]) -> None:
+    """Dotted lines; labels at the foot, one a place, the last few alone."""
+    dot = {"color": light("label"), "width": 1, "dash": "dot"}
+    titles: dict[int, list[str]] = {}
+    for place, title in marks:
+        titles.setdefault(place, []).append(title)
+    for place, same in sorted(titles.items())[-MOST_MARKS:]:
+        figure.add_shape(type="line", xref="x", x0=place, x1=place, yref="paper", y0=0, y1=1, line=dot)
+        more = f" +{len(same) - 1}" if len(same) > 1 else ""
+        figure.add_annotation(
+            text=plain(f"{same[0]}{more}", 24), x=place, yref="paper", y=0.02, showarrow=False, xanchor="right",
+            yanchor="bottom", xshift=-4, font={"size": 11.5, "color": light("label")},
+        )  # fmt: skip
