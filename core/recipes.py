@@ -154,7 +154,8 @@ STREAMS = """\
 cp docs/recipes/stream_recorder/stream_recorder.py .    # or stream_recorder.mjs for JavaScript
 #   from stream_recorder import Recorder
 #   recorder = Recorder("streams.jsonl", provider="openai", region="eu-west-1", version="2026-11")
-#   for chunk in recorder.openai(client.chat.completions.create(..., stream=True), prompt_id="p-017"): ...
+#   watch = recorder.watch(prompt_id="p-017")           # before the request
+#   for chunk in watch.events(client.chat.completions.create(..., stream=True)): ...
 python -m core ingest streams.jsonl
 
 # A server of your own: vLLM's benchmark keeps every chunk's time.

@@ -36,7 +36,8 @@ def panels(
 ) -> go.Figure:
     """Panels from top to bottom over the names `x`; from index `shaded_from` on the background is shaded.
 
-    `marks`: changes, by index of the name they came at. A scale does not begin at zero: points are drawn with their intervals, and a few points of a share would not be seen.
+    `marks`: changes, by index of the name they came at. A scale does not begin at zero: points are drawn with their
+    intervals, and a few points of a share would not be seen.
     """
     figure = go.Figure()
     rows: list[tuple[object, ...]] = []

@@ -253,8 +253,11 @@ def evidence(audit: ModuleType, within: Scope) -> str | None:
             download(
                 downloads.rows_download(f"trueup_{key}_v{within.as_of}", rows, demo.note(ask)), "rows_csv"
             )
-    if picked:  # a selection cannot be bound: it is mirrored in a parameter of its own
-        st.query_params[links.TRACE] = rows["trace_id"][picked[0]]
+    found = rows["trace_id"][picked[0]] if picked else None
+    if found:  # a selection cannot be bound: it is mirrored in a parameter of its own
+        st.query_params[links.TRACE] = found
+    elif picked:
+        note("Run", "This row was recorded without a trace.")
     trace, complaint = links.read_trace(st.query_params.get(links.TRACE))
     if complaint:
         note("Link", complaint)
