@@ -250,14 +250,12 @@ def evidence(audit: ModuleType, within: Scope) -> str | None:
         key, picked = f"{view.name_of(audit)}_rows", list[int]()
         if rows.height:
             picked = table(rows, "Rows behind the verdict", key)
-            download(
-                downloads.rows_download(f"trueup_{key}_v{within.as_of}", rows, demo.note(ask)), "rows_csv"
-            )
-    found = rows["trace_id"][picked[0]] if picked else None
-    if found:  # a selection cannot be bound: it is mirrored in a parameter of its own
-        st.query_params[links.TRACE] = found
-    elif picked:
+            file = downloads.rows_download(f"trueup_{key}_v{within.as_of}", rows, demo.note(ask))
+            download(file, "rows_csv")
+    if picked and not rows["trace_id"][picked[0]]:
         note("Run", "This row was recorded without a trace.")
+    elif picked:  # a selection cannot be bound: it is mirrored in a parameter of its own
+        st.query_params[links.TRACE] = rows["trace_id"][picked[0]]
     trace, complaint = links.read_trace(st.query_params.get(links.TRACE))
     if complaint:
         note("Link", complaint)
