@@ -128,6 +128,6 @@ def _mark(figure: go.Figure, marks: Sequence[tuple[int, str]]) -> None:
         figure.add_shape(type="line", xref="x", x0=place, x1=place, yref="paper", y0=0, y1=1, line=dot)
         more = f" +{len(same) - 1}" if len(same) > 1 else ""
         figure.add_annotation(
-            text=plain(f"{same[0]}{more}", 24), x=place, yref="paper", y=0.02, showarrow=False, xanchor="right",
+            text=plain(f"{same[0]}{more}", 24), x=place, yref="paper", y=0.06, showarrow=False, xanchor="right",
             yanchor="bottom", xshift=-4, font={"size": 11.5, "color": light("label")},
         )  # fmt: skip

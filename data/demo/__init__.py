@@ -80,8 +80,19 @@ def generate(
         )
     out_dir.mkdir(parents=True, exist_ok=True)
     plan = plan_for(days, quiet)
-    spools = {PROTO: empty_spool(), SCRIPT: empty_spool()}
-    desk = _Desk(out_dir, plan, spools, {}, [], Books({}, {}), empty_tally(), [], [], [], [])
+    desk = _Desk(
+        out_dir,
+        plan,
+        {PROTO: empty_spool(), SCRIPT: empty_spool()},
+        {},
+        [],
+        Books({}, {}),
+        empty_tally(),
+        [],
+        [],
+        [],
+        [],
+    )
     for number, count in enumerate(run_counts(spans, plan)):
         _day(desk, number, count, seed)
         if progress is not None:
@@ -90,8 +101,7 @@ def generate(
     bills = write_bills(out_dir, plan, desk.books, desk.spend_logs)
     probed = probe_plan(days, quiet)
     beside = [*_probes(out_dir, probed, seed), *write_checkpoints(out_dir, days, quiet, spans, seed)]
-    beside += write_clocks(out_dir, days, quiet, seed, truth_dir)
-    beside += write_streams(out_dir, days, quiet, seed, truth_dir)
+    beside += _clocks_and_streams(out_dir, days, quiet, seed, truth_dir)
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}
@@ -104,6 +114,13 @@ def generate(
 def _probes(out_dir: Path, probed: ProbePlan, seed: int) -> list[Path]:
     probes = write_probes(out_dir / "probes.jsonl.gz", probed, seed)
     return [probes, *write_changes(out_dir / "changes.csv", probed)]
+
+
+def _clocks_and_streams(
+    out_dir: Path, days: int, quiet: bool, seed: int, truth_dir: Path | None
+) -> list[Path]:
+    clocks = write_clocks(out_dir, days, quiet, seed, truth_dir)
+    return [*clocks, *write_streams(out_dir, days, quiet, seed, truth_dir)]
 
 
 def _day(desk: _Desk, number: int, count: int, seed: int) -> None:
