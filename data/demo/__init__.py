@@ -80,19 +80,8 @@ def generate(
         )
     out_dir.mkdir(parents=True, exist_ok=True)
     plan = plan_for(days, quiet)
-    desk = _Desk(
-        out_dir,
-        plan,
-        {PROTO: empty_spool(), SCRIPT: empty_spool()},
-        {},
-        [],
-        Books({}, {}),
-        empty_tally(),
-        [],
-        [],
-        [],
-        [],
-    )
+    spools = {PROTO: empty_spool(), SCRIPT: empty_spool()}
+    desk = _Desk(out_dir, plan, spools, {}, [], Books({}, {}), empty_tally(), [], [], [], [])
     for number, count in enumerate(run_counts(spans, plan)):
         _day(desk, number, count, seed)
         if progress is not None:
