@@ -21,6 +21,7 @@ from core.charts import (
     step_cumulative,
     waterfall,
 )
+from core.charts.barcode import barcode
 from core.charts.clocks import Fringed, offsets, twice
 from core.charts.compare import Effect, ecdf, forest
 from core.charts.dumbbell import Estimate, Pair, dumbbell
@@ -52,6 +53,7 @@ def every_form(name: str, value: float = 1.0) -> dict[str, go.Figure]:
         "scatter": scatter([Cloud(name, [1.0, 9.0], [value, 1.0])], ("s", "ms"), (name, "b"), [3.0]),
         "stacks": stacks([Part(name, "1", name, value, "loss"), Part(name, "1", "b", 1.0, "useful")], "s"),
         "twice": twice([Fringed(name, name, 0.0, value, 0.5), Fringed("b", name, value, 1.0, None)]),
+        "barcode": barcode([(name, [0.0, value]), ("b", [value])]),
         "offsets": offsets({name: [0.0, value, -20.0], "b": [9e5]}),
         "sankey": sankey([Flow(name, f"{name}2", value)], "count"),
         "span_waterfall": span_waterfall([SpanRow(name, 0, 0.0, value, True, name)]),

@@ -71,6 +71,7 @@ _FORMS: Mapping[str, Callable[[str, Rows], list[str]]] = {
     "panels": _first_and_last,
     "span_waterfall": lambda unit, rows: [f"{len(rows)} spans"],
     "twice": lambda unit, rows: [f"{len(rows)} spans"],
+    "barcode": lambda unit, rows: [f"{len(rows)} chunks"],
     "grid": _worst_cells,
     "ecdf": _medians,
     "dumbbell": lambda unit, rows: [

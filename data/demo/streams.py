@@ -125,7 +125,9 @@ def _prompt(
     if prompt % 3 == 0:
         parts.append(_Part("text", int(long * random.uniform(0.9, 1.1)), 3))
     else:
-        if random.random() < plan.preamble_share[later]:
+        if (prompt * 0.618 + random.uniform(-0.05, 0.05)) % 1 < plan.preamble_share[
+            later
+        ]:  # a habit of prompts
             parts.append(_Part("text", random.randint(9, 24), 3))
         parts.append(
             _Part(

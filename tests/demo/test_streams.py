@@ -1,4 +1,4 @@
-"""The demo's streams: the smaller unit is found under a held rate and sized; the quiet world is quiet."""
+"""The demo's streams: the smaller unit and the lost pause are found and sized; the quiet world is quiet."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from core.audit import Scope
-from core.audits import tps_chunking
+from core.audits import hyrum_stream, tps_chunking
+from core.audits.hyrum_stream_measure import Streams
 from core.audits.tps_chunking_measure import Chunking
 from core.ingest.files import read_path
 from core.ingest.options import ReadOptions
 from core.ledger.store import Store
 from data.demo.plan import END_DAY, first_day
-from data.demo.streams import AN_HOUR, CHUNKED_REGION, HOURS, write_streams
+from data.demo.streams import AN_HOUR, CHUNKED_REGION, HOURS, NEW, OLD, PROMPTS, write_streams
 
 SCOPE = Scope(first_day(28), END_DAY)
 """The board's own 28 days."""
@@ -68,6 +69,37 @@ def test_a_stream_cut_smaller_is_found_and_sized(loud: Loaded) -> None:
 def test_a_stream_left_alone_holds(quiet: Loaded) -> None:
     finding = tps_chunking.judge(chunking_of(quiet))
     assert (finding.status, finding.missing) == ("holds", "")
+
+
+def upgrade_of(loaded: Loaded) -> Streams:
+    found = hyrum_stream.measure(hyrum_stream.load(loaded.store.ask, SCOPE), SCOPE)
+    assert isinstance(found, Streams)
+    return found
+
+
+def test_an_upgrade_without_its_pause_is_found_and_sized(loud: Loaded) -> None:
+    found = upgrade_of(loud)
+    assert hyrum_stream.judge(found).status == "broken"
+    (lead,) = found.upgrades
+    assert (lead.sides.old, lead.sides.new, len(lead.sides.pairs)) == (OLD, NEW, PROMPTS)
+    told = {one.found.feature.name: one for one in lead.features}
+    pause, preamble = told["tool_pause_ms"].found, told["preamble"].found
+    chunk_ms = 3 / 70 * 1000  # the gap that is there without a pause
+    before, after = (one + chunk_ms for one in loud.truth["planted"]["pause_ms"])
+    assert pause.old == pytest.approx(before, rel=0.06)
+    assert pause.low <= after <= pause.high
+    assert preamble.low <= loud.truth["planted"]["preamble_share"][1] <= preamble.high
+    outside = {name for name, one in told.items() if one.state == "outside"}
+    # without the pause the rate is higher and the longest gaps are gone: the same change by other names
+    assert outside == {"tool_pause_ms", "preamble", "tokens_per_s", "gap_p99_ms", "slow_gap_share"}
+    assert hyrum_stream.pictures.leading(lead).feature.name == "tool_pause_ms"
+    assert lead.placebo.features == 0
+
+
+def test_an_upgrade_that_changes_nothing_holds(quiet: Loaded) -> None:
+    found = upgrade_of(quiet)
+    assert hyrum_stream.judge(found).status == "holds"
+    assert found.upgrades[0].placebo.fired == 0
 
 
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
