@@ -118,7 +118,7 @@ def compared(
     of_single = values(before, feature.name)
     usual = (float(np.quantile(of_single, 0.05)), float(np.quantile(of_single, 0.95)))
     n = len(held.old) if held.paired else len(held.old) + len(held.new)
-    value, least, most = (middle + one for one in found)
+    value, least, most = (min(max(middle + one, 0.0), 1.0 if feature.yes_no else math.inf) for one in found)
     return Compared(feature, middle, value, least, most, (low, high), usual, outside, inside, n)
 
 

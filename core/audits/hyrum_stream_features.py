@@ -29,15 +29,15 @@ class Feature(NamedTuple):
 FEATURES = (
     Feature("first_chunk_ms", "time to first chunk", "ms", 20),
     Feature("tokens_per_s", "tokens a second", "score", 0),
-    Feature("gap_p50_ms", "gap between chunks, median", "ms", 2),
-    Feature("gap_p99_ms", "gap between chunks, p99", "ms", 10),
+    Feature("gap_p50_ms", "gap, median", "ms", 2),
+    Feature("gap_p99_ms", "gap, p99", "ms", 10),
     Feature("slow_gap_share", "gaps above 500 ms", "share", 0.01),
     Feature("tool_pause_ms", "pause before a tool call", "ms", 20),
     Feature("preamble", "text before a tool call", "share", 0.10, yes_no=True),
-    Feature("preamble_length", "length of that text, characters", "score", 10),
+    Feature("preamble_length", "length of that text", "score", 10),
     Feature("unit", "tokens a chunk", "score", 0.1),
-    Feature("reasoning_tokens", "reasoning before the answer, tokens", "score", 10),
-    Feature("sentence_gap_ratio", "gap at a sentence's end over others", "score", 0.1),
+    Feature("reasoning_tokens", "reasoning tokens first", "score", 10),
+    Feature("sentence_gap_ratio", "gaps at sentence ends", "score", 0.1),
 )
 
 

@@ -128,7 +128,7 @@ def _prompt(
         if (prompt * 0.618 + random.uniform(-0.05, 0.05)) % 1 < plan.preamble_share[
             later
         ]:  # a habit of prompts
-            parts.append(_Part("text", random.randint(9, 24), 3))
+            parts.append(_Part("text", random.randint(14, 18), 3))
         parts.append(
             _Part(
                 "tool_call", random.randint(24, 60), 3, plan.pause_ms[later] * random.lognormvariate(0, 0.25)
