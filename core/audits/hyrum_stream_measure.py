@@ -126,7 +126,7 @@ def _judged(all_found: Sequence[tuple[Sides, list[Compared]]], limit: float) -> 
         judged = tuple(_state(feature, next(adjusted)) for feature in features)
         energy = _energy(one, ENERGY_DRAWS) if judged else None
         usual = _usual_distance(one) if judged else None
-        out.append(Upgrade(one, judged, energy, usual, _placebo(one, limit, bool(judged))))
+        out.append(Upgrade(one, judged, energy, usual, placebo(one, limit, bool(judged))))
     return out
 
 
@@ -193,7 +193,7 @@ def _in_blocks(whole: Sequence[Sequence[Row]]) -> tuple[list[list[Row]], list[ob
     return chosen, blocks
 
 
-def _placebo(one: Sides, limit: float, told: bool) -> Placebo:
+def placebo(one: Sides, limit: float, told: bool) -> Placebo:
     """Every way to part the old version's days in two halves, or as many as are looked at."""
     days = sorted({str(row["day"]) for row in one.before})
     if not told or len(days) < 2:

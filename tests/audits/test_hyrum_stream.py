@@ -15,8 +15,8 @@ import pytest
 from core.audit import Finding, Scope
 from core.audits import hyrum_stream as audit
 from core.audits.hyrum_stream_compare import Data, band, beyond_edges, compared
-from core.audits.hyrum_stream_features import FEATURES, Feature
-from core.audits.hyrum_stream_measure import Streams
+from core.audits.hyrum_stream_features import FEATURES, Feature, Sides
+from core.audits.hyrum_stream_measure import Streams, placebo
 from core.ingest.streams import Chunks, measured
 from core.ledger.store import Store
 from core.stats.energy import energy_test
@@ -330,3 +330,22 @@ def test_quiet_upgrades_are_left_alone_and_planted_ones_found() -> None:
     assert rates["pause covered"] >= 180
     assert rates["planted pause outside"] >= 195
     assert rates["planted preamble outside"] >= 150
+
+
+@pytest.mark.slow
+def test_the_placebo_fires_seldom_when_days_differ_by_load_alone() -> None:
+    """100 old versions of four days each, split in halves in every way: load moves a day's pauses by 3 %."""
+    random = Random(31)
+    fired = splits = worlds = 0
+    for _ in range(100):
+        first, second = simulated(random, 1.0)
+        rows: list[Row] = [{**dict.fromkeys(BY_NAME), **one} for one in (*first, *second)]
+        prompts = tuple(sorted({str(one["prompt"]) for one in rows}))
+        sides = Sides(
+            ("recorder", "p", "m", "r"), "old", "new", tuple(rows), tuple(rows), prompts, 0, len(rows)
+        )
+        found = placebo(sides, 0.1, True)
+        fired, splits, worlds = fired + found.fired, splits + found.splits, worlds + (found.fired > 0)
+    print(f"\nplacebo fired in {fired} of {splits} splits, in {worlds} of 100 worlds")
+    assert splits == 600
+    assert fired <= 0.05 * splits
