@@ -1,0 +1,317 @@
+"""How many streams can a node hold, and can I believe this p99?
+
+How: Every request is +1 where it begins and -1 where it ends; their sum in order of time is c(t), what a process holds. The p99
+of c(t) is weighted by time, over all processes; its interval is a moving-block bootstrap of 5-minute blocks, at least 24. N is
+the most a node held at an acceptable error rate: a limit you state, or else the split of an isotonic regression of errors on
+open requests, where above it errors are too many for certain. Where none failed, N is the most that was held, a lower bound:
+that can keep the limit and cannot break it. Requests/s a node can take is N/W, W being the mean hold time, first byte to last.
+Check: arrivals x W and the time-average of c(t) agree within 2 % (Little's law), else spans are missing.
+A histogram: quantile q is measured where less than 1 - q lies above the last bound. It is not measured when the lower end of
+the Clopper-Pearson interval of that share is above 1 - q, borderline when the interval lies across; the level is shared among
+the histograms tested. Quantiles are shown as the bucket they lie in, from edge to edge, open where it is the last.
+
+Verdict: on the share of N in use at p99, and on p99 of the worst histogram of the service: the worse of the two.
+
+Assumes: Requests are SERVER spans, else model calls counted once. A node is a service.instance.id; it runs from its first
+request to its last end. The page is about one service: of those with 1,000 requests one that serves, that streams, that holds
+most; choose another in the scope. The window is ten times the longest request or more. Cumulative points are differences
+between exports, life by life; deltas are added once. Load that moves over hours or days is no chance, and blocks of five minutes
+do not cover it.
+
+Not so: Requests/s is not the unit of a streaming node: when responses get three times as long, 1,200/s become 400/s and nothing
+is broken. And the flat p99 is no latency: histogram_quantile prints the upper bound of the second highest bucket when the
+quantile lies in the last (Prometheus documentation), which is 10 s with the buckets OpenTelemetry advises for HTTP.
+
+Source: Little 1961 (Operations Research 9:383); Künsch 1989 (Annals of Statistics 17:1217); Clopper & Pearson 1934;
+OpenTelemetry semantic conventions, metrics of HTTP and GenAI; docs/decisions/031-streams-and-buckets.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import plotly.graph_objects as go
+import polars as pl
+
+from core.amounts import count, number, share
+from core.audit import (
+    Ask,
+    Choice,
+    Fact,
+    Finding,
+    Need,
+    Scope,
+    Status,
+    TooLittle,
+    against_limit,
+    limit_choice,
+)
+from core.audits import streaming_backend_facts, streaming_backend_points_sql
+from core.audits import streaming_backend_figures as pictures
+from core.audits import streaming_backend_sql as asked
+from core.audits.retry_ledger_evidence_sql import SPAN_TREE
+from core.audits.streaming_backend_measure import (
+    LITTLE,
+    Judged,
+    Load,
+    Streams,
+    floor_and_step,
+    measured,
+    services_of,
+)
+from core.audits.streaming_backend_streams import FEWEST_BLOCKS, levels_of
+from core.recipes import STREAMS_TITLE
+from core.stats import resampling
+
+TITLE = "The streaming response the backend was not built for"
+SECTION = "Counts, money and capacity"
+REPORTED = "requests/s a node, and a p99"
+SUPPORTED = "open streams a node at p99, of what it holds"
+LIMIT = 0.80
+"""A fifth is left for a node that fails over to this one out of five, and for responses that get a quarter longer."""
+ACCEPTABLE = 0.01
+"""Requests that may fail by load: an availability of 99 %, which most gateways promise at the least."""
+MOST_REQUESTS = 1_000_000
+"""Requests that are swept: seconds on two cores. Whole days, the newest first, and the page says from which."""
+MOST_POINTS = 50_000
+BEFORE_DAYS = 3
+"""Days before the range in which the last export of a cumulative series is looked for."""
+SEED = resampling.SEED
+NAME = "streaming-backend"
+
+CHOICES = (
+    limit_choice("Limit on streams in use", ("0.60", "0.80", "0.95"), LIMIT, "Open streams at p99, of what a node holds."),
+    Choice("errors", "Acceptable errors", ("0.001", "0.01", "0.05"), "0.01", "Failed by load while a node still holds all."),
+)  # fmt: skip
+
+CAPTIONS = {
+    "streams_time": "Above: requests open on a node, the most and the mean of each stretch; dashed: what a node holds. Below: "
+    "requests a second and node. Dotted: deploys and other changes; what moves with one is no proof.",
+    "streams_buckets": "The histogram as exported. Striped: above the last bound. Below: each quantile from edge to edge of its "
+    "bucket; an arrow has no upper edge.",
+    "streams_errors": "Requests that failed, by how many were open when they began. Dotted: N.",
+}
+
+_RECIPE = f"Trace the gateway and name its process: data page, recipe “{STREAMS_TITLE}”."
+_METRICS = f"Send its metrics by OTLP, or save its /metrics pages: data page, recipe “{STREAMS_TITLE}”."
+NEEDS = (
+    Need("spans.duration_ns", "requests with their start and end", _RECIPE),
+    Need("spans.service_instance_id", "which node held a request", "Leave service.instance.id on: SDKs set it.", False),
+    Need("metric_points.bucket_counts", "the histogram behind your p99", _METRICS, False),
+    Need("spans.gen_ai_request_stream", "which service streams", "Set gen_ai.request.stream on the gateway's spans.", False),
+    Need("change_events.attributes", "what a node holds, if you know it", "A change of kind limit with a column streams.", False),
+    Need("change_events.title", "deploys beside the days", "Give a changes file: python -m core template changes.", False),
+)  # fmt: skip
+
+SQL = {
+    "services": asked.SERVICES,
+    "levels": asked.LEVELS,
+    "minutes": asked.MINUTES,
+    "nodes": asked.NODES,
+    "longest": asked.LONGEST,
+    "capacities": asked.CAPACITIES,
+    "changes": asked.CHANGES,
+    "point_days": streaming_backend_points_sql.POINT_DAYS,
+    "points": streaming_backend_points_sql.POINTS,
+}
+
+
+def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
+    """Services first: they say which one the page is about and from which day on its requests fit."""
+    parameters: dict[str, object] = dict(scope.parameters())
+    services = ask(SQL["services"], **parameters)
+    first = services_of(services)[:1]
+    name, role = (first[0].name, first[0].role) if first else ("", "")
+    own = services.filter((pl.col("service") == name) & (pl.col("role") == role))
+    parameters |= {"service": name, "role": role, "since": since(own, "requests", MOST_REQUESTS, scope)}
+    levels = ask(SQL["levels"], **parameters)
+    floor, step = floor_and_step(levels_of(levels))
+    parameters |= {"floor": floor, "step": step, "first": scope.start - dt.timedelta(days=BEFORE_DAYS)}
+    days = ask(SQL["point_days"], **parameters)
+    parameters |= {"points_since": since(days, "points", MOST_POINTS, scope)}
+    rest = ("minutes", "nodes", "longest", "capacities", "changes", "points")
+    frames = {one: ask(SQL[one], **parameters) for one in rest}
+    return frames | {"services": services, "levels": levels, "point_days": days}
+
+
+def since(days: pl.DataFrame, column: str, most: int, scope: Scope) -> dt.date:
+    """The first of the newest whole days that fit, at least one."""
+    total = 0
+    for day, rows in sorted(days.select("day", column).rows(), reverse=True):
+        total += rows
+        if total > most and total > rows:
+            return min(day + dt.timedelta(days=1), scope.end)
+    return scope.start
+
+
+def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Streams | TooLittle:
+    """Open requests and histograms; too little where there is neither."""
+    own = frames["services"]
+    first = services_of(own)[:1]
+    if first:
+        own = own.filter((pl.col("service") == first[0].name) & (pl.col("role") == first[0].role))
+    start = dt.datetime.combine(scope.start, dt.time(), dt.UTC)
+    acceptable = float(scope.choice("errors", str(ACCEPTABLE)))
+    found = measured(
+        frames, since(own, "requests", MOST_REQUESTS, scope), int(start.timestamp()) * 10**9, scope.limit(LIMIT), acceptable
+    )  # fmt: skip
+    if found.load is None and not found.judged:
+        return TooLittle(
+            f"{found.short}; metric_points: no histogram of durations",
+            _RECIPE,
+            sum(one.requests for one in first),
+        )
+    return found
+
+
+def judge(found: Streams | TooLittle) -> Finding:
+    """The worse of the two: streams in use at p99, and whether the p99 of the histogram was measured."""
+    if isinstance(found, TooLittle):
+        return Finding(
+            NAME, "cannot tell", "unknown", "unknown", None, None, None, "share", found.n,
+            "How many streams a node holds is not known.", f"{found.missing}. {found.how}",
+        )  # fmt: skip
+    told, worst = _streams_status(found), found.judged[0] if found.judged else None
+    metric: Status = (
+        {"measured": told, "borderline": "watch", "not measured": "broken"}[worst.p99.trusted]
+        if worst
+        else told
+    )  # type: ignore[assignment]
+    ranks = ("holds", "cannot tell", "watch", "broken")
+    status = max(told, metric, key=ranks.index)
+    by_metric = worst is not None and ranks.index(metric) > ranks.index(told)
+    usable = found.load is not None and found.load.bounded and found.load.capacity.streams > 0
+    if worst is not None and (by_metric or not usable):
+        gap, low, high, n = worst.over.share, *worst.over.interval, worst.over.n
+    elif found.load is not None and usable:
+        gap, low, high, n = *found.load.used, found.load.service.requests
+    else:
+        return Finding(
+            NAME, status, _reported(found), _supported(found), None, None, None, "share", _n(found), _sentence(found),
+            _missing(found),
+        )  # fmt: skip
+    return Finding(
+        NAME, status, _reported(found), _supported(found), gap, low, high, "share", n, _sentence(found), _missing(found)
+    )  # fmt: skip
+
+
+def _n(found: Streams) -> int:
+    return found.load.service.requests if found.load else 0
+
+
+def _streams_status(found: Streams) -> Status:
+    load = found.load
+    if load is None or not load.bounded or not load.capacity.streams or load.apart > LITTLE:
+        return "cannot tell"
+    _, low, high = load.used
+    status = against_limit(low, high, found.limit)
+    return status if load.capacity.high is not None or status == "holds" else "cannot tell"
+
+
+def _reported(found: Streams) -> str:
+    printed = f"p99 {number(found.judged[0].p99.printed_s, 's')}" if found.judged else ""
+    if found.load is None:
+        return printed
+    rate = f"{_digits(found.load.per_second)} requests/s"
+    return f"{rate}, {printed}" if printed else f"{rate} a node"
+
+
+def _digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _supported(found: Streams) -> str:
+    if found.load is None:
+        return _p99(found.judged[0])
+    held = found.load.capacity
+    least = "≥" if held.high is None else ""
+    return f"{count(found.load.p99.value)} of {least}{count(held.streams)} streams"
+
+
+def _p99(one: Judged) -> str:
+    p99 = one.p99
+    if p99.high_s is None:
+        over = f"p99 > {number(p99.low_s, 's')}, {p99.trusted}"
+        return f"{over} ({share(one.over.share)} of observations in the overflow bucket)"
+    said = "p99 measured" if p99.trusted == "measured" else f"p99 {p99.trusted}"
+    return f"{said}, {pictures.known(p99)}"
+
+
+def _sentence(found: Streams) -> str:
+    parts = []
+    if found.load is not None:
+        parts.append(_of_load(found.load))
+    if found.judged:
+        worst = found.judged[0]
+        parts.append(f"{_p99(worst)}, of {worst.histogram.name[:60]}")
+    told = "; ".join(parts)
+    return f"{told[:1].upper()}{told[1:]}." if found.load else f"{told}."
+
+
+def _of_load(load: Load) -> str:
+    p99, held = load.p99, load.capacity
+    bounds = f" [{count(p99.low)}, {count(p99.high)}]" if load.bounded else ""
+    told = f"A node of {load.service.name[:60]} has {count(p99.value)}{bounds} requests open at p99"
+    if not held.streams:
+        return f"{told}, and errors are too many at every load"
+    if held.high is None:
+        return f"{told}; it was never seen to fail and has held {count(held.streams)}"
+    if not load.bounded:
+        return f"{told} and holds {count(held.streams)} ({held.how})"
+    used, low, high = load.used
+    left = f"{share(max(1 - used, 0.0))} [{share(max(1 - high, 0.0))}, {share(max(1 - low, 0.0))}]"
+    return f"{told} and holds {count(held.streams)} ({held.how}): {left} headroom left"
+
+
+def _missing(found: Streams) -> str:
+    load = found.load
+    if load is None:
+        return f"{found.short}. {_RECIPE}"
+    if not load.bounded:
+        return (
+            f"spans: {load.p99.blocks} blocks of 5 minutes in which a node ran, {FEWEST_BLOCKS} are needed for an interval of "
+            "the p99. Widen the range."
+        )
+    if load.apart > LITTLE:
+        return f"spans: arrivals x hold time and the swept average are {share(load.apart)} apart: spans are missing. {_RECIPE}"
+    if not load.capacity.streams:
+        return "change_events: what a node holds. State it: a change of kind limit with a column streams."
+    if load.capacity.high is None and _streams_status(found) == "cannot tell":
+        return (
+            "change_events: how many streams a node holds; errors do not say it. State it after a load test: "
+            "a change of kind limit with a column streams."
+        )
+    if load.service.unnamed:
+        named = f"{count(load.service.unnamed)} of {count(load.service.requests)} requests name no node"
+        return f"spans.service_instance_id: {named}. Leave service.instance.id on: SDKs set it."
+    return "" if found.judged else f"metric_points: no histogram of durations. {_METRICS}"
+
+
+def figures(frames: dict[str, pl.DataFrame], found: Streams) -> dict[str, go.Figure]:
+    """Open requests over time with N, the worst histogram, errors by open requests."""
+    return pictures.figures(found)
+
+
+def facts(found: Streams) -> list[Fact]:
+    """Little's law, N/W, buckets that would have measured, placebo, what was left out, what is believed and is not so."""
+    return streaming_backend_facts.facts(found)
+
+
+def tables(found: Streams) -> dict[str, pl.DataFrame]:
+    """Histograms, nodes, services."""
+    return pictures.tables(found)
+
+
+def worst(found: Streams | TooLittle) -> pl.DataFrame:
+    """At most 500 requests, those held longest first: the way into their spans."""
+    return pictures.longest_requests(() if isinstance(found, TooLittle) else found.longest)
+
+
+def evidence(ask: Ask, scope: Scope) -> pl.DataFrame:
+    """The same, asked anew."""
+    return worst(measure(load(ask, scope), scope))
+
+
+def span_tree(ask: Ask, trace_id: str, as_of: int) -> pl.DataFrame:
+    """Spans of one trace in order of start; empty when it is not in the ledger."""
+    return ask(SPAN_TREE, trace_id=trace_id, as_of=as_of)
