@@ -33,34 +33,14 @@ import datetime as dt
 import plotly.graph_objects as go
 import polars as pl
 
-from core.amounts import count, number, share
-from core.audit import (
-    Ask,
-    Choice,
-    Fact,
-    Finding,
-    Need,
-    Scope,
-    Status,
-    TooLittle,
-    against_limit,
-    limit_choice,
-)
+from core.audit import Ask, Choice, Fact, Finding, Need, Scope, TooLittle, limit_choice
 from core.audits import streaming_backend_facts, streaming_backend_points_sql
 from core.audits import streaming_backend_figures as pictures
 from core.audits import streaming_backend_sql as asked
 from core.audits.retry_ledger_evidence_sql import SPAN_TREE
-from core.audits.streaming_backend_measure import (
-    LITTLE,
-    Judged,
-    Load,
-    Streams,
-    floor_and_step,
-    measured,
-    services_of,
-)
-from core.audits.streaming_backend_streams import FEWEST_BLOCKS, levels_of
-from core.recipes import STREAMS_TITLE
+from core.audits.streaming_backend_measure import Streams, floor_and_step, measured, services_of
+from core.audits.streaming_backend_streams import levels_of
+from core.audits.streaming_backend_verdict import METRICS, RECIPE, judged
 from core.stats import resampling
 
 TITLE = "The streaming response the backend was not built for"
@@ -77,7 +57,6 @@ MOST_POINTS = 50_000
 BEFORE_DAYS = 3
 """Days before the range in which the last export of a cumulative series is looked for."""
 SEED = resampling.SEED
-NAME = "streaming-backend"
 
 CHOICES = (
     limit_choice("Limit on streams in use", ("0.60", "0.80", "0.95"), LIMIT, "Open streams at p99, of what a node holds."),
@@ -92,12 +71,10 @@ CAPTIONS = {
     "streams_errors": "Requests that failed, by how many were open when they began. Dotted: N.",
 }
 
-_RECIPE = f"Trace the gateway and name its process: data page, recipe “{STREAMS_TITLE}”."
-_METRICS = f"Send its metrics by OTLP, or save its /metrics pages: data page, recipe “{STREAMS_TITLE}”."
 NEEDS = (
-    Need("spans.duration_ns", "requests with their start and end", _RECIPE),
+    Need("spans.duration_ns", "requests with their start and end", RECIPE),
     Need("spans.service_instance_id", "which node held a request", "Leave service.instance.id on: SDKs set it.", False),
-    Need("metric_points.bucket_counts", "the histogram behind your p99", _METRICS, False),
+    Need("metric_points.bucket_counts", "the histogram behind your p99", METRICS, False),
     Need("spans.gen_ai_request_stream", "which service streams", "Set gen_ai.request.stream on the gateway's spans.", False),
     Need("change_events.attributes", "what a node holds, if you know it", "A change of kind limit with a column streams.", False),
     Need("change_events.title", "deploys beside the days", "Give a changes file: python -m core template changes.", False),
@@ -158,7 +135,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Streams | TooLittl
     if found.load is None and not found.judged:
         return TooLittle(
             f"{found.short}; metric_points: no histogram of durations",
-            _RECIPE,
+            RECIPE,
             sum(one.requests for one in first),
         )
     return found
@@ -166,125 +143,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Streams | TooLittl
 
 def judge(found: Streams | TooLittle) -> Finding:
     """The worse of the two: streams in use at p99, and whether the p99 of the histogram was measured."""
-    if isinstance(found, TooLittle):
-        return Finding(
-            NAME, "cannot tell", "unknown", "unknown", None, None, None, "share", found.n,
-            "How many streams a node holds is not known.", f"{found.missing}. {found.how}",
-        )  # fmt: skip
-    told, worst = _streams_status(found), found.judged[0] if found.judged else None
-    metric: Status = (
-        {"measured": told, "borderline": "watch", "not measured": "broken"}[worst.p99.trusted]
-        if worst
-        else told
-    )  # type: ignore[assignment]
-    ranks = ("holds", "cannot tell", "watch", "broken")
-    status = max(told, metric, key=ranks.index)
-    by_metric = worst is not None and ranks.index(metric) > ranks.index(told)
-    usable = found.load is not None and found.load.bounded and found.load.capacity.streams > 0
-    if worst is not None and (by_metric or not usable):
-        gap, low, high, n = worst.over.share, *worst.over.interval, worst.over.n
-    elif found.load is not None and usable:
-        gap, low, high, n = *found.load.used, found.load.service.requests
-    else:
-        return Finding(
-            NAME, status, _reported(found), _supported(found), None, None, None, "share", _n(found), _sentence(found),
-            _missing(found),
-        )  # fmt: skip
-    return Finding(
-        NAME, status, _reported(found), _supported(found), gap, low, high, "share", n, _sentence(found), _missing(found)
-    )  # fmt: skip
-
-
-def _n(found: Streams) -> int:
-    return found.load.service.requests if found.load else 0
-
-
-def _streams_status(found: Streams) -> Status:
-    load = found.load
-    if load is None or not load.bounded or not load.capacity.streams or load.apart > LITTLE:
-        return "cannot tell"
-    _, low, high = load.used
-    status = against_limit(low, high, found.limit)
-    return status if load.capacity.high is not None or status == "holds" else "cannot tell"
-
-
-def _reported(found: Streams) -> str:
-    printed = f"p99 {number(found.judged[0].p99.printed_s, 's')}" if found.judged else ""
-    if found.load is None:
-        return printed
-    rate = f"{_digits(found.load.per_second)} requests/s"
-    return f"{rate}, {printed}" if printed else f"{rate} a node"
-
-
-def _digits(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _supported(found: Streams) -> str:
-    if found.load is None:
-        return _p99(found.judged[0])
-    held = found.load.capacity
-    least = "≥" if held.high is None else ""
-    return f"{count(found.load.p99.value)} of {least}{count(held.streams)} streams"
-
-
-def _p99(one: Judged) -> str:
-    p99 = one.p99
-    if p99.high_s is None:
-        over = f"p99 > {number(p99.low_s, 's')}, {p99.trusted}"
-        return f"{over} ({share(one.over.share)} of observations in the overflow bucket)"
-    said = "p99 measured" if p99.trusted == "measured" else f"p99 {p99.trusted}"
-    return f"{said}, {pictures.known(p99)}"
-
-
-def _sentence(found: Streams) -> str:
-    parts = []
-    if found.load is not None:
-        parts.append(_of_load(found.load))
-    if found.judged:
-        worst = found.judged[0]
-        parts.append(f"{_p99(worst)}, of {worst.histogram.name[:60]}")
-    told = "; ".join(parts)
-    return f"{told[:1].upper()}{told[1:]}." if found.load else f"{told}."
-
-
-def _of_load(load: Load) -> str:
-    p99, held = load.p99, load.capacity
-    bounds = f" [{count(p99.low)}, {count(p99.high)}]" if load.bounded else ""
-    told = f"A node of {load.service.name[:60]} has {count(p99.value)}{bounds} requests open at p99"
-    if not held.streams:
-        return f"{told}, and errors are too many at every load"
-    if held.high is None:
-        return f"{told}; it was never seen to fail and has held {count(held.streams)}"
-    if not load.bounded:
-        return f"{told} and holds {count(held.streams)} ({held.how})"
-    used, low, high = load.used
-    left = f"{share(max(1 - used, 0.0))} [{share(max(1 - high, 0.0))}, {share(max(1 - low, 0.0))}]"
-    return f"{told} and holds {count(held.streams)} ({held.how}): {left} headroom left"
-
-
-def _missing(found: Streams) -> str:
-    load = found.load
-    if load is None:
-        return f"{found.short}. {_RECIPE}"
-    if not load.bounded:
-        return (
-            f"spans: {load.p99.blocks} blocks of 5 minutes in which a node ran, {FEWEST_BLOCKS} are needed for an interval of "
-            "the p99. Widen the range."
-        )
-    if load.apart > LITTLE:
-        return f"spans: arrivals x hold time and the swept average are {share(load.apart)} apart: spans are missing. {_RECIPE}"
-    if not load.capacity.streams:
-        return "change_events: what a node holds. State it: a change of kind limit with a column streams."
-    if load.capacity.high is None and _streams_status(found) == "cannot tell":
-        return (
-            "change_events: how many streams a node holds; errors do not say it. State it after a load test: "
-            "a change of kind limit with a column streams."
-        )
-    if load.service.unnamed:
-        named = f"{count(load.service.unnamed)} of {count(load.service.requests)} requests name no node"
-        return f"spans.service_instance_id: {named}. Leave service.instance.id on: SDKs set it."
-    return "" if found.judged else f"metric_points: no histogram of durations. {_METRICS}"
+    return judged(found)
 
 
 def figures(frames: dict[str, pl.DataFrame], found: Streams) -> dict[str, go.Figure]:

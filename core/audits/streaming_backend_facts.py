@@ -105,13 +105,14 @@ def _edges(service: Service) -> list[Fact]:
 
 def _bootstrap(load: Load) -> list[Fact]:
     p99, halves = load.p99, load.halves
+    bounds = interval(p99.low, p99.high, "count") if load.bounded else ""
     said = (
         "read the verdict with this in mind"
         if halves.fired > 0.05 * max(halves.looked_at, 1) and halves.fired
         else ""
     )
     rows = [
-        Fact("p99", "open requests a node, time-weighted", number(p99.value, "streams"), interval(p99.low, p99.high, "count") if load.bounded else "",
+        Fact("p99", "open requests a node, time-weighted", number(p99.value, "streams"), bounds,
              p99.blocks, "blocks of five minutes: a load that moves over hours or days is no chance"),
         Fact("placebo", "even against odd blocks, stretches of four hours", f"{count(halves.fired)} called different", "",
              halves.looked_at, said),
