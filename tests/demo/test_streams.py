@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +40,13 @@ class Loaded:
 
 
 @pytest.fixture(scope="module")
-def loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    yield Loaded(tmp_path_factory.mktemp("streams") / "loud", False)
+def loud(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return Loaded(tmp_path_factory.mktemp("streams") / "loud", False)
 
 
 @pytest.fixture(scope="module")
-def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    yield Loaded(tmp_path_factory.mktemp("streams") / "quiet", True)
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return Loaded(tmp_path_factory.mktemp("streams") / "quiet", True)
 
 
 def test_a_node_that_fills_up_is_found_and_its_capacity_is_seen(loud: Loaded) -> None:
