@@ -53,7 +53,7 @@ def every_form(name: str, value: float = 1.0) -> dict[str, go.Figure]:
         "grid": grid([GridCell(name, day, value, "", name) for day in DAYS[:2]], "count", None, [DayMark(DAYS[0], name, name)]),
         "scatter": scatter([Cloud(name, [1.0, 9.0], [value, 1.0])], ("s", "ms"), (name, "b"), [3.0]),
         "stacks": stacks([Part(name, "1", name, value, "loss"), Part(name, "1", "b", 1.0, "useful")], "s"),
-        "capacity": over_time([Moment(AT, value, 2 * value, 1.0), Moment(AT + dt.timedelta(hours=1), 1.0, 2.0, value)], 9.0, name),
+        "capacity": over_time([Moment(AT + dt.timedelta(hours=at), value, 2 * value, 1.0) for at in (0, 1)], 9.0, name),
         "buckets": buckets([Bucket(0.0, 1.0, 3), Bucket(1.0, 5.0, 2), Bucket(5.0, None, 1)], [Band(name, 5.0, None)], "s"),
         "twice": twice([Fringed(name, name, 0.0, value, 0.5), Fringed("b", name, value, 1.0, None)]),
         "offsets": offsets({name: [0.0, value, -20.0], "b": [9e5]}),

@@ -53,6 +53,8 @@ ACCEPTABLE = 0.01
 """Requests that may fail by load: an availability of 99 %, which most gateways promise at the least."""
 MOST_REQUESTS = 1_000_000
 """Requests that are swept: seconds on two cores. Whole days, the newest first, and the page says from which."""
+MOST_DAYS = 28
+"""Days of minutes that are swept: 40,000 of them. Services and histograms are of the whole range."""
 MOST_POINTS = 50_000
 BEFORE_DAYS = 3
 """Days before the range in which the last export of a cumulative series is looked for."""
@@ -100,7 +102,7 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
     first = services_of(services)[:1]
     name, role = (first[0].name, first[0].role) if first else ("", "")
     own = services.filter((pl.col("service") == name) & (pl.col("role") == role))
-    parameters |= {"service": name, "role": role, "since": since(own, "requests", MOST_REQUESTS, scope)}
+    parameters |= {"service": name, "role": role, "since": swept_from(own, scope)}
     levels = ask(SQL["levels"], **parameters)
     floor, step = floor_and_step(levels_of(levels))
     parameters |= {"floor": floor, "step": step, "first": scope.start - dt.timedelta(days=BEFORE_DAYS)}
@@ -109,6 +111,11 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
     rest = ("minutes", "nodes", "longest", "capacities", "changes", "points")
     frames = {one: ask(SQL[one], **parameters) for one in rest}
     return frames | {"services": services, "levels": levels, "point_days": days}
+
+
+def swept_from(days: pl.DataFrame, scope: Scope) -> dt.date:
+    """The first day whose requests are swept."""
+    return max(since(days, "requests", MOST_REQUESTS, scope), scope.end - dt.timedelta(days=MOST_DAYS - 1))
 
 
 def since(days: pl.DataFrame, column: str, most: int, scope: Scope) -> dt.date:
@@ -130,7 +137,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Streams | TooLittl
     start = dt.datetime.combine(scope.start, dt.time(), dt.UTC)
     acceptable = float(scope.choice("errors", str(ACCEPTABLE)))
     found = measured(
-        frames, since(own, "requests", MOST_REQUESTS, scope), int(start.timestamp()) * 10**9, scope.limit(LIMIT), acceptable
+        frames, swept_from(own, scope), int(start.timestamp()) * 10**9, scope.limit(LIMIT), acceptable
     )  # fmt: skip
     if found.load is None and not found.judged:
         return TooLittle(

@@ -73,6 +73,8 @@ def _supported(found: Streams) -> str:
     if found.load is None:
         return _p99(found.judged[0])
     held = found.load.capacity
+    if not held.streams:
+        return f"{count(found.load.p99.value)} streams, capacity unknown"
     least = "≥" if held.high is None else ""
     return f"{count(found.load.p99.value)} of {least}{count(held.streams)} streams"
 

@@ -163,7 +163,10 @@ def test_errors_at_every_load_are_no_capacity_and_a_stated_one_comes_first() -> 
 def test_a_stated_capacity_gives_three_statuses(
     store: Store, hold_s: float, streams: int, status: str
 ) -> None:
-    """1.5 open on average: Poisson with mean 1.5 has its 99th percentile at 5: 5/20 and 5/4. With mean 12 it is 21, give or take one, of 26."""
+    """1.5 open on average: Poisson with mean 1.5 has its 99th percentile at 5: 5/20 and 5/4.
+
+    With mean 12 it is 21, give or take one, of 26.
+    """
     give(store, requests(Random(3), 0.5, hold_s, 240))
     limit: Row = {"event_id": "l", "at_ns": START_NS, "day": DAY, "kind": "limit", "title": "Load test",
                   "service_name": GATEWAY, "attributes": f'{{"streams":{streams}}}'}  # fmt: skip
