@@ -8,18 +8,14 @@ superseded_by and stay readable for links that point at an earlier import.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from itertools import groupby
 from typing import TYPE_CHECKING
-
-import polars as pl
 
 from core.ledger import rollups
 from core.ledger.cost import Costing
+from core.ledger.derived import derived_frames
 from core.ledger.file import transaction
 from core.ledger.rollups import IN_FORCE
-from core.ledger.rows import ATTEMPT_SCHEMA, CALL_SCHEMA, RUN_SCHEMA, trace_rows
-from core.ledger.trace import Span
+from core.workers import Do, here
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -146,7 +142,7 @@ def prices_changed(cursor: DuckDBPyConnection, costing: Costing) -> bool:
     return bool(rows) and rows[0][0] != costing.version
 
 
-def bring_up_to_date(cursor: DuckDBPyConnection, costing: Costing) -> int:
+def bring_up_to_date(cursor: DuckDBPyConnection, costing: Costing, do: Do = here) -> int:
     """Derive every trace touched since the last time; all of them when prices changed. Returns the version."""
     after = 0 if prices_changed(cursor, costing) else derived_through(cursor)
     newest = cursor.execute("select coalesce(max(import_id), 0) from imports").fetchall()
@@ -154,11 +150,11 @@ def bring_up_to_date(cursor: DuckDBPyConnection, costing: Costing) -> int:
     if after == through:
         return through
     with transaction(cursor):
-        _derive(cursor, costing, after, through)
+        _derive(cursor, costing, after, through, do)
     return through
 
 
-def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: int) -> None:
+def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: int, do: Do) -> None:
     bounds = {"after": after, "through": through}
     # First of all: from its first write on a transaction keeps checkpoints away, and they move the row numbers of MEMBERS.
     cursor.execute("insert into derivations values (?, ?, ?)", [through, time.time_ns(), costing.version])
@@ -168,7 +164,7 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
         cursor.execute(MEMBERS, {"chunk": chunk, "through": through})
         _settle_repeats(cursor, after)
         _close_rows(cursor, int(chunk), after, through)
-        for table, frame in _frames(cursor, costing, through):
+        for table, frame in do(derived_frames, cursor.sql(SPANS_OF_TRACES).pl(), costing, through):
             cursor.register("derived", frame.to_arrow())
             cursor.execute(f"insert into {table} by name select * from derived")
             cursor.unregister("derived")
@@ -199,37 +195,3 @@ def _close_rows(cursor: DuckDBPyConnection, chunk: int, after: int, through: int
             f"where superseded_by = {IN_FORCE} and trace_id in (select trace_id from known_before)",
             {"through": through},
         )
-
-
-def _frames(cursor: DuckDBPyConnection, costing: Costing, through: int) -> Iterator[tuple[str, pl.DataFrame]]:
-    spans = cursor.sql(SPANS_OF_TRACES).pl()
-    runs: list[tuple[object, ...]] = []
-    calls: list[tuple[object, ...]] = []
-    attempts: list[tuple[object, ...]] = []
-    rows = (Span._make(row) for row in spans.iter_rows())
-    for _, members in groupby(rows, key=lambda span: span.trace_id):
-        run, some_calls, some_attempts = trace_rows(list(members), costing)
-        runs.append(run)
-        calls += some_calls
-        attempts += some_attempts
-    for table, records, schema in (
-        ("runs", runs, RUN_SCHEMA),
-        ("calls", calls, CALL_SCHEMA),
-        ("attempts", attempts, ATTEMPT_SCHEMA),
-    ):
-        if records:
-            # Column by column: Polars reads row tuples several times slower.
-            columns = zip(*records, strict=True)
-            frame = pl.DataFrame(
-                [
-                    pl.Series(name, values, dtype=kind, strict=True)
-                    for (name, kind), values in zip(schema.items(), columns, strict=True)
-                ]
-            )
-            yield (
-                table,
-                frame.with_columns(
-                    pl.lit(through, dtype=pl.Int64).alias("import_id"),
-                    pl.lit(IN_FORCE, dtype=pl.Int64).alias("superseded_by"),
-                ),
-            )

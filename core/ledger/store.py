@@ -27,6 +27,7 @@ from core.ledger.file import LedgerFile, StoreLocked, Unusable
 from core.ledger.migrations import MigrationFailed, NewerSchema, migrate
 from core.ledger.undo import CannotUndo
 from core.ledger.writer import CannotWrite, Overloaded, Writer
+from core.workers import Do, here
 
 __all__ = [
     "CANNOT_OPEN", "Batch", "CannotEmpty", "CannotUndo", "CannotWrite", "Compacted", "Copied", "Emptied", "Erased",
@@ -170,7 +171,7 @@ class Store:
         """Keep one row of findings; returns after the commit."""
         self._writer.alone(lambda ledger: ledger.keep_finding(row))
 
-    def derive(self) -> int:
+    def derive(self, do: Do = here) -> int:
         """Bring calls, attempts and runs up to date with every committed import; returns the data version.
 
         Other prices than last time are a version of their own, so that an older link keeps its amounts.
@@ -183,7 +184,7 @@ class Store:
                 key = f"{costing.version} after import {self.latest_import()}"
                 self.submit(Batch(costing.version, PRICES, key, 0, {}))
             with self._file.cursor() as cursor:
-                self._version = derive.bring_up_to_date(cursor, costing)
+                self._version = derive.bring_up_to_date(cursor, costing, do)
         return self._version
 
     def retain(self, days: int, today: dt.date) -> int:

@@ -14,9 +14,10 @@ from core.kept_answers import FOLDER_NAME, KeptAnswers
 from core.ledger.store import Store
 from core.web.clock import WallClock
 from core.web.process import Process
+from core.workers import Do
 
-REST_PER_WORK = 1.0
-"""Seconds of rest for each second that deriving took."""
+REST_PER_WORK = 0.5
+"""Seconds of rest for each second that deriving took, which is longest on a large ledger."""
 RETENTION_EVERY_S = 3600.0
 WARM_MODULES = ("plotly.graph_objects", "pandas", "scipy.stats")
 """Imports of a second or more each (measured 3 to 5 s of CPU for the last two): paid before the first visitor."""
@@ -28,16 +29,16 @@ def keep_up(process: Process, stopping: threading.Event) -> None:
     """Look for new imports and old rows until told to stop; what fails is logged and shows in /readyz."""
     next_retention, clock = time.monotonic(), WallClock()
     if process.store is not None:  # prices may have changed since the last start, without any import
-        process.derive_error = _derive(process.store)
+        process.derive_error = _derive(process.store, process.workers.do)
     took_s = 0.0
-    # Looking through a large ledger takes longer than a second: deriving must leave most of the machine to the rest.
+    # Looking through a large ledger takes longer than a second: deriving must leave some of the disk and cores to the rest.
     while not stopping.wait(max(process.settings.derive_seconds, REST_PER_WORK * took_s)):
         store = process.store
         if store is None:
             continue
         if store.latest_import() > store.derived_version():
             began = time.monotonic()
-            process.derive_error = _derive(store)
+            process.derive_error = _derive(store, process.workers.do)
             took_s = time.monotonic() - began
         if process.settings.retention_days and time.monotonic() >= next_retention:
             next_retention = time.monotonic() + RETENTION_EVERY_S
@@ -61,9 +62,9 @@ def keep_board(process: Process, stopping: threading.Event) -> None:
         board.publish(None)
 
 
-def _derive(store: Store) -> str | None:
+def _derive(store: Store, do: Do) -> str | None:
     try:
-        store.derive()
+        store.derive(do)
     except Exception as error:  # pages keep their last version; the next import may mend it
         _log.exception("calls could not be derived from the imports after %d", store.derived_version())
         return f"{type(error).__name__}: {error}"

@@ -40,7 +40,7 @@ def decode(process: Process, signal: Signal, body: bytes, media_type: str, gzipp
     options = ReadOptions(capture_content=process.settings.capture_content)
     try:
         plain = gunzip(body, process.settings.body_limit) if gzipped else body
-        return signal.decode(plain, media_type, options)
+        return process.workers.do(signal.decode, plain, media_type, options)
     except (BadCompression, BadRequest, BodyTooLarge):
         raise
     except Exception as error:  # a fault of ours, but met only by this body: sending it again cannot help

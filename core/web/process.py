@@ -14,6 +14,7 @@ from core.projects import DEFAULT, prefix
 from core.settings import Settings
 from core.web.admission import Admission
 from core.web.token_table import TokenTable
+from core.workers import Workers
 
 VERSION = "0.1.0"
 
@@ -46,6 +47,7 @@ class Process:
     engine_error: str | None = None
     tokens_error: str | None = None
     tokens: TokenTable = dataclasses.field(init=False)
+    workers: Workers = dataclasses.field(init=False)
     others: dict[str, Process] = dataclasses.field(default_factory=dict)
     """The other projects by name; empty in those themselves."""
     _limiter: list[anyio.CapacityLimiter] = dataclasses.field(default_factory=list)
@@ -53,6 +55,7 @@ class Process:
     def __post_init__(self) -> None:
         self.admission = Admission(self.settings.ingest_memory_mib << 20)
         self.tokens = TokenTable(self.settings)
+        self.workers = Workers(self.settings.worker_processes)
 
     @property
     def project(self) -> str:
@@ -60,9 +63,10 @@ class Process:
         return self.settings.project
 
     def add(self, settings: Settings) -> None:
-        """Take up another project. Room for bodies, turns for costly questions and tokens are those of the instance."""
+        """Take up another project. Room for bodies, turns for costly questions, workers and tokens are those of the instance."""
         own = Process(settings, self.host, self.port)
         own.admission, own._limiter, own.tokens = self.admission, self._limiter, self.tokens
+        own.workers = self.workers
         self.tokens.add(settings)
         self.others[settings.project] = own
 

@@ -265,4 +265,5 @@ def _close(process: Process, *beside: threading.Thread) -> None:
             set_settings(None)
         if store is not None:
             store.close()
+    process.workers.close()
     settle(())
