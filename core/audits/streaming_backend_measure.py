@@ -213,7 +213,8 @@ def measured(
     changes = tuple(sorted({(row["day"], row["title"]) for row in frames["changes"].to_dicts()}))
     few = tuple(one for one in found if one.buckets.n < FEWEST)
     return Streams(
-        load, short, tuple(worst), few, left_out, services, changes, limit, acceptable, tuple(frames["longest"].to_dicts())
+        load, short, tuple(worst), few, left_out, services, changes, limit, acceptable,
+        tuple(frames["longest"].sort("span_id").to_dicts()),
     )  # fmt: skip
 
 

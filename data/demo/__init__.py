@@ -36,6 +36,7 @@ from data.demo.truth import Tally, add_run, empty_tally, write_truth
 from data.demo.world import Run, day_runs
 
 SEED = 20261122
+BESIDE = (write_clocks, write_streams)
 RUNS_PER_FILE = 1_100
 """About 5,000 spans in a protobuf file, as a batch a collector might hold."""
 WEEK = 7
@@ -90,8 +91,7 @@ def generate(
     bills = write_bills(out_dir, plan, desk.books, desk.spend_logs)
     probed = probe_plan(days, quiet)
     beside = [*_probes(out_dir, probed, seed), *write_checkpoints(out_dir, days, quiet, spans, seed)]
-    beside += write_clocks(out_dir, days, quiet, seed, truth_dir)
-    beside += write_streams(out_dir, days, quiet, seed, truth_dir)
+    beside += [path for write in BESIDE for path in write(out_dir, days, quiet, seed, truth_dir)]
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}
