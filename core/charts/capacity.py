@@ -62,10 +62,10 @@ def over_time(
     dash = {"color": light("loss"), "width": 1.6, "dash": "dash"}
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, yref="y", y0=limit, y1=limit, line=dash)
     figure.add_annotation(
-        text=plain(limit_name), xref="paper", x=1, yref="y", y=limit, showarrow=False, xanchor="right", yanchor="bottom",
+        text=plain(limit_name), xref="paper", x=0, yref="y", y=limit, showarrow=False, xanchor="left", yanchor="bottom",
         font={"size": 11.5, "color": light("loss")},
     )  # fmt: skip
-    top = max([limit, *(one.most for one in moments)]) * 1.15
+    top = max([limit, *(one.most for one in moments)]) * 1.45
     figure.update_layout(
         yaxis={"domain": [0.4, 1], "range": [0, top], "nticks": 5, "title": {"text": "open a node", "font": {"size": 11.5}}},
         yaxis2={"domain": [0, 0.28], "rangemode": "tozero", "nticks": 3, "title": {"text": "requests/s", "font": {"size": 11.5}}},
