@@ -21,6 +21,8 @@ GATEWAY = "stream-gateway"
 REGION = "eu-central-1"
 LAST_DAYS = 30
 MINUTES = 10
+SESSIONS = 10
+"""Clients that keep a connection, each a trace of all its requests: runs of the other pages stay what they were."""
 METRIC = "http.server.request.duration"
 HTTP_BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 GENAI_BOUNDS = tuple(0.01 * 2**step for step in range(14))
@@ -120,7 +122,7 @@ def _resource(number: int) -> dict[str, str]:
 
 
 def _spans(random: Random, number: int, began: int, served: list[_Served]) -> bytes:
-    items = []
+    sessions, items = [random.randbytes(16) for _ in range(SESSIONS)], []
     for one in served:
         status = 503 if one.refused else 200
         pairs: dict[str, wire.Attribute] = {
@@ -133,7 +135,7 @@ def _spans(random: Random, number: int, began: int, served: list[_Served]) -> by
         body += wire.error() if one.refused else wire.UNSET
         start = began + int(one.at_s * SECOND_NS)
         end = start + int(one.hold_s * SECOND_NS)
-        items.append(wire.span(random.randbytes(16), random.randbytes(8), b"", start, end, body))
+        items.append(wire.span(random.choice(sessions), random.randbytes(8), b"", start, end, body))
     scope = FASTAPI_STABLE
     group = wire.scope_group(scope.name, scope.version, scope.schema_url, items)
     return wire.resource_group(_resource(number), [group])
