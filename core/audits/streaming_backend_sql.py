@@ -10,7 +10,7 @@ from core.ledger.change_rows import IN_SCOPE, MARKS, STATED
 CELL_US = 60_000_000
 """A minute: the bootstrap draws blocks of five of them."""
 
-_HELD = """
+_HELD_BY = """
 with seen as (
     select
         trace_id,
@@ -29,7 +29,7 @@ with seen as (
         end                                                                              as failed,
         row_number() over (partition by trace_id, span_id order by import_id desc)       as newest
     from spans
-    where (kind = 'server' or span_role = 'inference')
+    where {whose}
         and mcp_method_name is null
         and service_name is not null
         and day between $start and $end
@@ -58,6 +58,13 @@ held as (
 """Requests a process holds: those it serves (SERVER spans), and model calls it waits for, counted once. `failed` is what load
 can do: refused, overloaded, timed out, broken. A bad request, a missing page or a caller that hung up is not it."""
 
+_HELD = _HELD_BY.format(whose="(kind = 'server' or span_role = 'inference')")
+_HELD_BY_ONE = _HELD_BY.format(
+    whose="""service_name = $service
+        and ((kind = 'server' and $role = 'server') or (kind <> 'server' and span_role = 'inference' and $role = 'client'))"""
+)
+"""The same of one service in one role: fewer rows to tell revisions among."""
+
 SERVICES = (
     _HELD
     + """
@@ -83,7 +90,7 @@ order by service, role, day
 """One row a service, role and day: sizes the sample, and the service the page is about is chosen from it."""
 
 _SWEEP = (
-    _HELD
+    _HELD_BY_ONE
     + """,
 asked as (
     select
@@ -93,9 +100,7 @@ asked as (
         failed,
         max(start_us) over (partition by service) as closed_us
     from held
-    where service = $service
-        and role = $role
-        and day >= $since
+    where day >= $since
 ),
 changes as (
     select node, start_us as at_us, 1 as change, 1 as started, failed
@@ -226,7 +231,7 @@ A stretch of more than a minute without a change spans cells `cell` to `to_cell`
 """
 
 LONGEST = (
-    _HELD
+    _HELD_BY_ONE
     + """
 select
     day,
@@ -237,9 +242,7 @@ select
     trace_id,
     span_id
 from held
-where service = $service
-    and role = $role
-    and day >= $since
+where day >= $since
 order by seconds desc, span_id
 limit 500
 """
