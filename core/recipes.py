@@ -148,9 +148,26 @@ export OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=host
 """
 
 
+STREAMS_TITLE = "Streams: the gateway's spans and histograms"
+STREAMS = """\
+# Spans of the gateway say how many requests a node holds; its metrics are the histograms behind your p99.
+export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={endpoint}
+export OTEL_EXPORTER_OTLP_METRICS_ENDPOINT={metrics_endpoint}
+OTEL_SERVICE_NAME=my-gateway opentelemetry-instrument python gateway.py
+
+# Prometheus instead of OTLP: save /metrics with the time in the file's name, as often as you scrape.
+curl -s "$GATEWAY/metrics" > gateway-1-$(date +%s).prom
+python -m core ingest gateway-1-*.prom
+
+# What a node holds, where a load test has said it: otherwise errors by load say it, if it ever failed.
+printf 'ts,kind,title,service_name,streams\\n%s,limit,Load test,my-gateway,60\\n' "$(date -u +%FT%TZ)" > capacity.csv
+python -m core ingest capacity.csv
+"""
+
+
 def recipes(address: str) -> list[Recipe]:
     """Every recipe with this app's own address, `address` being scheme, host and port."""
-    endpoint = f"{address.rstrip('/')}/v1/traces"
+    endpoint, metrics = (f"{address.rstrip('/')}/v1/{signal}" for signal in ("traces", "metrics"))
     quoted = [
         ", ".join(f'"{name}"' for name in names.split(",")) for names in (REQUEST_HEADERS, RESPONSE_HEADERS)
     ]
@@ -164,6 +181,9 @@ def recipes(address: str) -> list[Recipe]:
         Recipe("Files and demo data", "bash", FILES),
         Recipe("Probes: the same prompts to every region", "bash", PROBES),
         Recipe(MCP_TITLE, "bash", _filled(MCP, endpoint, "", "")),
+        Recipe(
+            STREAMS_TITLE, "bash", _filled(STREAMS.replace("{metrics_endpoint}", metrics), endpoint, "", "")
+        ),
         Recipe("What Langfuse, Phoenix or LiteLLM already hold", "bash", INCUMBENTS),
     ]
 

@@ -29,7 +29,7 @@ from core.ingest.options import ReadOptions
 from core.ingest.otlp import files as otlp_files
 from core.ingest.otlp.requests import LOGS, METRICS, TRACES
 from core.ingest.own_tables import callers, change_events, outcomes_csv, probes, responses_file
-from core.ingest.platforms import langfuse, langsmith, phoenix
+from core.ingest.platforms import langfuse, langsmith, phoenix, prometheus_text
 from core.ledger.batch import Batch
 
 HEAD_BYTES = 64 * 1024
@@ -71,6 +71,12 @@ FORMATS: tuple[Format, ...] = (
         "OpenTelemetry metrics (OTLP protobuf, JSON or JSON lines)",
         otlp_files.detector(METRICS),
         otlp_files.read,
+    ),
+    Format(
+        prometheus_text.NAME,
+        "Prometheus text: a saved /metrics page or /federate answer",
+        prometheus_text.detect,
+        prometheus_text.read,
     ),
     Format(inspect_logs.NAME, "Inspect AI log (.eval or JSON)", inspect_logs.detect, inspect_logs.read),
     Format(

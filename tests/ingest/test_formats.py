@@ -11,6 +11,7 @@ from core.ingest.formats import FORMATS, HEAD_BYTES, UnknownFormat, detect
 from core.ingest.otlp.files import signal_of_protobuf
 from tests.ingest.eval_files import SHAPES as EVALS
 from tests.ingest.otlp_requests import FIXTURES, as_protobuf, fixtures, request, span
+from tests.ingest.scrapes import SCRAPES
 
 SAMPLES: tuple[tuple[str, bytes], ...] = (
     ("otlp_traces", orjson.dumps(request(span()))),
@@ -18,6 +19,8 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
     ("otlp_traces", as_protobuf(request(span()))),
     ("otlp_logs", b'{"resourceLogs":[]}\n'),
     ("otlp_metrics", b'{"resourceMetrics":[]}\n'),
+    ("prometheus_text", SCRAPES.encode()),
+    ("prometheus_text", b'up{job="gateway",instance="gw-1"} 1 1795687200000\n'),
     *((name, shape) for name, shapes in EVALS.items() for shape in shapes),
     (
         "focus",
