@@ -28,6 +28,7 @@ from core.charts.grid import DayMark, GridCell, grid
 from core.charts.panels import Panel, panels
 from core.charts.scatter import Cloud, scatter
 from core.charts.stacks import Part, stacks
+from core.charts.waits import Piece, waits
 
 DAYS = [dt.date(2026, 3, day) for day in range(1, 6)]
 
@@ -51,6 +52,7 @@ def every_form(name: str, value: float = 1.0) -> dict[str, go.Figure]:
         "grid": grid([GridCell(name, day, value, "", name) for day in DAYS[:2]], "count", None, [DayMark(DAYS[0], name, name)]),
         "scatter": scatter([Cloud(name, [1.0, 9.0], [value, 1.0])], ("s", "ms"), (name, "b"), [3.0]),
         "stacks": stacks([Part(name, "1", name, value, "loss"), Part(name, "1", "b", 1.0, "useful")], "s"),
+        "waits": waits([Piece(name, name, value, "accent", True), Piece(name, "b", 1.0, "loss")], "ms", 2.0),
         "twice": twice([Fringed(name, name, 0.0, value, 0.5), Fringed("b", name, value, 1.0, None)]),
         "offsets": offsets({name: [0.0, value, -20.0], "b": [9e5]}),
         "sankey": sankey([Flow(name, f"{name}2", value)], "count"),

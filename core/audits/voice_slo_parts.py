@@ -36,6 +36,8 @@ class Waited(NamedTuple):
     """Whether the total is what the caller heard; False: a lower bound from the server."""
     ttft_s: float | None
     """First token of the first model call, which dashboards report."""
+    answer_s: float | None
+    """First token of the answer, from the start of its model call; None where nothing tells it from a thought."""
 
 
 class _Block(NamedTuple):
@@ -64,7 +66,9 @@ def waited(turn: VoiceTurn) -> Waited:
     found[REMAINDER] = total - sum(value for name, value in found.items() if name != REMAINDER)
     chats = [one for one in turn.stages if one.kind == CHAT and one.first_ns is not None]
     ttft = ((chats[0].first_ns or 0) - chats[0].started_ns) / NS if chats else None
-    return Waited(total, tuple(found.values()), turn.heard_after_s is not None or known, ttft)
+    answers = [one.answer_ns - one.started_ns for one in chats if one.answer_ns is not None]
+    heard = turn.heard_after_s is not None or known
+    return Waited(total, tuple(found.values()), heard, ttft, answers[0] / NS if answers else None)
 
 
 def _silence(stages: Sequence[Stage]) -> float | None:
