@@ -7,7 +7,8 @@ stands in `plan.py`; what it came to in `truth.json`, which nothing but tests ma
 plan.py (start there) → arrivals.py (when runs begin) → world.py (what happens in a run) → three views of the same run:
 traces.py through dialect_*.py, pieces.py and wire.py (spans as bytes); charges.py and prices.py into bill_*.py;
 outcomes.py. truth.py counts along. Beside the runs: probes.py (answers by region, a release), checkpoints.py (a
-fine-tuned model's evals and scored answers) and clocks.py (calls across machines), each with its own planted effects.
+fine-tuned model's evals and scored answers), clocks.py (calls across machines) and voice.py (voice calls), each with its own
+planted effects.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from data.demo.prices import call_usd
 from data.demo.probes import ProbePlan, probe_plan, write_changes, write_probes
 from data.demo.traces import Spool, empty_spool, next_file, put_damaged, show, write_json, write_proto
 from data.demo.truth import Tally, add_run, empty_tally, write_truth
+from data.demo.voice import write_voice
 from data.demo.world import Run, day_runs
 
 SEED = 20261122
@@ -89,6 +91,7 @@ def generate(
     probed = probe_plan(days, quiet)
     beside = [*_probes(out_dir, probed, seed), *write_checkpoints(out_dir, days, quiet, spans, seed)]
     beside += write_clocks(out_dir, days, quiet, seed, truth_dir)
+    beside += write_voice(out_dir, days, quiet, seed, truth_dir)
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}

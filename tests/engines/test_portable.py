@@ -27,6 +27,7 @@ def test_there_are_texts_of_every_audit() -> None:
         "regional_drift",
         "mcp_cold_start",
         "trace_clock",
+        "voice_slo",
     ):
         assert any(f".{audit}" in name for name in TEXTS), audit
     assert len(TEXTS) > 50
