@@ -132,8 +132,9 @@ def measured(read: Read, changes: pl.DataFrame, since: dt.date, limit: float) ->
         _share(used, lambda wait: wait.parts[PARTS.index(REMAINDER)]),
         tuple(Part(name, _mean(used, at), _mean(slowest, at), name in VISIBLE) for at, name in enumerate(PARTS)),
         len(slowest), math.fsum(ordered) / len(ordered),
-        _in_order(one.wait.ttft_s for one in used), _in_order(one.wait.answer_s for one in used), placebo(used, slow_from),
-        tuple(sorted({(row["day"], row["title"]) for row in changes.to_dicts()})), since, limit,
+        _in_order(one.wait.ttft_s for one in used), _in_order(one.wait.answer_s for one in used),
+        placebo(used, slow_from, design), tuple(sorted({(row["day"], row["title"]) for row in changes.to_dicts()})),
+        since, limit,
     )  # fmt: skip
 
 
@@ -154,7 +155,7 @@ def compliance(turns: Sequence[Spoken], limit: float, of_p95: Design) -> Complia
     within = [float(one.ms <= limit) for one in turns]
     share = sum(within) / len(within)
     design = clusters.design(within, [one.turn.call for one in turns]) if 0 < share < 1 else of_p95
-    return Compliance(share, clusters.share_interval(share, design.effective), design)
+    return Compliance(share, clusters.share_interval(share, design.effective, design.z), design)
 
 
 def _share(turns: Sequence[Spoken], part: Callable[[Waited], float]) -> RatioInterval:
@@ -170,20 +171,21 @@ def _share(turns: Sequence[Spoken], part: Callable[[Waited], float]) -> RatioInt
     )
 
 
-def placebo(turns: Sequence[Spoken], slow_from: float) -> Placebo | None:
-    """Calls in two halves by hash of their id; turns above the sample's p95; Newcombe at each half's effective n."""
+def placebo(turns: Sequence[Spoken], slow_from: float, design: Design) -> Placebo | None:
+    """Calls in two halves by hash of their id; turns above the sample's p95; Newcombe at the effective n.
+
+    The design effect is that of all turns: of half of them it is too noisy.
+    """
     halves: tuple[list[Spoken], list[Spoken]] = ([], [])
     for one in turns:
         halves[hashlib.md5(one.turn.call.encode(), usedforsecurity=False).digest()[0] % 2].append(one)
     if min(len({one.turn.call for one in half}) for half in halves) < FEWEST_CALLS_IN_A_HALF:
         return None
-    shares, effective = [], []
-    for half in halves:
-        slow = [float(one.ms > slow_from) for one in half]
-        shares.append(sum(slow) / len(slow))
-        effective.append(clusters.design(slow, [one.turn.call for one in half]).effective)
-    low, high = clusters.difference_interval(shares[0], effective[0], shares[1], effective[1])
-    return Placebo(shares[0] - shares[1], low, high)
+    (first, n_first), (second, n_second) = (
+        (sum(one.ms > slow_from for one in half) / len(half), len(half) / design.effect) for half in halves
+    )
+    low, high = clusters.difference_interval(first, n_first, second, n_second, design.z)
+    return Placebo(first - second, low, high)
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

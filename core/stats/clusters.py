@@ -22,6 +22,13 @@ class Design(NamedTuple):
     effect: float
     effective: float
 
+    @property
+    def z(self) -> float:
+        """Student's point for as many clusters, where 1.96 would take the ICC as known (Korn & Graubard 1998)."""
+        from scipy.stats import t as student
+
+        return float(student.ppf(0.975, max(self.clusters - 1, 1)))
+
 
 def design(values: Sequence[float], clusters: Sequence[Hashable]) -> Design:
     """Intraclass correlation by one-way analysis of variance, and the design effect 1 + (m - 1) ICC.
@@ -67,9 +74,11 @@ def share_interval(share: float, effective: float, z: float = Z_95) -> Interval:
     return Interval(low, high)
 
 
-def difference_interval(first: float, n_first: float, second: float, n_second: float) -> Interval:
+def difference_interval(
+    first: float, n_first: float, second: float, n_second: float, z: float = Z_95
+) -> Interval:
     """Interval of a difference of two such shares (Newcombe 1998, Stat. Med. 17:873, method 10)."""
-    one, other = share_interval(first, n_first), share_interval(second, n_second)
+    one, other = share_interval(first, n_first, z), share_interval(second, n_second, z)
     below = math.hypot(first - one.low, other.high - second)
     above = math.hypot(one.high - first, second - other.low)
     return Interval(first - second - below, first - second + above)
