@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from core.audits.voice_slo_turns import NS, VoiceTurn
-from core.ingest.voice.turns import CHAT, OUTPUT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, TOOL, Stage
+from core.voice_turns import CHAT, OUTPUT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, TOOL, Stage
 
 PARTS = (
     "endpointing", "final transcript", "orchestration and tools", "first LLM token", "thinking", "first token to sentence",

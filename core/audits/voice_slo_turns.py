@@ -1,6 +1,6 @@
 """Spans to turns: what each stage of an answer began with and ended with, from Trueup's shape or LiveKit's own spans.
 
-Trueup's shape is core.ingest.voice.turns; spans of anybody's that keep to it are read alike. LiveKit's agent_turn says
+Trueup's shape is core.voice_turns; spans of anybody's that keep to it are read alike. LiveKit's agent_turn says
 how long after the caller's last word the agent spoke (lk.e2e_latency), agent_speaking when; its requests keep the metrics
 that its JSON has (lk.llm_metrics, lk.tts_metrics), so both doors are read by the same words.
 """
@@ -14,9 +14,8 @@ from typing import Any, NamedTuple
 import orjson
 import polars as pl
 
-from core.ingest.cells import Unreadable
-from core.ingest.voice import livekit, turns
-from core.ingest.voice.turns import Stage
+from core import voice_turns as turns
+from core.voice_turns import Stage
 
 NS = 1_000_000_000
 Row = Mapping[str, Any]
@@ -110,8 +109,13 @@ def _owner(row: Row, rows: Mapping[tuple[str, str], Row]) -> tuple[str, str] | N
 
 
 def _attributes(row: Row) -> dict[str, Any]:
+    return _object(row["attributes"])
+
+
+def _object(text: object) -> dict[str, Any]:
+    """What a text of JSON says; nothing where it is no object."""
     try:
-        found = orjson.loads(row["attributes"] or "{}")
+        found = orjson.loads(text) if isinstance(text, str) else None
     except orjson.JSONDecodeError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -185,15 +189,21 @@ def _of_livekit(
 
 
 def _requests(row: Row) -> list[Stage]:
-    """The metrics that a request's span keeps, as the JSON lines have them."""
+    """The metrics that a request's span keeps, as the JSON lines have them; cut or changed ones are none.
+
+    The node around a request may still say when its first token came.
+    """
     own = _attributes(row)
-    for name, kind in (("lk.llm_metrics", livekit.LLM), ("lk.tts_metrics", livekit.TTS)):
-        text = own.get(name)
-        if isinstance(text, str):
-            try:
-                return [livekit.stage_of(kind, orjson.loads(text))]
-            except (orjson.JSONDecodeError, Unreadable, TypeError, AttributeError):
-                return []  # cut or changed: the node around it may still say when its first token came
+    for name, kind, first in (
+        ("lk.llm_metrics", turns.CHAT, "ttft"),
+        ("lk.tts_metrics", turns.TEXT_TO_SPEECH, "ttfb"),
+    ):
+        said = _object(own.get(name))
+        ended, lasted, waited = said.get("timestamp"), _seconds(said, "duration"), _seconds(said, first)
+        if isinstance(ended, int | float) and lasted is not None:
+            start = round(ended * NS) - round(lasted * NS)
+            came = None if waited is None else start + round(waited * NS)
+            return [Stage(kind, start, start + round(lasted * NS), came)]
     return []
 
 

@@ -90,8 +90,7 @@ def generate(
     bills = write_bills(out_dir, plan, desk.books, desk.spend_logs)
     probed = probe_plan(days, quiet)
     beside = [*_probes(out_dir, probed, seed), *write_checkpoints(out_dir, days, quiet, spans, seed)]
-    beside += write_clocks(out_dir, days, quiet, seed, truth_dir)
-    beside += write_voice(out_dir, days, quiet, seed, truth_dir)
+    beside += _across(out_dir, days, quiet, seed, truth_dir)
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}
@@ -99,6 +98,13 @@ def generate(
     if progress is not None:
         progress(1.0)
     return [*desk.traces, *resent, *desk.outcomes, *bills, *beside]
+
+
+def _across(out_dir: Path, days: int, quiet: bool, seed: int, truth_dir: Path | None) -> list[Path]:
+    """Calls across machines and by voice."""
+    return [
+        path for write in (write_clocks, write_voice) for path in write(out_dir, days, quiet, seed, truth_dir)
+    ]
 
 
 def _probes(out_dir: Path, probed: ProbePlan, seed: int) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import json
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ from core.audits.voice_slo_measure import FEWEST_CALLS, FEWEST_TURNS, Voice, mea
 from core.audits.voice_slo_parts import PARTS, Waited, waited
 from core.audits.voice_slo_turns import Read, VoiceTurn, read
 from core.ledger.store import Store
-from tests.audits.retry_world import DAY
+from tests.audits.mcp_world import MS, span
+from tests.audits.retry_world import DAY, Row, send
 from tests.audits.voice_world import AT, Line, calls, livekit_turn, load, pipecat_turn
 
 SHARED = Path(__file__).parents[3] / "shared/datasets/voice-slo"
@@ -47,7 +49,8 @@ def told(store: Store, *files: Sequence[Line], scope: Scope = SCOPE) -> tuple[Fi
 
 
 def waits(store: Store, lines: Sequence[Line]) -> list[Waited]:
-    load(store, lines)
+    if lines:
+        load(store, lines)
     frames = audit.load(store.ask, SCOPE)
     return [waited(turn) for turn in read(frames["spans"], frames["events"], DAY).turns]
 
@@ -80,6 +83,40 @@ def test_livekit_by_hand(store: Store) -> None:
     }  # fmt: skip
     assert wait.total_s == pytest.approx(1.05)  # 900 + 50 + 60 + 40
     assert wait.heard
+
+
+def test_livekits_own_spans_are_read_as_its_lines_are(store: Store) -> None:
+    zero = round(AT * 1e9)
+
+    def at(span_id: str, parent: str | None, name: str, start_ms: int, end_ms: int, **said: Any) -> Row:
+        return span(
+            "t",
+            span_id,
+            parent,
+            zero + start_ms * MS,
+            zero + end_ms * MS,
+            name=name,
+            attributes=json.dumps(said),
+        )
+
+    request = {"timestamp": AT + 1.42, "duration": 1.0, "ttft": 0.25}
+    speech = {"timestamp": AT + 1.73, "duration": 1.0, "ttfb": 0.15}
+    agent = {"lk.e2e_latency": 0.9, "lk.transcription_delay": 0.3, "lk.end_of_turn_delay": 0.4}
+    rows = [
+        at("a", None, "agent_turn", 410, 2900, **agent),
+        at("b", "a", "llm_node", 420, 1420, **{"lk.response.ttft": 0.25}),
+        at("c", "b", "llm_request", 420, 1420, **{"lk.llm_metrics": json.dumps(request)}),
+        at("d", "a", "tts_node", 720, 1730),
+        at("e", "d", "tts_request", 730, 1730, **{"lk.tts_metrics": json.dumps(speech)}),
+        at("f", "a", "agent_speaking", 900, 2900),
+    ]  # fmt: skip
+    send(store, spans=rows)
+    (spans,) = waits(store, [])
+    other = Store.open(":memory:")
+    (lines,) = waits(other, livekit_turn("room", "s1", AT, 0.9))
+    other.close()
+    assert parts(spans) == parts(lines)
+    assert (spans.heard, spans.total_s, spans.ttft_s) == (False, pytest.approx(0.9), pytest.approx(0.25))
 
 
 def test_what_ran_beside_a_longer_stage_counts_nothing(store: Store) -> None:

@@ -18,8 +18,9 @@ from core.ingest.options import ReadOptions
 from core.ingest.own_tables import table_cells
 from core.ingest.voice import lines
 from core.ingest.voice.lines import Heard, Row, Source, after, seconds
-from core.ingest.voice.turns import CHAT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, Stage, Turn, began
+from core.ingest.voice.turns import Turn
 from core.ledger.batch import Batch
+from core.voice_turns import CHAT, SPEECH_TO_TEXT, TEXT_TO_SPEECH, Stage, began
 
 NAME = "livekit_metrics"
 EOU, LLM, TTS = "eou_metrics", "llm_metrics", "tts_metrics"

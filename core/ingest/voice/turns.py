@@ -14,46 +14,29 @@ from typing import NamedTuple
 
 from core.ingest.otlp.wire import Attributes, WireEvent, WireGroup, WireSpan
 from core.ingest.row_texts import json_text
+from core.voice_turns import (
+    EOU_DECIDED,
+    FIRST_ANSWER,
+    FIRST_AUDIBLE,
+    HEARD_AFTER,
+    JITTER_BUFFER,
+    PREFIX,
+    SPEECH_TO_TEXT,
+    STARTED,
+    TEXT_TO_SPEECH,
+    TOOL,
+    TRANSPORT,
+    TURN,
+    VAD_STOP,
+    Stage,
+)  # fmt: skip
 
 SCOPE = "trueup.voice"
-TURN = "voice_turn"
-SPEECH_TO_TEXT, CHAT, TOOL = "speech_to_text", "chat", "execute_tool"
-TEXT_TO_SPEECH, OUTPUT = "text_to_speech", "audio_output"
 OPERATIONS = (SPEECH_TO_TEXT, TEXT_TO_SPEECH, TOOL)
 """Stages whose name is their operation; GenAI conventions propose the two of speech (Development)."""
 
-PREFIX = "trueup.voice."
-VAD_STOP, EOU_DECIDED = PREFIX + "vad_stop", PREFIX + "eou_decided"
-STARTED = PREFIX + "agent_started_speaking"
-FIRST_ANSWER, FIRST_AUDIBLE = PREFIX + "first_answer_token", PREFIX + "first_audible"
-EVENTS = (VAD_STOP, EOU_DECIDED, STARTED, FIRST_ANSWER, FIRST_AUDIBLE)
-TRANSPORT, JITTER_BUFFER = PREFIX + "transport_s", PREFIX + "jitter_buffer_s"
-HEARD_AFTER = PREFIX + "heard_after_s"
-"""Seconds from the caller's last word to the first sound of the answer, measured at the caller or on a recording."""
-
 _INTERNAL = 1
 _FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
-
-
-class Stage(NamedTuple):
-    """One part of the work; times in UTC ns, None where nothing measured it."""
-
-    kind: str
-    started_ns: int
-    ended_ns: int
-    first_ns: int | None = None
-    """First token of a chat, first byte of speech."""
-    answer_ns: int | None = None
-    """First token of the answer, after what the model thought."""
-    audible_ns: int | None = None
-    """First byte of speech that is no silence."""
-    by: str | None = None
-    """Who did it: processor, provider or model, for people to read."""
-
-
-def began(stage: Stage) -> tuple[int, int, str]:
-    """Order of stages."""
-    return stage.started_ns, stage.ended_ns, stage.kind
 
 
 class Turn(NamedTuple):
