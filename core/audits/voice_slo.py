@@ -152,7 +152,7 @@ def _sentence(found: Voice) -> str:
     longest = max((part for part in found.parts if not part.visible), key=lambda part: part.mean_ms)
     return (
         f"In 95 of 100 turns callers wait up to {number(p95.value, 'ms')}{bounds}; no provider's dashboard shows {hidden} of "
-        f"the mean, most of it {longest.name} ({number(longest.mean_ms, 'ms')})."
+        f"the mean, the largest part of it {longest.name} ({number(longest.mean_ms, 'ms')})."
     )
 
 

@@ -20,9 +20,9 @@ from core.charts.waits import Piece, waits
 MOST_MARKS = 12
 MOST_ROWS = 500
 LOOK = {
-    "endpointing": ("loss", 1.0), "final transcript": ("accent", 1.0), "orchestration and tools": ("warn", 1.0),
+    "endpointing": ("loss", 1.0), "final transcript": ("accent", 1.0), "orchestration and tools": ("ink", 0.7),
     "first LLM token": ("accent", 1.0), "thinking": ("other", 1.0), "first token to sentence": ("good", 1.0),
-    "sentence": ("good", 0.6), "first TTS byte": ("accent", 1.0), "leading silence": ("warn", 0.6),
+    "sentence": ("good", 0.6), "first TTS byte": ("accent", 1.0), "leading silence": ("warn", 0.8),
     "transport": ("useful", 1.0), "jitter buffer": ("label", 1.0), "remainder": ("muted", 0.6),
 }  # fmt: skip
 """Colour role and strength of each part."""

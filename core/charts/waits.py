@@ -11,8 +11,10 @@ from core.amounts import number
 from core.charts.palette import finish, light, plain, ticks
 
 ROW_HEIGHT = 64
+LEGEND_ROW = 19
+"""In a narrow card names stand under each other."""
 HATCHES = ("/", "\\", "x")
-NARROWEST_LABEL = 0.07
+NARROWEST_LABEL = 0.12
 """Of the longest bar: a shorter part has no room for its number."""
 
 
@@ -47,7 +49,7 @@ def waits(pieces: Sequence[Piece], unit: str, limit: float | None = None) -> go.
             continue
         figure.add_bar(
             orientation="h", x=[one.value for one in held], y=[bars.index(one.bar) for one in held],
-            base=[base[one.bar] for one in held], width=0.62, name=plain(name), marker=_marker(held[0], names, pieces),
+            base=[base[one.bar] for one in held], width=0.56, name=plain(name), marker=_marker(held[0], names, pieces),
             text=[number(one.value, unit) if one.value > NARROWEST_LABEL * longest and not one.hatched else ""
                   for one in held],
             textposition="inside", insidetextanchor="middle", textangle=0, textfont={"size": 11},
@@ -60,29 +62,29 @@ def waits(pieces: Sequence[Piece], unit: str, limit: float | None = None) -> go.
     rows = [(one.bar, one.name, one.value, "yes" if one.hatched else "no") for one in pieces]
     roles = {one.name: one.colour_role for one in pieces}
     columns = ("turns", "part", "value", "on a provider's dashboard")
-    height = 110 + 18 * ((len(names) + 3) // 4) + ROW_HEIGHT * len(bars)
+    height = 70 + LEGEND_ROW * len(names) + ROW_HEIGHT * len(bars)
     return finish(figure, "waits", unit, columns, rows, height, roles=roles, limit=limit)
 
 
 def _marker(piece: Piece, names: Sequence[str], pieces: Sequence[Piece]) -> dict[str, object]:
     hatched = [name for name in names if any(one.name == name and one.hatched for one in pieces)]
     shape = HATCHES[hatched.index(piece.name) % len(HATCHES)] if piece.hatched else ""
-    pattern = {"shape": shape, "fillmode": "overlay", "fgcolor": light("paper"), "size": 7, "solidity": 0.3}
+    pattern = {"shape": shape, "fillmode": "overlay", "fgcolor": light("paper"), "size": 6, "solidity": 0.3}
     line = {"color": light("paper"), "width": 1}
     return {"color": light(piece.colour_role), "opacity": piece.strength, "pattern": pattern, "line": line}
 
 
 def _axes(figure: go.Figure, bars: Sequence[str], top: float, unit: str, limit: float | None) -> None:
-    figure.update_xaxes(range=[0, top * 1.06], nticks=6, **ticks(unit))
+    figure.update_xaxes(range=[0, top * 1.06], nticks=5, tickangle=0, **ticks(unit))
     figure.update_yaxes(
-        tickvals=list(range(len(bars))), ticktext=[plain(bar, 28) for bar in bars], range=[len(bars) - 0.5, -0.5],
+        tickvals=list(range(len(bars))), ticktext=[plain(bar, 28) for bar in bars], range=[len(bars) - 0.5, -0.6],
         showgrid=False, zeroline=False, tickfont={"color": light("ink")},
     )  # fmt: skip
     if limit is not None:
         dash = {"color": light("warn"), "width": 1.6, "dash": "dash"}
         figure.add_shape(type="line", x0=limit, x1=limit, yref="paper", y0=0, y1=1, line=dash)
         figure.add_annotation(
-            text=f"limit {plain(number(limit, unit))}", x=limit, yref="paper", y=0, showarrow=False, xanchor="right",
-            yanchor="bottom", xshift=-4, font={"size": 11.5, "color": light("warn")},
+            text=f"limit {plain(number(limit, unit))}", x=limit, y=-0.5, showarrow=False, xanchor="right",
+            yanchor="top", xshift=-4, font={"size": 11.5, "color": light("warn")},
         )  # fmt: skip
     figure.update_layout(showlegend=True)
