@@ -147,6 +147,16 @@ OTEL_SERVICE_NAME=my-agent opentelemetry-instrument python agent.py
 export OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=host
 """
 
+VOICE_TITLE = "Voice: what callers wait for, from LiveKit or Pipecat"
+VOICE = """\
+# A few lines in the agent write its metrics as JSON lines; docs/recipes/voice has both, and what the client has to add.
+cp docs/recipes/voice/livekit_lines.py .      # or pipecat_lines.py
+python agent.py                               # appends to voice-metrics.jsonl
+python -m core ingest voice-metrics.jsonl
+
+# Without a client_audio line of the caller's client (or of a recording) a page can show a lower bound and no more.
+"""
+
 
 STREAMS_TITLE = "Streams: the gateway's spans and histograms"
 STREAMS = """\
@@ -184,6 +194,7 @@ def recipes(address: str) -> list[Recipe]:
         Recipe(
             STREAMS_TITLE, "bash", _filled(STREAMS.replace("{metrics_endpoint}", metrics), endpoint, "", "")
         ),
+        Recipe(VOICE_TITLE, "bash", VOICE),
         Recipe("What Langfuse, Phoenix or LiteLLM already hold", "bash", INCUMBENTS),
     ]
 

@@ -29,6 +29,7 @@ from core.charts.grid import DayMark, GridCell, grid
 from core.charts.panels import Panel, panels
 from core.charts.scatter import Cloud, scatter
 from core.charts.stacks import Part, stacks
+from core.charts.waits import Piece, waits
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 DAYS = [dt.date(2026, 3, day) for day in range(1, 6)]
@@ -55,6 +56,7 @@ def every_form(name: str, value: float = 1.0) -> dict[str, go.Figure]:
         "stacks": stacks([Part(name, "1", name, value, "loss"), Part(name, "1", "b", 1.0, "useful")], "s"),
         "capacity": over_time([Moment(AT + dt.timedelta(hours=at), value, 2 * value, 1.0) for at in (0, 1)], 9.0, name),
         "buckets": buckets([Bucket(0.0, 1.0, 3), Bucket(1.0, 5.0, 2), Bucket(5.0, None, 1)], [Band(name, 5.0, None)], "s"),
+        "waits": waits([Piece(name, name, value, "accent", True), Piece(name, "b", 1.0, "loss")], "ms", 2.0),
         "twice": twice([Fringed(name, name, 0.0, value, 0.5), Fringed("b", name, value, 1.0, None)]),
         "offsets": offsets({name: [0.0, value, -20.0], "b": [9e5]}),
         "sankey": sankey([Flow(name, f"{name}2", value)], "count"),

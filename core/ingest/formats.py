@@ -30,6 +30,7 @@ from core.ingest.otlp import files as otlp_files
 from core.ingest.otlp.requests import LOGS, METRICS, TRACES
 from core.ingest.own_tables import callers, change_events, outcomes_csv, probes, responses_file
 from core.ingest.platforms import langfuse, langsmith, phoenix, prometheus_text
+from core.ingest.voice import livekit, pipecat
 from core.ledger.batch import Batch
 
 HEAD_BYTES = 64 * 1024
@@ -78,6 +79,8 @@ FORMATS: tuple[Format, ...] = (
         prometheus_text.detect,
         prometheus_text.read,
     ),
+    Format(livekit.NAME, "LiveKit voice metrics (JSON lines or JSON)", livekit.detect, livekit.read),
+    Format(pipecat.NAME, "Pipecat voice metrics (JSON lines or JSON)", pipecat.detect, pipecat.read),
     Format(inspect_logs.NAME, "Inspect AI log (.eval or JSON)", inspect_logs.detect, inspect_logs.read),
     Format(
         lm_eval.NAME,

@@ -7,8 +7,8 @@ stands in `plan.py`; what it came to in `truth.json`, which nothing but tests ma
 plan.py (start there) → arrivals.py (when runs begin) → world.py (what happens in a run) → three views of the same run:
 traces.py through dialect_*.py, pieces.py and wire.py (spans as bytes); charges.py and prices.py into bill_*.py;
 outcomes.py. truth.py counts along. Beside the runs: probes.py (answers by region, a release), checkpoints.py (a
-fine-tuned model's evals and scored answers), clocks.py (calls across machines) and streams.py (a gateway that fills up), each
-with its own planted effects.
+fine-tuned model's evals and scored answers), clocks.py (calls across machines), gateway.py (a gateway that fills up) and voice.py
+(voice calls), each with its own planted effects.
 """
 
 from __future__ import annotations
@@ -26,17 +26,18 @@ from data.demo.bill_litellm import spend_row
 from data.demo.charges import Books, charge_run
 from data.demo.checkpoints import write_checkpoints
 from data.demo.clocks import write_clocks
+from data.demo.gateway import write_gateway
 from data.demo.outcomes import Records, add_outcome, write_outcomes
 from data.demo.plan import GATEWAY_SERVICE, Plan, first_day, plan_for
 from data.demo.prices import call_usd
 from data.demo.probes import ProbePlan, probe_plan, write_changes, write_probes
-from data.demo.streams import write_streams
 from data.demo.traces import Spool, empty_spool, next_file, put_damaged, show, write_json, write_proto
 from data.demo.truth import Tally, add_run, empty_tally, write_truth
+from data.demo.voice import write_voice
 from data.demo.world import Run, day_runs
 
 SEED = 20261122
-BESIDE = (write_clocks, write_streams)
+BESIDE = (write_clocks, write_gateway, write_voice)
 RUNS_PER_FILE = 1_100
 """About 5,000 spans in a protobuf file, as a batch a collector might hold."""
 WEEK = 7

@@ -31,6 +31,7 @@ def test_there_are_texts_of_every_audit() -> None:
         "mcp_cold_start",
         "trace_clock",
         "streaming_backend",
+        "voice_slo",
     ):
         assert any(f".{audit}" in name for name in TEXTS), audit
     assert len(TEXTS) > 50

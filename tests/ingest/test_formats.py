@@ -60,6 +60,22 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         "probes",
         b'{"probe_id":"a","prompt_id":"sum-1","region":"eu-west-1","at":"2026-11-02T04:00:07Z","text":"4"}\n',
     ),
+    (
+        "livekit_metrics",
+        b'{"type":"eou_metrics","room":"r","speech_id":"s1","timestamp":1795000000.4,"end_of_utterance_delay":0.4,'
+        b'"transcription_delay":0.3,"on_user_turn_completed_delay":0}\n'
+        b'{"type":"llm_metrics","room":"r","speech_id":"s1","timestamp":1795000001.42,"duration":1,"ttft":0.25}\n'
+        b'{"type":"message_metrics","room":"r","speech_id":"s1","metrics":{"started_speaking_at":1795000000.9,'
+        b'"e2e_latency":0.9}}\n{"type":"client_audio","room":"r","speech_id":"s1","voice_to_voice_secs":1.1}\n',
+    ),
+    (
+        "pipecat_metrics",
+        b'{"type":"LatencyBreakdown","conversation_id":"c","turn":1,"measured_from":"user_silence","total_secs":0.9,'
+        b'"user_turn_start_time":1795000000,"user_turn_secs":0.4,"ttfb":[{"processor":"OpenAILLMService#0",'
+        b'"start_time":1795000000.42,"duration_secs":0.2}],"contributions":[{"key":"endpointing_wait",'
+        b'"start_time":1795000000,"duration_secs":0.2}],"function_calls":[]}\n'
+        b'{"type":"TTFATMetricsData","conversation_id":"c","turn":1,"ttfat":0.3,"ttfb":0.2,"thinking_time":0.1}\n',
+    ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (
         "aws_cur",

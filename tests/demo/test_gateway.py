@@ -14,8 +14,8 @@ from core.audits.streaming_backend_measure import Load, Streams
 from core.ingest.files import read_path
 from core.ingest.options import ReadOptions
 from core.ledger.store import Store
+from data.demo.gateway import GATEWAY, LAST_DAYS, write_gateway
 from data.demo.plan import END_DAY, first_day
-from data.demo.streams import GATEWAY, LAST_DAYS, write_streams
 
 SCOPE = Scope(first_day(28), END_DAY)
 """The board's own 28 days."""
@@ -26,8 +26,8 @@ class Loaded:
 
     def __init__(self, folder: Path, quiet: bool) -> None:
         folder.mkdir()
-        files = write_streams(folder, 90, quiet, 7, folder / "truth")
-        self.truth: dict[str, Any] = json.loads((folder / "truth" / "streams.json").read_text())
+        files = write_gateway(folder, 90, quiet, 7, folder / "truth")
+        self.truth: dict[str, Any] = json.loads((folder / "truth" / "gateway.json").read_text())
         store = Store.open(":memory:")
         for path in files:
             store.submit_many(read_path(path, ReadOptions(demo=True)))
@@ -80,7 +80,7 @@ def test_the_quiet_node_holds_and_its_p99_is_measured(quiet: Loaded) -> None:
 def test_the_same_arguments_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        write_streams(tmp_path / name, 50, False, 3, None)
+        write_gateway(tmp_path / name, 50, False, 3, None)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert len(files) == LAST_DAYS + 2
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in files)

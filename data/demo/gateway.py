@@ -1,6 +1,6 @@
 """A gateway that streams: ten busy minutes a day on a node, as SERVER spans and as the histogram its metrics export.
 
-Written beside the runs, in files of their own, with truth in `streams.json`. Planted: from a release on answers take three times
+Written beside the runs, in files of their own, with truth in `gateway.json`. Planted: from a release on answers take three times
 as long (a model that reasons), so that the same requests a second fill the node; what finds no room is refused. And the
 histogram stops at ten seconds, as HTTP's does by default. In the quiet world answers stay short and buckets go on to 81.92 s.
 """
@@ -60,8 +60,8 @@ class _Served(NamedTuple):
     refused: bool
 
 
-def write_streams(out_dir: Path, days: int, quiet: bool, seed: int, truth_dir: Path | None) -> list[Path]:
-    """`streams-DAY.pb` and `streams-metrics.otlp.jsonl`, and `gateway.csv` with the release and what a node holds."""
+def write_gateway(out_dir: Path, days: int, quiet: bool, seed: int, truth_dir: Path | None) -> list[Path]:
+    """`gateway-DAY.pb` and `gateway-metrics.otlp.jsonl`, and `gateway.csv` with the release and what a node holds."""
     plan = stream_plan(days, quiet)
     paths: list[Path] = []
     lines: list[str] = []
@@ -71,7 +71,7 @@ def write_streams(out_dir: Path, days: int, quiet: bool, seed: int, truth_dir: P
         served, most = _day(random, plan, number)
         day = first_day(days) + dt.timedelta(days=number)
         began = day_start_ns(day) + 12 * 3600 * SECOND_NS
-        path = out_dir / f"streams-{day}.pb"
+        path = out_dir / f"gateway-{day}.pb"
         path.write_bytes(_spans(random, number, began, served))
         paths.append(path)
         lines += _exports(plan, number, began, served)
@@ -79,12 +79,12 @@ def write_streams(out_dir: Path, days: int, quiet: bool, seed: int, truth_dir: P
         truth["refused"].append(sum(one.refused for one in served))
         truth["over_10_s"].append(sum(one.hold_s > 10 for one in served))
         truth["most"].append(most)
-    metrics = out_dir / "streams-metrics.otlp.jsonl"
+    metrics = out_dir / "gateway-metrics.otlp.jsonl"
     metrics.write_text("".join(f"{line}\n" for line in lines))
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         document = {"planted": plan._asdict(), **truth}
-        (truth_dir / "streams.json").write_text(json.dumps(document, indent=1) + "\n")
+        (truth_dir / "gateway.json").write_text(json.dumps(document, indent=1) + "\n")
     return [*paths, metrics, *_changes(out_dir / "gateway.csv", plan)]
 
 
