@@ -17,7 +17,8 @@ Ask = Callable[..., pl.DataFrame]
 
 
 Progress = Callable[[float, str], None]
-"""progress(share done, what is being done): a `measure` that takes long may take one as its third argument."""
+"""progress(share done, what is being done): third argument of a `measure` whose audit also says of which scopes it
+`takes_long`."""
 
 
 class Scope(NamedTuple):

@@ -6,7 +6,6 @@ one. Outside the app nothing is kept and every question is asked.
 
 from __future__ import annotations
 
-import inspect
 import threading
 from collections import OrderedDict
 from types import ModuleType
@@ -18,6 +17,7 @@ from core import made
 from core.audit import Ask, Progress, Scope
 from core.ledger.store import Store
 from core.projects import PerProject
+from core.workers import Do, here
 
 MOST_KEPT = 30
 """Six scopes of five audits."""
@@ -38,9 +38,10 @@ _Key = tuple[str, Scope, int]
 class Once:
     """The newest measures of one ledger. Shared by the threads of a process."""
 
-    def __init__(self, store: Store, ask: Ask | None = None) -> None:
+    def __init__(self, store: Store, ask: Ask | None = None, do: Do = here) -> None:
         """`ask` puts the audits' questions, in place of whoever comes: in the app the one that keeps costly answers."""
         self.store = store
+        self._do = do
         self._ask = ask
         self._kept: OrderedDict[_Key, Measured] = OrderedDict()
         self._working: dict[_Key, threading.Lock] = {}
@@ -57,7 +58,7 @@ class Once:
                     self._kept.move_to_end(key)
                     return self._kept[key]
             try:
-                found = computed(audit, self._ask or ask, scope, progress)
+                found = computed(audit, self._ask or ask, scope, progress, self._do)
                 with self._lock:
                     self._kept[key] = found
                     self._shrink()
@@ -85,16 +86,19 @@ def _bytes(one: Measured) -> int:
     return sum(int(rows.estimated_size()) for rows in one.frames.values())
 
 
-def reports_progress(audit: ModuleType) -> bool:
-    """Whether the audit's `measure` can say how far it is."""
-    return "progress" in inspect.signature(audit.measure).parameters
+def reports_progress(audit: ModuleType, scope: Scope) -> bool:
+    """Whether measuring this scope takes so long that the audit says how far it is."""
+    return hasattr(audit, "takes_long") and bool(audit.takes_long(scope))
 
 
-def computed(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None) -> Measured:
-    """Load and measure, now; `progress` is told by audits that report it."""
+def computed(
+    audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None, do: Do = here
+) -> Measured:
+    """Load and measure, now. Who is told of `progress` has it measured in this thread: no worker can tell it."""
     frames = audit.load(ask, scope)
-    told = {"progress": progress} if reports_progress(audit) else {}
-    return Measured(frames, audit.measure(frames, scope, **told))
+    if progress is not None and reports_progress(audit, scope):
+        return Measured(frames, audit.measure(frames, scope, progress))
+    return Measured(frames, do(audit.measure, frames, scope))
 
 
 _published = PerProject[Once]()

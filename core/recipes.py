@@ -147,9 +147,36 @@ OTEL_SERVICE_NAME=my-agent opentelemetry-instrument python agent.py
 export OTEL_EXPERIMENTAL_RESOURCE_DETECTORS=host
 """
 
+VOICE_TITLE = "Voice: what callers wait for, from LiveKit or Pipecat"
+VOICE = """\
+# A few lines in the agent write its metrics as JSON lines; docs/recipes/voice has both, and what the client has to add.
+cp docs/recipes/voice/livekit_lines.py .      # or pipecat_lines.py
+python agent.py                               # appends to voice-metrics.jsonl
+python -m core ingest voice-metrics.jsonl
 
-STREAMS_TITLE = "Streams: when each chunk arrived"
+# Without a client_audio line of the caller's client (or of a recording) a page can show a lower bound and no more.
+"""
+
+
+STREAMS_TITLE = "Streams: the gateway's spans and histograms"
 STREAMS = """\
+# Spans of the gateway say how many requests a node holds; its metrics are the histograms behind your p99.
+export OTEL_EXPORTER_OTLP_TRACES_ENDPOINT={endpoint}
+export OTEL_EXPORTER_OTLP_METRICS_ENDPOINT={metrics_endpoint}
+OTEL_SERVICE_NAME=my-gateway opentelemetry-instrument python gateway.py
+
+# Prometheus instead of OTLP: save /metrics with the time in the file's name, as often as you scrape.
+curl -s "$GATEWAY/metrics" > gateway-1-$(date +%s).prom
+python -m core ingest gateway-1-*.prom
+
+# What a node holds, where a load test has said it: otherwise errors by load say it, if it ever failed.
+printf 'ts,kind,title,service_name,streams\\n%s,limit,Load test,my-gateway,60\\n' "$(date -u +%FT%TZ)" > capacity.csv
+python -m core ingest capacity.csv
+"""
+
+
+CHUNKS_TITLE = "Chunks: when each piece of a stream arrived"
+CHUNKS = """\
 # Your own streaming client, wrapped: a line a response, with times, sizes and kinds of chunks, and no text.
 cp docs/recipes/stream_recorder/stream_recorder.py .    # or stream_recorder.mjs for JavaScript
 #   from stream_recorder import Recorder
@@ -165,7 +192,7 @@ vllm bench serve --save-result --save-detailed --metadata region=eu-1 version=0.
 
 def recipes(address: str) -> list[Recipe]:
     """Every recipe with this app's own address, `address` being scheme, host and port."""
-    endpoint = f"{address.rstrip('/')}/v1/traces"
+    endpoint, metrics = (f"{address.rstrip('/')}/v1/{signal}" for signal in ("traces", "metrics"))
     quoted = [
         ", ".join(f'"{name}"' for name in names.split(",")) for names in (REQUEST_HEADERS, RESPONSE_HEADERS)
     ]
@@ -179,7 +206,11 @@ def recipes(address: str) -> list[Recipe]:
         Recipe("Files and demo data", "bash", FILES),
         Recipe("Probes: the same prompts to every region", "bash", PROBES),
         Recipe(MCP_TITLE, "bash", _filled(MCP, endpoint, "", "")),
-        Recipe(STREAMS_TITLE, "bash", STREAMS),
+        Recipe(CHUNKS_TITLE, "bash", CHUNKS),
+        Recipe(
+            STREAMS_TITLE, "bash", _filled(STREAMS.replace("{metrics_endpoint}", metrics), endpoint, "", "")
+        ),
+        Recipe(VOICE_TITLE, "bash", VOICE),
         Recipe("What Langfuse, Phoenix or LiteLLM already hold", "bash", INCUMBENTS),
     ]
 

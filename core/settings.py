@@ -77,7 +77,7 @@ class Settings:
         1.0, values.seconds, "Seconds between looks for new imports to derive calls from."
     )
     worker_processes: int = _setting(
-        1, values.whole(0, 64), "Python processes beside the app that decode and derive; 0 = none."
+        1, values.whole(0, 64), "Python processes beside the app that decode, derive and measure; 0 = none."
     )
     sql_sources: Path | None = _setting(
         None, values.existing_file, "TOML file of databases whose bills are read; none = the feature is off."

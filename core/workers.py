@@ -1,8 +1,7 @@
-"""Python processes beside the app's own, for work that needs nothing but what it is given: decoding, deriving.
+"""Python processes beside the app's own, for work that needs nothing but what it is given: decoding, deriving, measuring.
 
-Python runs one thread of a process at a time. Where a worker is free the work is pickled to it, which costs about
-2 us a span both ways; where none is, or it died, the work is done in the thread that asked. See
-docs/decisions/034-worker-processes.md.
+Python runs one thread of a process at a time. Where a worker is free, the work is pickled to it (2 us a span both ways);
+where none is, or it died, the work is done in the thread that asked. See docs/decisions/034-worker-processes.md.
 """
 
 from __future__ import annotations
@@ -10,16 +9,18 @@ from __future__ import annotations
 import gc
 import logging
 import multiprocessing
-import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
-from typing import Any, ParamSpec, Protocol, TypeVar
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 _log = logging.getLogger("trueup.workers")
 Given = ParamSpec("Given")
 Done = TypeVar("Done")
+PATIENCE_S = 0.5
+"""Some twenty bodies of 512 spans are decoded in that time."""
 
 
 class Do(Protocol):
@@ -35,60 +36,109 @@ def here(work: Callable[Given, Done], *given: Given.args, **named: Given.kwargs)
     return work(*given, **named)
 
 
+class _Worker(NamedTuple):
+    process: Any
+    road: Connection
+
+
 class Workers:
-    """`count` processes, started with the first work; 0 does everything here. End them with `close`."""
+    """At most `count` processes, started when work comes; 0 does everything here. End them with `close`.
+
+    Asker and worker talk over a pipe of their own: concurrent.futures hands each task through three threads of the app,
+    and each of them waits its turn when the app is busy, which is when workers are for.
+    """
 
     def __init__(self, count: int) -> None:
+        self._lock = threading.Condition()
         self._count = count
-        self._free = threading.Semaphore(count)
-        self._lock = threading.Lock()
-        self._pool: ProcessPoolExecutor | None = None
+        self._places = count
+        """Of workers that may still be started."""
+        self._idle: list[_Worker] = []
 
     def do(self, work: Callable[Given, Done], *given: Given.args, **named: Given.kwargs) -> Done:
         """Do it in a free worker, else here; `work`, what it is given and what it answers must be picklable."""
-        if not self._free.acquire(blocking=False):
+        return self._done(self._taken(0.0), work, *given, **named)
+
+    def do_patiently(self, work: Callable[Given, Done], *given: Given.args, **named: Given.kwargs) -> Done:
+        """The same for work of a second or so: it waits PATIENCE_S for a worker that does short work now."""
+        return self._done(self._taken(PATIENCE_S), work, *given, **named)
+
+    def _done(
+        self, worker: _Worker | None, work: Callable[Given, Done], *given: Given.args, **named: Given.kwargs
+    ) -> Done:
+        if worker is None:
             return work(*given, **named)
         try:
-            pool = self._started()
-            try:
-                return pool.submit(work, *given, **named).result()
-            except BrokenExecutor as error:
-                _log.warning("a worker process ended (%s); its work is done by the app itself", error)
-                self._give_up(pool)
-        finally:
-            self._free.release()
-        return work(*given, **named)
+            worker.road.send_bytes(pickle.dumps((work, given, named), pickle.HIGHEST_PROTOCOL))
+            answer = worker.road.recv_bytes()
+        except (EOFError, OSError):
+            _log.warning("worker process %d ended; its work is done by the app itself", worker.process.pid)
+            self._gone(worker)
+            return work(*given, **named)
+        except BaseException:  # what is given cannot be pickled: the worker has not heard of it
+            self._put_back(worker)
+            raise
+        self._put_back(worker)
+        raised, done = pickle.loads(answer)
+        if raised is not None:
+            raise raised
+        found: Done = done
+        return found
 
     def close(self) -> None:
-        """End the processes after what they are doing."""
+        """End the processes that rest; one at work ends after it."""
         with self._lock:
-            pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
+            self._count = self._places = 0
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.road.close()
+            worker.process.join()
 
-    def _started(self) -> ProcessPoolExecutor:
+    def _taken(self, patience_s: float) -> _Worker | None:
         with self._lock:
-            if self._pool is None:
-                # Never fork: the app has threads, and their locks would be copied as they stand.
-                context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(self._count, context, initializer=_begin)
-            return self._pool
+            if self._count and not self._idle and not self._places:
+                self._lock.wait_for(lambda: self._idle or self._places, patience_s)
+            if self._idle:
+                return self._idle.pop()
+            if self._places == 0:
+                return None
+            self._places -= 1
+        return _started()
 
-    def _give_up(self, pool: ProcessPoolExecutor) -> None:
+    def _put_back(self, worker: _Worker) -> None:
         with self._lock:
-            if self._pool is pool:
-                self._pool = None
-        pool.shutdown(wait=False, cancel_futures=True)
+            self._idle.append(worker)
+            self._lock.notify()
+
+    def _gone(self, worker: _Worker) -> None:
+        worker.road.close()
+        worker.process.join()
+        with self._lock:
+            self._places += 1
+            self._lock.notify()
 
 
-def _begin() -> None:
-    """Ctrl-C is the app's to answer, and an app that was killed must leave no process behind."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _started() -> _Worker:
+    # Never fork: the app has threads, and their locks would be copied as they stand.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs,), name="trueup-worker", daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _serve(road: Connection) -> None:
+    """Do what comes down the road until the app closes it, or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the app's to answer
     gc.set_threshold(200_000, 20, 20)  # rows are made by the hundred thousand, and none of them in circles
-    threading.Thread(target=_end_with_the_app, name="trueup-parent", daemon=True).start()
-
-
-def _end_with_the_app() -> None:
-    app: Any = multiprocessing.parent_process()
-    app.join()
-    os._exit(0)
+    while True:
+        try:
+            work, given, named = pickle.loads(road.recv_bytes())
+        except EOFError:
+            return
+        try:
+            answer: tuple[Exception | None, Any] = (None, work(*given, **named))
+        except Exception as error:  # raised again where the work was asked for
+            answer = (error, None)
+        road.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))

@@ -22,6 +22,7 @@ from core.charts import (
     waterfall,
 )
 from core.charts.barcode import barcode
+from core.charts.capacity import Band, Bucket, Moment, buckets, over_time
 from core.charts.clocks import Fringed, offsets, twice
 from core.charts.compare import Effect, ecdf, forest
 from core.charts.dumbbell import Estimate, Pair, dumbbell
@@ -29,7 +30,9 @@ from core.charts.grid import DayMark, GridCell, grid
 from core.charts.panels import Panel, panels
 from core.charts.scatter import Cloud, scatter
 from core.charts.stacks import Part, stacks
+from core.charts.waits import Piece, waits
 
+AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 DAYS = [dt.date(2026, 3, day) for day in range(1, 6)]
 
 
@@ -52,6 +55,9 @@ def every_form(name: str, value: float = 1.0) -> dict[str, go.Figure]:
         "grid": grid([GridCell(name, day, value, "", name) for day in DAYS[:2]], "count", None, [DayMark(DAYS[0], name, name)]),
         "scatter": scatter([Cloud(name, [1.0, 9.0], [value, 1.0])], ("s", "ms"), (name, "b"), [3.0]),
         "stacks": stacks([Part(name, "1", name, value, "loss"), Part(name, "1", "b", 1.0, "useful")], "s"),
+        "capacity": over_time([Moment(AT + dt.timedelta(hours=at), value, 2 * value, 1.0) for at in (0, 1)], 9.0, name),
+        "buckets": buckets([Bucket(0.0, 1.0, 3), Bucket(1.0, 5.0, 2), Bucket(5.0, None, 1)], [Band(name, 5.0, None)], "s"),
+        "waits": waits([Piece(name, name, value, "accent", True), Piece(name, "b", 1.0, "loss")], "ms", 2.0),
         "twice": twice([Fringed(name, name, 0.0, value, 0.5), Fringed("b", name, value, 1.0, None)]),
         "barcode": barcode([(name, [0.0, value]), ("b", [value])]),
         "offsets": offsets({name: [0.0, value, -20.0], "b": [9e5]}),

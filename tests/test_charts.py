@@ -209,3 +209,12 @@ def test_a_timeline_of_one_instant_shows_days() -> None:
     assert [*one.layout.xaxis.range] == [noon - dt.timedelta(days=1), noon + dt.timedelta(days=1)]
     far = [Happening("a", noon + dt.timedelta(days=day), "x", "holds", day) for day in (0, 3)]
     assert timeline(["a"], [], far).layout.xaxis.range is None
+
+
+@pytest.mark.parametrize(("n", "drawn"), [(1, 1), (2_000, 2_000), (2_001, 1_001), (15_000, 1_875)])
+def test_an_ecdf_of_many_draws_every_nth_step_to_its_end_and_keeps_every_row(n: int, drawn: int) -> None:
+    figure = ecdf([("a", [float(at) for at in range(n)])], "ms", "wait")
+    (line,) = figure.data
+    assert (len(line.x), line.x[-1], line.y[-1]) == (drawn, n - 1, 1.0)
+    assert f"n {n:,}" in line.name
+    assert len(figure.layout.meta["rows"]) == n

@@ -174,7 +174,7 @@ def test_age_is_told_in_units_a_reader_uses() -> None:
 
 def test_recipes_point_back_at_this_app() -> None:
     texts = "\n".join(recipe.text for recipe in recipes.recipes("http://host:9/"))
-    assert texts.count("http://host:9/v1/traces") == 4
+    assert texts.count("http://host:9/v1/traces") == 5
     assert "{" + "endpoint}" not in texts
     assert json.dumps(recipes.REQUEST_HEADERS) in texts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -41,15 +42,32 @@ def test_without_workers_all_is_done_here() -> None:
 
 
 def test_while_the_worker_is_busy_work_is_done_here(workers: Workers) -> None:
-    workers.do(os.getpid)
-    gate = threading.Thread(target=workers.do, args=(time.sleep, 1.0))
+    first = workers.do(os.getpid)
+    gate = threading.Thread(target=workers.do, args=(time.sleep, 3.0))
     gate.start()
-    while workers._free.acquire(blocking=False):  # until the other thread has taken the worker
-        workers._free.release()
+    while workers.do(os.getpid) == first:  # until the other thread has taken the worker
         time.sleep(0.001)
     assert workers.do(os.getpid) == os.getpid()
+    assert workers.do_patiently(os.getpid) == os.getpid()  # not for ever: half a second
     gate.join()
-    assert workers.do(os.getpid) != os.getpid()
+    assert workers.do(os.getpid) == first
+
+
+def test_patient_work_waits_for_short_work(workers: Workers) -> None:
+    first = workers.do(os.getpid)
+    gate = threading.Thread(target=workers.do, args=(time.sleep, 0.1))
+    gate.start()
+    while workers.do(os.getpid) == first:
+        time.sleep(0.001)
+    assert workers.do_patiently(os.getpid) == first
+    gate.join()
+
+
+def test_what_cannot_be_sent_is_an_error_and_costs_no_worker(workers: Workers) -> None:
+    first = workers.do(os.getpid)
+    with pytest.raises((pickle.PicklingError, AttributeError)):
+        workers.do(lambda: 1)
+    assert workers.do(os.getpid) == first
 
 
 def test_what_the_work_raises_is_raised(workers: Workers) -> None:

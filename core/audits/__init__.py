@@ -1,9 +1,9 @@
 """The audits, one question a module. `every_audit()` lists the folder: there is no registry to keep in step.
 
 Start in an audit's own module (`retry_ledger`, `reward_vs_outcome`, `token_forecast`, `regional_drift`,
-`bill_reconciliation`, `mcp_cold_start`, `trace_clock`, `tps_chunking`, `hyrum_stream`): its docstring is the method box
-of its page, core/audit.py has the contract. Modules whose name begins with an audit's are its parts. Data flow through them
-in this order:
+`bill_reconciliation`, `mcp_cold_start`, `trace_clock`, `streaming_backend`, `voice_slo`, `tps_chunking`, `hyrum_stream`): its
+docstring is the method box of its page, core/audit.py has the contract. Modules whose name begins with an audit's are its
+parts. Data flow through them in this order:
 
     *_sql                          questions to the ledger, portable SQL; `load` asks them, a frame a question
     *_days, *_cells, *_passive ... frames to what is compared: whole days, cells of the bill, pairs of answers

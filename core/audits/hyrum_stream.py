@@ -34,7 +34,7 @@ from core.audits.hyrum_stream_features import FEWEST_DAYS, FEWEST_PAIRS, FEWEST_
 from core.audits.hyrum_stream_measure import Streams, Upgrade, measured
 from core.audits.hyrum_stream_sql import ALONE, CHANGES, COUNT, LISTS, STREAMS
 from core.audits.retry_ledger_evidence_sql import SPAN_TREE
-from core.recipes import STREAMS_TITLE
+from core.recipes import CHUNKS_TITLE
 from core.stats import energy
 
 TITLE = "Hyrum's law for streamed reasoning"
@@ -61,7 +61,7 @@ CAPTIONS = {
     "stream_behaviours": "Behaviours of the upgrade, by what is shown of them.",
 }
 
-_RECIPE = f"Record streams, before the next upgrade: data page, recipe “{STREAMS_TITLE}”; or send gen_ai.stream.chunk events."
+_RECIPE = f"Record streams, before the next upgrade: data page, recipe “{CHUNKS_TITLE}”; or send gen_ai.stream.chunk events."
 NEEDS = (
     Need("streams.chunk_count", "chunks of each response", _RECIPE),
     Need("streams.last_chunk_ms", "tempo and gaps", _RECIPE),

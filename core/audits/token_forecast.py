@@ -13,8 +13,7 @@ Assumes: The future lives by the calendar as it stands; a break that nobody know
 that could not be foreseen judge no past forecast. The mix of models and kinds stays as in the last four weeks, so a model whose
 price changes keeps its part of the tokens. Of quiet histories 2 to 6 in 100 propose a break all the same, of ninety days that
 resemble each other closely up to 11 in 100. All tokens of a call count in the minute in which it began. A limit's chances need
-traced calls for the peaks inside an hour. Below four weeks of days, or when no model beats what is known without the order of
-days, nothing is forecast.
+traced calls for the peaks inside an hour. Nothing is forecast below four weeks of days, or when no model beats unordered days.
 
 Source: calendar regression (Young 1965; Cleveland & Devlin 1982); rolling origins (Tashman 2000); split conformal intervals
 (Vovk et al. 2005; Lei et al. 2018); proposals by cumulative sums and Benjamini-Hochberg; docs/decisions/016-forecast.md.
@@ -42,6 +41,7 @@ from core.audit import (
     limit_choice,
 )  # fmt: skip
 from core.audits import token_forecast_figures as pictures
+from core.audits import token_forecast_league as league
 from core.audits import token_forecast_sql as sql
 from core.audits import token_forecast_tables as rows
 from core.audits.token_forecast_days import EPOCH, RECENT_DAYS, chosen_hours, region_days, rows_read
@@ -56,7 +56,8 @@ SECTION = "Counts, money and capacity"
 REPORTED = "what a trailing four-week average says of the next weeks"
 SUPPORTED = "level × calendar, with intervals from past forecasts"
 LIMIT = 0.10
-"""A tenth of a month's tokens is more than month-to-month noise of a steady product and less than any capacity order."""
+"""A tenth of a month's tokens: more than a steady product's monthly noise, less than any capacity order."""
+takes_long = league.takes_long
 MADE = ("breaks",)
 """What people made that this audit reads: core.made looks it up."""
 
@@ -122,9 +123,7 @@ def measure(frames: dict[str, pl.DataFrame], scope: Scope, progress: Progress | 
     hours, source = chosen_hours(frames, scope)
     hours = hours.filter(pl.col("day") <= scope.end)
     if hours.is_empty() or not hours["tokens"].sum():
-        at, what = (
-            (0, "attempts: no traced call with") if source == "traces" else (3, "cost_lines: no billed")
-        )
+        at, what = (0, "attempts: no traced call with") if source == "traces" else (3, "cost_lines: no billed")  # fmt: skip
         return TooLittle(f"{what} tokens up to the end of the scope", NEEDS[at].how)
     days = region_days(hours, frames, scope)
     read = rows_read(hours, source, days)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.audit import Progress
+from core.audit import Progress, Scope
 from core.stats.backtest import FitProgress, outcomes
 from core.stats.challengers import REPORTED
 from core.stats.conformal import LEVELS, WEEK
@@ -99,6 +99,11 @@ def _judged(found: RegionForecast, shape: tuple[int, ...]) -> NDArray[np.float64
     """Outcomes that judge a model: where the league's errors are known."""
     actual = outcomes(found.series, found.league.origins, shape[1])
     return np.where(found.league.judged, actual, np.nan)
+
+
+def takes_long(scope: Scope) -> bool:
+    """Whether every model is tried at every origin, which takes a minute."""
+    return scope.choice("backtest", "quick") == "full"
 
 
 def part_of(progress: Progress | None, region: int, regions: int) -> FitProgress | None:

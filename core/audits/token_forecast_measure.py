@@ -11,6 +11,7 @@ import polars as pl
 
 from core import breaks as calendar_text
 from core.audit import Progress, Scope
+from core.audits import token_forecast_league as league
 from core.audits import token_forecast_limits as limits
 from core.audits.token_forecast_days import (
     ALL,
@@ -21,7 +22,6 @@ from core.audits.token_forecast_days import (
     spent,
     spent_by_model,
 )
-from core.audits.token_forecast_league import ModelScore, WeekError, part_of, scores, week_errors
 from core.audits.token_forecast_limits import LimitView, RegionAhead
 from core.audits.token_forecast_money import HORIZONS, Money, money_of
 from core.stats.backtest import FitProgress
@@ -86,8 +86,8 @@ class RegionView(NamedTuple):
     unknown: tuple[str, ...]
     """Terms ahead that never happened in the history."""
     terms: tuple[TermEffect, ...]
-    league: tuple[ModelScore, ...]
-    weeks: tuple[WeekError, ...]
+    league: tuple[league.ModelScore, ...]
+    weeks: tuple[league.WeekError, ...]
 
     @property
     def observed_days(self) -> int:
@@ -135,10 +135,10 @@ def measured(
 ) -> Forecast:  # fmt: skip
     """Forecast every region with four weeks of whole days, and add them up. `everything`: the days of `hours`."""
     named = calendar_text.parse(dict(scope.made).get("breaks", ""))
-    horizon, slow = int(scope.choice("horizon", "28")), scope.choice("backtest", "quick") == "full"
+    horizon, slow = int(scope.choice("horizon", "28")), league.takes_long(scope)
     observed = [(one, int(one.days["tokens"].is_not_null().sum())) for one in everything]
     enough = [one for one, n in observed if n >= MINIMUM_DAYS and one.days["tokens"].sum()]
-    parts = [part_of(progress, at, len(enough)) for at in range(len(enough))]
+    parts = [league.part_of(progress, at, len(enough)) for at in range(len(enough))]
     own = [calendar_text.of_region(named, one.place.region) for one in enough]
     made = [_forecast(one, mine, slow, part) for one, mine, part in zip(enough, own, parts, strict=True)]
     able = {one.days.place.region for one in made}
@@ -244,7 +244,7 @@ def _view(one: _Made, horizon: int, seed: int) -> RegionView:
         f"day-to-day autocorrelation {search.autocorrelation:.2f}, false discovery rate 5 %",
         _unknown(found, horizon),
         term_effects(found.fits, len(found.series.tokens), fourier, horizon),
-        scores(found), week_errors(found),
+        league.scores(found), league.week_errors(found),
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ from core.audits.retry_ledger_evidence_sql import SPAN_TREE
 from core.audits.tps_chunking_compare import FEWEST_HOURS, FEWEST_STREAMS
 from core.audits.tps_chunking_measure import Chunking, Kind, measured
 from core.audits.tps_chunking_sql import ALONE, CHANGES, HOURS, LISTS, STREAMS, TICKETS
-from core.recipes import STREAMS_TITLE
+from core.recipes import CHUNKS_TITLE
 from core.stats import shifts
 
 TITLE = "The TPS SLO met by chunking smaller"
@@ -69,7 +69,7 @@ CAPTIONS = {
     "chunk_changes": "Now against before, with intervals; dashed: the limit on what a chunk holds.",
 }
 
-_RECIPE = f"Record streams: data page, recipe “{STREAMS_TITLE}”; or send gen_ai.stream.chunk events."
+_RECIPE = f"Record streams: data page, recipe “{CHUNKS_TITLE}”; or send gen_ai.stream.chunk events."
 NEEDS = (
     Need("streams.chunk_count", "chunks of each response", _RECIPE),
     Need("streams.last_chunk_ms", "chunks and tokens a second", _RECIPE),

@@ -1,7 +1,7 @@
 """The chart forms of Trueup, as pure functions from numbers to Plotly figures.
 
 Here: bridges, lines, bars, shares. A module each: `compare` (forest, ecdf), `dumbbell`, `grid`, `panels`, `run` (spans,
-flows), `timeline`. Every form ends in `palette.finish`, which gives it the house's look and leaves the drawn numbers in
+flows), `timeline`, `waits`. Every form ends in `palette.finish`, which gives it the house's look and leaves the drawn numbers in
 `layout.meta`; core/export writes files from those. `palette` also has the colour roles and `themed` for dark pages,
 `marks` the change events and ticks of a horizontal axis. A new form needs a branch in `core.export.native.draw`, or its
 slide is a table of its rows.

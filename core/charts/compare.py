@@ -13,6 +13,8 @@ from core.charts.palette import LEGEND_LENGTH, finish, light, plain, tick_names,
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
 DASHES = ("solid", "dash", "dot", "dashdot")
 ROLES = ("loss", "accent", "good", "other", "muted", "warn")
+MOST_STEPS = 2_000
+"""Of each line of an ecdf as drawn; its rows keep every value."""
 
 
 class Effect(NamedTuple):
@@ -90,6 +92,12 @@ def _zero_and_limits(figure: go.Figure, limit: float | None) -> None:
         figure.add_shape(type="line", x0=at, x1=at, yref="paper", y0=0, y1=1, line=dash)
 
 
+def _drawn(values: Sequence[float]) -> Sequence[float]:
+    """Every n-th step from the last backwards: more than MOST_STEPS cannot be told apart."""
+    every = max(-(-len(values) // MOST_STEPS), 1)
+    return values[(len(values) - 1) % every :: every]
+
+
 def ecdf(sides: Sequence[tuple[str, Sequence[float]]], unit: str, of: str) -> go.Figure:
     """Share of values at or below each value, one stepped line a side; lines differ in dash as in colour."""
     figure = go.Figure()
@@ -99,8 +107,8 @@ def ecdf(sides: Sequence[tuple[str, Sequence[float]]], unit: str, of: str) -> go
         shares = [(place + 1) / len(ordered) for place in range(len(ordered))]
         colour = light(ROLES[at % len(ROLES)])
         figure.add_scatter(
-            x=ordered, y=shares, name=plain(f"{name} (n {len(ordered):,})", LEGEND_LENGTH), mode="lines", line_shape="hv",
-            line={"color": colour, "width": 2.4, "dash": DASHES[at % len(DASHES)]},
+            x=_drawn(ordered), y=_drawn(shares), name=plain(f"{name} (n {len(ordered):,})", LEGEND_LENGTH),
+            mode="lines", line_shape="hv", line={"color": colour, "width": 2.4, "dash": DASHES[at % len(DASHES)]},
         )  # fmt: skip
         rows += [(name, value, share) for value, share in zip(ordered, shares, strict=True)]
     figure.update_yaxes(

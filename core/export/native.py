@@ -238,7 +238,7 @@ def draw(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
         "waterfall": bridge, "bars": bars, "stacked_share": parts, "lines": native_lines.lines,
         "panels": native_lines.panels, "forest": native_points.forest, "dumbbell": native_points.dumbbell,
         "ecdf": native_points.ecdf, "grid": native_tables.grid, "stacks": native_stacks.stacks,
-        "offsets": native_stacks.histogram,
+        "offsets": native_stacks.histogram, "waits": native_stacks.waits,
     }  # fmt: skip
     if not table.rows:
         deck.text(slide, "There is nothing to draw in this scope.", box, 16, "label")

@@ -1,4 +1,4 @@
-"""Stacked columns on a slide: steps of turns by what their time went to, and a histogram of two groups."""
+"""Stacked columns on a slide: steps of turns, or their wait, by what time went to, and a histogram of two groups."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ from core.export.template import Box
 def stacks(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """The panels of the page beside each other, a column a step, a series a part."""
     cells = {(f"{panel}: {step}", str(part)): float(value) for panel, step, part, value in table.rows}
+    _columns(deck, slide, table, cells, table.also.get("roles") or {}, box, alt)
+
+
+def waits(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
+    """A column a group of turns, a series a part; what is below zero is left out, as on the page."""
+    cells = {(str(bar), str(part)): max(float(value), 0.0) for bar, part, value, _ in table.rows}
     _columns(deck, slide, table, cells, table.also.get("roles") or {}, box, alt)
 
 

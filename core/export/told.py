@@ -80,6 +80,7 @@ _FORMS: Mapping[str, Callable[[str, Rows], list[str]]] = {
     "timeline": lambda unit, rows: [f"{lane} {what} on {at}" for lane, at, what in rows],
     "sankey": lambda unit, rows: [f"{row[0]} to {row[1]} {number(row[2], unit)}" for row in rows],
     "stacks": _sums,
+    "waits": lambda unit, rows: [f"{bar}, {part} {number(value, unit)}" for bar, part, value, _ in rows],
     "scatter": _points,
     "offsets": _spread,
 }

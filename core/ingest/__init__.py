@@ -5,9 +5,10 @@ The way of a file: files.py opens and decompresses it, formats.py tells its form
 own_tables/callers.py, the smallest reader. Live OTLP requests come in at otlp/requests.py; databases at bills/sql_source.py.
 
 otlp/        spans, log records and metric points of every GenAI dialect
-platforms/   exports of Langfuse, Phoenix and LangSmith, most turned back into the OTLP they were
+platforms/   exports of Langfuse, Phoenix and LangSmith, most turned back into the OTLP they were; Prometheus text
 bills/       invoices, usage reports and spend logs become cost_lines
 evals/       results of eval tools become eval_runs, eval_samples and eval_items
+voice/       latency metrics of LiveKit and Pipecat become spans of turns
 own_tables/  tables of columns of our own, which people write: outcomes, features, changes, callers, probes
 Bytes to rows: gunzip, archive, growth (bombs), parquet, row_texts (JSON, JSON lines, CSV).
 Values: cells.py reads or refuses (Unreadable: the row goes to quarantine.py), values.py reads or gives None (the

@@ -36,7 +36,8 @@ from core.ingest.own_tables import (
     responses_file,
     stream_recordings,
 )
-from core.ingest.platforms import langfuse, langsmith, phoenix, vllm_bench
+from core.ingest.platforms import langfuse, langsmith, phoenix, prometheus_text, vllm_bench
+from core.ingest.voice import livekit, pipecat
 from core.ledger.batch import Batch
 
 HEAD_BYTES = 64 * 1024
@@ -79,6 +80,14 @@ FORMATS: tuple[Format, ...] = (
         otlp_files.detector(METRICS),
         otlp_files.read,
     ),
+    Format(
+        prometheus_text.NAME,
+        "Prometheus text: a saved /metrics page or /federate answer",
+        prometheus_text.detect,
+        prometheus_text.read,
+    ),
+    Format(livekit.NAME, "LiveKit voice metrics (JSON lines or JSON)", livekit.detect, livekit.read),
+    Format(pipecat.NAME, "Pipecat voice metrics (JSON lines or JSON)", pipecat.detect, pipecat.read),
     Format(inspect_logs.NAME, "Inspect AI log (.eval or JSON)", inspect_logs.detect, inspect_logs.read),
     Format(
         lm_eval.NAME,

@@ -36,12 +36,15 @@ _CONTENT = """
     langfuse.observation.status_message langfuse.observation.model.parameters
     llm.invocation_parameters embedding.invocation_parameters
     exception.message exception.stacktrace error.message error.stack otel.status_description
+    lk.chat_ctx lk.user_input lk.instructions lk.function_tools lk.response.text lk.response.function_calls lk.user_transcript
+    lk.function_tool.arguments lk.function_tool.output lk.input_text lk.amd.transcript transcript text text_output
     db.statement db.query.text db.query.parameter http.request.body http.response.body url.query
     client.address http.client_ip client.socket.address net.sock.peer.addr metadata input output prompt completion query.text
 """
 CONTENT_KEYS = frozenset(_CONTENT.split())
 
 CONTENT_PREFIXES = (
+    "lk.pii.",
     "gen_ai.prompt.",
     "gen_ai.completion.",
     "gen_ai.memory.",
@@ -80,7 +83,7 @@ _SECRET = re.compile(
 
 _PERSON = re.compile(
     r"(^|[._-])(e?mail(_address)?|phone(_number)?|user[._-]?(id|name|email|full_name)|ip_address)$"
-    r"|^enduser\.|^gen_ai\.user$|^llm\.user$",
+    r"|^enduser\.|^gen_ai\.user$|^llm\.user$|^lk\.pii\.(participant|room|sip)|^lk\.sip\.(phone|h\.)",
     re.IGNORECASE,
 )
 

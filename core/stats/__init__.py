@@ -1,6 +1,7 @@
 """Arithmetic for audits: arrays or counts in, typed records out; no ledger, no clock, no unseeded draw.
 
-shares and quantiles   proportions, quantiles, nonresponse, few_labels, discrimination
+shares and quantiles   proportions, quantiles, clusters (values that are not independent), nonresponse, few_labels,
+                       discrimination
 two versions, regions  paired, two_sample, trend (within groups), change_point, feature_prices (what a score pays for)
 many tests or looks    many_tests (Holm, BH), error_spending (planned looks), betting and sequential (watched for ever:
                        bounded differences of either sign, and symmetric ones that may drift up)

@@ -64,7 +64,7 @@ def answer(audit: ModuleType, within: Scope) -> view.Answer:
     store, within = get_store(), resolved(audit, within)
     kept = partial(_answered, audit.__name__, within, held.version(store), held.changes(store), id(store))
     make = partial(view.answer, audit, ask, within)
-    return waiting.made_once(kept, make) if reports_progress(audit) else kept()
+    return waiting.made_once(kept, make) if reports_progress(audit, within) else kept()
 
 
 @st.cache_data(max_entries=100, show_spinner="Reading the ledger")

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from core import board
 from core.ledger.store import Store
 
-HOLD_S = 20.0
+HOLD_S = 60.0
 LONGEST_S = 120.0
 """A worker that does not keep up does not stop the pages for longer."""
 AT_ONCE_S = 10.0

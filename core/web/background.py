@@ -16,8 +16,10 @@ from core.web.clock import WallClock
 from core.web.process import Process
 from core.workers import Do
 
-REST_PER_WORK = 0.5
-"""Seconds of rest for each second that deriving took, which is longest on a large ledger."""
+REST_PER_WORK = 1.0
+"""Seconds of rest for each second that deriving took."""
+BACKLOG = 30
+"""Imports that wait: from then on there is no rest, and looking through the ledger pays for many spans at once."""
 RETENTION_EVERY_S = 3600.0
 WARM_MODULES = ("plotly.graph_objects", "pandas", "scipy.stats")
 """Imports of a second or more each (measured 3 to 5 s of CPU for the last two): paid before the first visitor."""
@@ -29,20 +31,29 @@ def keep_up(process: Process, stopping: threading.Event) -> None:
     """Look for new imports and old rows until told to stop; what fails is logged and shows in /readyz."""
     next_retention, clock = time.monotonic(), WallClock()
     if process.store is not None:  # prices may have changed since the last start, without any import
-        process.derive_error = _derive(process.store, process.workers.do)
+        process.derive_error = _derive(process.store, process.workers.do_patiently)
     took_s = 0.0
-    # Looking through a large ledger takes longer than a second: deriving must leave some of the disk and cores to the rest.
-    while not stopping.wait(max(process.settings.derive_seconds, REST_PER_WORK * took_s)):
+    # Looking through a large ledger takes longer than a second: deriving must leave most of the machine to the rest.
+    while not stopping.wait(_rest_s(process, took_s)):
         store = process.store
         if store is None:
             continue
         if store.latest_import() > store.derived_version():
             began = time.monotonic()
-            process.derive_error = _derive(store, process.workers.do)
+            process.derive_error = _derive(store, process.workers.do_patiently)
             took_s = time.monotonic() - began
         if process.settings.retention_days and time.monotonic() >= next_retention:
             next_retention = time.monotonic() + RETENTION_EVERY_S
             process.retention_error = clock.distrust() or _retain(store, process.settings.retention_days)
+
+
+def _rest_s(process: Process, took_s: float) -> float:
+    """Seconds until the next look."""
+    store = process.store
+    behind = store is not None and process.derive_error is None and took_s > 0
+    if store is not None and behind and store.latest_import() - store.derived_version() >= BACKLOG:
+        return 0.0
+    return max(process.settings.derive_seconds, REST_PER_WORK * took_s)
 
 
 def keep_board(process: Process, stopping: threading.Event) -> None:
@@ -54,7 +65,7 @@ def keep_board(process: Process, stopping: threading.Event) -> None:
     worker = board.BoardWorker(process.store)
     board.publish(worker)
     kept = KeptAnswers(process.store.ask, process.settings.data_dir / FOLDER_NAME)
-    measured.publish(measured.Once(process.store, kept.ask))
+    measured.publish(measured.Once(process.store, kept.ask, process.workers.do_patiently))
     try:
         worker.run(stopping)
     finally:
@@ -85,8 +96,7 @@ def _retain(store: Store, days: int) -> str | None:
 def warm_up() -> None:
     """Import what pages need, then freeze the heap.
 
-    Streamlit collects garbage after every rerun; frozen objects are not scanned, which cut a rerun of the
-    retry page from 150 to 67 ms of CPU.
+    Frozen objects are not scanned for garbage again.
     """
     began = time.monotonic()
     for name in WARM_MODULES:

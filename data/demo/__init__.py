@@ -7,8 +7,8 @@ stands in `plan.py`; what it came to in `truth.json`, which nothing but tests ma
 plan.py (start there) → arrivals.py (when runs begin) → world.py (what happens in a run) → three views of the same run:
 traces.py through dialect_*.py, pieces.py and wire.py (spans as bytes); charges.py and prices.py into bill_*.py;
 outcomes.py. truth.py counts along. Beside the runs: probes.py (answers by region, a release), checkpoints.py (a
-fine-tuned model's evals and scored answers), clocks.py (calls across machines) and streams.py (when each chunk of an answer
-arrived), each with its own planted effects.
+fine-tuned model's evals and scored answers), clocks.py (calls across machines), gateway.py (a gateway that fills up), voice.py
+(voice calls) and streams.py (when each chunk of an answer arrived), each with its own planted effects.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from data.demo.bill_litellm import spend_row
 from data.demo.charges import Books, charge_run
 from data.demo.checkpoints import write_checkpoints
 from data.demo.clocks import write_clocks
+from data.demo.gateway import write_gateway
 from data.demo.outcomes import Records, add_outcome, write_outcomes
 from data.demo.plan import GATEWAY_SERVICE, Plan, first_day, plan_for
 from data.demo.prices import call_usd
@@ -33,9 +34,11 @@ from data.demo.probes import ProbePlan, probe_plan, write_changes, write_probes
 from data.demo.streams import write_streams
 from data.demo.traces import Spool, empty_spool, next_file, put_damaged, show, write_json, write_proto
 from data.demo.truth import Tally, add_run, empty_tally, write_truth
+from data.demo.voice import write_voice
 from data.demo.world import Run, day_runs
 
 SEED = 20261122
+BESIDE = (write_clocks, write_gateway, write_voice, write_streams)
 RUNS_PER_FILE = 1_100
 """About 5,000 spans in a protobuf file, as a batch a collector might hold."""
 WEEK = 7
@@ -90,7 +93,7 @@ def generate(
     bills = write_bills(out_dir, plan, desk.books, desk.spend_logs)
     probed = probe_plan(days, quiet)
     beside = [*_probes(out_dir, probed, seed), *write_checkpoints(out_dir, days, quiet, spans, seed)]
-    beside += _clocks_and_streams(out_dir, days, quiet, seed, truth_dir)
+    beside += [path for write in BESIDE for path in write(out_dir, days, quiet, seed, truth_dir)]
     if truth_dir is not None:
         truth_dir.mkdir(parents=True, exist_ok=True)
         files = {"resent": [path.name for path in resent], "damaged_spans": len(desk.damaged_days)}
@@ -103,13 +106,6 @@ def generate(
 def _probes(out_dir: Path, probed: ProbePlan, seed: int) -> list[Path]:
     probes = write_probes(out_dir / "probes.jsonl.gz", probed, seed)
     return [probes, *write_changes(out_dir / "changes.csv", probed)]
-
-
-def _clocks_and_streams(
-    out_dir: Path, days: int, quiet: bool, seed: int, truth_dir: Path | None
-) -> list[Path]:
-    clocks = write_clocks(out_dir, days, quiet, seed, truth_dir)
-    return [*clocks, *write_streams(out_dir, days, quiet, seed, truth_dir)]
 
 
 def _day(desk: _Desk, number: int, count: int, seed: int) -> None:

@@ -25,7 +25,7 @@ class World(NamedTuple):
     truth: dict[str, Any]
 
 
-BESIDE = ("crossing-", "copilot.csv")
+BESIDE = ("crossing-", "copilot.csv", "gateway-", "gateway.csv", "voice-", "concierge.csv")
 """Files that have tests, and a truth, of their own: the counts of truth.json are of the runs alone."""
 
 

@@ -13,7 +13,10 @@ from tests.audits.retry_world import DAY
 from tests.engines.texts import asked, texts
 
 TEXTS = texts()
-MARKED = {"core.ledger.change_rows.NEWEST", "core.coverage.NEWEST_DAY"}
+MARKED = {
+    "core.ledger.change_rows.NEWEST", "core.coverage.NEWEST_DAY",
+    "core.audits.streaming_backend.SQL[point_days]", "core.audits.streaming_backend.SQL[points]",
+}  # fmt: skip
 """Texts that are answered by the ledger file on every installation: each begins with the reason."""
 TYPES = {pl.Int64, pl.Int32, pl.Float64, pl.String, pl.Date, pl.Boolean, pl.Decimal}
 
@@ -29,6 +32,8 @@ def test_there_are_texts_of_every_audit() -> None:
         "trace_clock",
         "tps_chunking",
         "hyrum_stream",
+        "streaming_backend",
+        "voice_slo",
     ):
         assert any(f".{audit}" in name for name in TEXTS), audit
     assert len(TEXTS) > 50

@@ -11,6 +11,7 @@ from core.ingest.formats import FORMATS, HEAD_BYTES, UnknownFormat, detect
 from core.ingest.otlp.files import signal_of_protobuf
 from tests.ingest.eval_files import SHAPES as EVALS
 from tests.ingest.otlp_requests import FIXTURES, as_protobuf, fixtures, request, span
+from tests.ingest.scrapes import SCRAPES
 
 SAMPLES: tuple[tuple[str, bytes], ...] = (
     ("otlp_traces", orjson.dumps(request(span()))),
@@ -18,6 +19,8 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
     ("otlp_traces", as_protobuf(request(span()))),
     ("otlp_logs", b'{"resourceLogs":[]}\n'),
     ("otlp_metrics", b'{"resourceMetrics":[]}\n'),
+    ("prometheus_text", SCRAPES.encode()),
+    ("prometheus_text", b'up{job="gateway",instance="gw-1"} 1 1795687200000\n'),
     *((name, shape) for name, shapes in EVALS.items() for shape in shapes),
     (
         "focus",
@@ -68,6 +71,22 @@ SAMPLES: tuple[tuple[str, bytes], ...] = (
         b'{"date":"20261120-101500","endpoint_type":"openai","model_id":"m","tokenizer_id":"m","num_prompts":2,'
         b'"request_rate":"inf","input_lens":[5,6],"output_lens":[8,2],"ttfts":[0.2,0.3],"itls":[[0.02,0.03],[0.5]],'
         b'"start_times":[1.0,1.5],"generated_texts":["a","b"],"errors":["",""]}',
+    ),
+    (
+        "livekit_metrics",
+        b'{"type":"eou_metrics","room":"r","speech_id":"s1","timestamp":1795000000.4,"end_of_utterance_delay":0.4,'
+        b'"transcription_delay":0.3,"on_user_turn_completed_delay":0}\n'
+        b'{"type":"llm_metrics","room":"r","speech_id":"s1","timestamp":1795000001.42,"duration":1,"ttft":0.25}\n'
+        b'{"type":"message_metrics","room":"r","speech_id":"s1","metrics":{"started_speaking_at":1795000000.9,'
+        b'"e2e_latency":0.9}}\n{"type":"client_audio","room":"r","speech_id":"s1","voice_to_voice_secs":1.1}\n',
+    ),
+    (
+        "pipecat_metrics",
+        b'{"type":"LatencyBreakdown","conversation_id":"c","turn":1,"measured_from":"user_silence","total_secs":0.9,'
+        b'"user_turn_start_time":1795000000,"user_turn_secs":0.4,"ttfb":[{"processor":"OpenAILLMService#0",'
+        b'"start_time":1795000000.42,"duration_secs":0.2}],"contributions":[{"key":"endpointing_wait",'
+        b'"start_time":1795000000,"duration_secs":0.2}],"function_calls":[]}\n'
+        b'{"type":"TTFATMetricsData","conversation_id":"c","turn":1,"ttfat":0.3,"ttfb":0.2,"thinking_time":0.1}\n',
     ),
     ("litellm", b'[{"request_id":"a","call_type":"acompletion","spend":0.1}]'),
     (

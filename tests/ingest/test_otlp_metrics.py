@@ -64,6 +64,9 @@ METRICS: list[dict[str, Any]] = [
 ]
 
 
+HISTOGRAM = METRICS[2]["histogram"]["dataPoints"][0]
+
+
 def body(metrics: list[dict[str, Any]]) -> dict[str, Any]:
     resource = {"attributes": attributes({"service.name": "assist", "cloud.region": "eu-west-1"})}
     return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"metrics": metrics}]}]}
@@ -96,6 +99,26 @@ def test_a_point_without_a_value_is_null() -> None:
     assert frame.filter(pl.col("name") == "depth")["value"].to_list() == [0.5, None]
 
 
+def test_a_histogram_that_has_stopped_is_no_count_of_zero() -> None:
+    """It would look like a restart: what was counted before would count again."""
+    stopped: list[dict[str, Any]] = [
+        {"name": "x", "histogram": {"aggregationTemporality": 2, "dataPoints": [{**POINT, "flags": 1}]}},
+        {
+            "name": "y",
+            "exponentialHistogram": {"aggregationTemporality": 2, "dataPoints": [{**POINT, "flags": 1}]},
+        },
+    ]
+    message = json_format.ParseDict(body(stopped), ExportMetricsServiceRequest())
+    for batch in (decoded(stopped), decode_metrics(message.SerializeToString(), PROTOBUF, ReadOptions())):
+        assert batch.frames["metric_points"]["count"].to_list() == [None, None]
+
+
+def test_a_histogram_without_buckets_keeps_its_count_and_sum() -> None:
+    bare = {key: value for key, value in HISTOGRAM.items() if key not in ("explicitBounds", "bucketCounts")}
+    (row,) = decoded([{"name": "x", "histogram": {"dataPoints": [bare]}}]).frames["metric_points"].to_dicts()
+    assert (row["count"], row["sum"], row["bucket_counts"]) == (6, 2.5, [])
+
+
 def test_protobuf_and_json_give_equal_points() -> None:
     message = json_format.ParseDict(body(METRICS), ExportMetricsServiceRequest())
     other = decode_metrics(message.SerializeToString(), PROTOBUF, ReadOptions())
@@ -109,6 +132,19 @@ def test_protobuf_and_json_give_equal_points() -> None:
         ({"name": "", "gauge": {"dataPoints": [{**POINT, "asInt": 1}]}}, "name"),
         ({"name": "x", "gauge": {"dataPoints": [{"asInt": 1, "timeUnixNano": "0"}]}}, "at_ns"),
         ({"name": "x", "histogram": {"dataPoints": [{**POINT, "count": "-1"}]}}, "count"),
+        (
+            {"name": "x", "histogram": {"dataPoints": [HISTOGRAM | {"bucketCounts": ["1", "2"]}]}},
+            "bucket_counts",
+        ),
+        ({"name": "x", "histogram": {"dataPoints": [HISTOGRAM | {"count": "7"}]}}, "count"),
+        (
+            {"name": "x", "histogram": {"dataPoints": [HISTOGRAM | {"explicitBounds": [1.0, 0.1]}]}},
+            "explicit_bounds",
+        ),
+        (
+            {"name": "x", "histogram": {"dataPoints": [HISTOGRAM | {"explicitBounds": [0.1, "Infinity"]}]}},
+            "explicit_bounds",
+        ),
         ({"name": "x", "gauge": {"dataPoints": [7]}}, None),
     ],
 )

@@ -7,7 +7,7 @@ An exponential histogram is stored with its bucket bounds worked out: base ** in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,11 +18,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from core.ingest import quarantine
 from core.ingest.frames import day_of, frame
 from core.ingest.options import ReadOptions
+from core.ingest.otlp.metric_points import Point, WireMetric, refusal
 from core.ingest.otlp.parse import parsed_protobuf
-from core.ingest.otlp.repair import EARLIEST_NS, LATEST_NS
+from core.ingest.otlp.repair import EARLIEST_NS
 from core.ingest.otlp.wire import (
     MISSHAPEN,
-    Attributes,
     Malformed,
     WireGroup,
     integer,
@@ -59,30 +59,6 @@ METRIC_SCHEMA = {
     "bucket_counts": pl.List(pl.Int64),
     "attributes": pl.String,
 }
-
-
-class Point(NamedTuple):
-    """One data point; histograms have observations, total, bounds and counts, the others a value."""
-
-    started_at_ns: int
-    at_ns: int
-    attributes: Attributes
-    value: float | None = None
-    observations: int | None = None
-    total: float | None = None
-    bounds: list[float] | None = None
-    counts: list[int] | None = None
-
-
-class WireMetric(NamedTuple):
-    """One metric with its points, of which some may be malformed; kind is '' for one that is not kept."""
-
-    name: str
-    unit: str
-    kind: str
-    temporality: str | None
-    monotonic: bool | None
-    points: Sequence[Point | Malformed]
 
 
 class MetricRows(NamedTuple):
@@ -128,6 +104,8 @@ def _proto_point(kind: str, point: Any) -> Point:
         which = point.WhichOneof("value")
         value = float(getattr(point, which)) if which and not point.flags & _NO_VALUE else None
         return Point(started, at_ns, attributes, value)
+    if point.flags & _NO_VALUE:
+        return Point(started, at_ns, attributes)
     total = point.sum if kind == "summary" or point.HasField("sum") else None
     if kind == "histogram":
         bounds, counts = list(point.explicit_bounds), list(point.bucket_counts)
@@ -185,6 +163,8 @@ def _json_point(kind: str, point: Any) -> Point:
         number = point.get("asDouble", point.get("asInt"))
         stopped = number is None or integer(point.get("flags")) & _NO_VALUE
         return Point(started, at_ns, attributes, None if stopped else float(number))
+    if integer(point.get("flags")) & _NO_VALUE:
+        return Point(started, at_ns, attributes)
     count = integer(point.get("count"))
     total = float(point["sum"]) if point.get("sum") is not None else None
     if kind == "histogram":
@@ -259,7 +239,7 @@ def _add_point(
     options: ReadOptions,
     line: int | None,
 ) -> None:
-    refused = _refusal(metric, point)
+    refused = refusal(metric, point)
     kept = kept_attributes(point.attributes, options.capture_content)
     attributes = orjson.dumps(kept, option=_DUMP).decode() if kept else None
     if refused is not None:
@@ -271,24 +251,6 @@ def _add_point(
     identity = (metric.name, metric.unit or None, metric.kind, metric.temporality, metric.monotonic)
     numbers = (point.value, point.observations, point.total, point.bounds, point.counts)
     found.rows.append((*identity, started, point.at_ns, *origin, *numbers, attributes))
-
-
-def _refusal(metric: WireMetric, point: Point) -> tuple[str, str] | None:
-    name = metric.name[:80]
-    if metric.kind in ("", "summary"):
-        what = metric.kind or "none or several"
-        return "kind", f"Metric {name!r} is of kind {what}, which is not kept; export one histogram."
-    if not metric.name:
-        return "name", "The metric has no name; fix the exporter."
-    if not EARLIEST_NS <= point.at_ns < LATEST_NS:
-        return (
-            "at_ns",
-            f"timeUnixNano is {point.at_ns}, outside 1990 to 2100; send UTC nanoseconds since 1970.",
-        )
-    counts = [point.observations or 0, *(point.counts or ())]
-    if min(counts) < 0 or max(counts) >= 2**63:
-        return "count", f"Counts of {name!r} are outside 0 to 2**63; fix the exporter."
-    return None
 
 
 def metric_frames(found: MetricRows) -> dict[str, pl.DataFrame]:

@@ -39,6 +39,7 @@ FIELDS = {
     "model": "Model; empty: all",
     "tpm": "Tokens a minute, of a limit",
     "rpm": "Requests a minute, of a limit",
+    "streams": "Streams a node holds, of a limit",
     "factor": "New price over old, of a price change: 0.8 is a fifth less",
 }
 """What a person types beside the kind: column -> label."""
