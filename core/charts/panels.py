@@ -119,15 +119,15 @@ def _shade(figure: go.Figure, first: int, count: int, text: str) -> None:
 
 
 def _mark(figure: go.Figure, marks: Sequence[tuple[int, str]]) -> None:
-    """Dotted lines; labels at the foot, one a place, the last few alone."""
+    """Dotted lines; labels at the foot, one a place, the last few alone, neighbours one above the other."""
     dot = {"color": light("label"), "width": 1, "dash": "dot"}
     titles: dict[int, list[str]] = {}
     for place, title in marks:
         titles.setdefault(place, []).append(title)
-    for place, same in sorted(titles.items())[-MOST_MARKS:]:
+    for at, (place, same) in enumerate(sorted(titles.items())[-MOST_MARKS:]):
         figure.add_shape(type="line", xref="x", x0=place, x1=place, yref="paper", y0=0, y1=1, line=dot)
         more = f" +{len(same) - 1}" if len(same) > 1 else ""
         figure.add_annotation(
-            text=plain(f"{same[0]}{more}", 24), x=place, yref="paper", y=0.06, showarrow=False, xanchor="right",
-            yanchor="bottom", xshift=-4, font={"size": 11.5, "color": light("label")},
+            text=plain(f"{same[0]}{more}", 24), x=place, yref="paper", y=0.06 + 0.05 * (at % 3), showarrow=False,
+            xanchor="right", yanchor="bottom", xshift=-4, font={"size": 11.5, "color": light("label")},
         )  # fmt: skip
