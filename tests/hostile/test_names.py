@@ -19,6 +19,7 @@ from core.decks import Deck
 from core.ingest.files import FileProblem, find_files, read_upload
 from core.ingest.options import ReadOptions
 from core.intake import NAME_LENGTH, Arrival, printable, take_path
+from core.kept_answers import FOLDER_NAME
 from core.ledger.store import Store
 from core.web.process import Process
 from core.web.watch import Watch
@@ -40,12 +41,12 @@ BILL = BILLS[0].file(*BILLS[0].rows)
 
 
 def seen(*folders: Path) -> set[str]:
-    """Every file that is there, by path."""
+    """Every file that is there, by path, but the ledger's and the costly answers that the app keeps beside it."""
     return {
         str(path)
         for folder in folders
         for path in folder.rglob("*")
-        if not path.name.startswith(("trueup.", "state."))
+        if not path.name.startswith(("trueup.", "state.")) and FOLDER_NAME not in path.parts
     }
 
 
