@@ -45,6 +45,8 @@ class BoardWorker:
         self._standard_due = 0.0
         self.complete_version = 0
         """The newest version at which every audit has been asked for the board's own scope; 0 before the first."""
+        self.took_s = 0.0
+        """Of the last time that every audit was asked for the board's own scope."""
         self.error: str | None = None
         """What last failed; None once something has worked again."""
 
@@ -119,9 +121,8 @@ class BoardWorker:
             with self._lock:
                 self._progress.pop(_key(scope), None)
             if standard:
-                self._standard_due = time.monotonic() + max(
-                    SHORTEST_REST_S, REST_PER_WORK * (time.monotonic() - began)
-                )
+                self.took_s = time.monotonic() - began
+                self._standard_due = time.monotonic() + max(SHORTEST_REST_S, REST_PER_WORK * self.took_s)
 
 
 def _key(scope: Scope) -> str:

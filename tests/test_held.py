@@ -105,3 +105,19 @@ def test_outside_the_app_nothing_is_held() -> None:
         assert held.version(store) == number
         assert held.changes(store) == store.changes()
     store.close()
+
+
+def test_where_answers_cost_seconds_it_is_held_for_longer(live: Store) -> None:
+    """15 s for each second of the worker: 1 s keeps the 20 s, 3 s make 45 s, 9 s would make 135 s and are held to 60 s."""
+    worker = board.running()
+    assert worker is not None
+    holds = []
+    for took_s in (1.0, 3.0, 9.0):
+        worker.took_s = took_s
+        holds.append(held.hold_s())
+    assert holds == [20.0, 45.0, 60.0]
+    arrive(live, 1)
+    assert held.version(live, START) == 1
+    arrive(live, 2)
+    assert held.version(live, START + 59) == 1
+    assert held.version(live, START + 60) == 2

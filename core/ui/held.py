@@ -1,6 +1,6 @@
 """Which data version pages show: under live ingest a version lasts a second, an answer of an audit takes longer.
 
-All viewers of a process share the version they see, and with it the answers that are kept for it. After HOLD_S it moves
+All viewers of a process share the version they see, and with it the answers that are kept for it. After `hold_s` it moves
 on to what the board's worker has answered: every audit of that version is there at once, whatever the number of spans. It
 moves at once for a while after somebody gave a file or undid an import. Every number is of the version it names: holding
 makes it older, never wrong. Outside the app nothing is held.
@@ -15,7 +15,10 @@ from typing import NamedTuple
 from core import board
 from core.ledger.store import Store
 
-HOLD_S = 60.0
+HOLD_S = 20.0
+LONG_HOLD_S = 60.0
+HOLD_PER_WORK = 15.0
+"""Seconds for each second that the board's worker needed: where answers are cheap pages follow closely."""
 LONGEST_S = 120.0
 """A worker that does not keep up does not stop the pages for longer."""
 AT_ONCE_S = 10.0
@@ -47,6 +50,12 @@ def changes(store: Store) -> int:
     return store.changes() if board.running() is None else store.acts()
 
 
+def hold_s() -> float:
+    """Seconds that live traffic does not move the version."""
+    worker = board.running()
+    return min(max(HOLD_S, HOLD_PER_WORK * worker.took_s), LONG_HOLD_S) if worker else HOLD_S
+
+
 def _moved(store: Store, newest: int, now: float) -> _Held:
     held = _held.get(id(store))
     if held is None:
@@ -63,7 +72,7 @@ def _moved(store: Store, newest: int, now: float) -> _Held:
 def _following(held: _Held, newest: int, now: float) -> int:
     """What live traffic moves it to: what the worker has answered, the newest where the worker is far behind."""
     worker, lasted_s = board.running(), now - held.since
-    if lasted_s < HOLD_S:
+    if lasted_s < hold_s():
         return held.version
     if worker is None or not worker.complete_version or lasted_s >= LONGEST_S:
         return newest
