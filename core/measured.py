@@ -21,6 +21,8 @@ from core.workers import Do, here
 
 MOST_KEPT = 30
 """Six scopes of five audits."""
+WORTH_SENDING = 5_000
+"""Rows of an audit's frames that a worker process measures; fewer are measured where they are."""
 MOST_BYTES = 256 * 2**20
 """Of frames: a measure itself is small."""
 
@@ -98,7 +100,8 @@ def computed(
     frames = audit.load(ask, scope)
     if progress is not None and reports_progress(audit, scope):
         return Measured(frames, audit.measure(frames, scope, progress))
-    return Measured(frames, do(audit.measure, frames, scope))
+    make = do if sum(rows.height for rows in frames.values()) >= WORTH_SENDING else here
+    return Measured(frames, make(audit.measure, frames, scope))
 
 
 _published = PerProject[Once]()

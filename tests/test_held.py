@@ -108,11 +108,11 @@ def test_outside_the_app_nothing_is_held() -> None:
 
 
 def test_where_answers_cost_seconds_it_is_held_for_longer(live: Store) -> None:
-    """15 s for each second of the worker: 1 s keeps the 20 s, 3 s make 45 s, 9 s would make 135 s and are held to 60 s."""
+    """5 s for each second of the worker: 3 s keep the 20 s, 9 s make 45 s, 30 s would make 150 s and are held to 60 s."""
     worker = board.running()
     assert worker is not None
     holds = []
-    for took_s in (1.0, 3.0, 9.0):
+    for took_s in (3.0, 9.0, 30.0):
         worker.took_s = took_s
         holds.append(held.hold_s())
     assert holds == [20.0, 45.0, 60.0]

@@ -109,7 +109,7 @@ def _lives(pid: int) -> bool:
 
 
 def test_decoded_and_derived_by_a_worker_is_what_is_decoded_and_derived_here(workers: Workers) -> None:
-    body = otlp_bodies.protobuf(range(1, 400))
+    body = otlp_bodies.protobuf(range(1, 2_400))
     one, other = Store.open(":memory:"), Store.open(":memory:")
     one.submit(decode_traces(body, PROTOBUF, ReadOptions()))
     other.submit(workers.do(decode_traces, body, PROTOBUF, ReadOptions()))

@@ -114,8 +114,9 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
 
 
 def swept_from(days: pl.DataFrame, scope: Scope) -> dt.date:
-    """The first day whose requests are swept."""
-    return max(since(days, "requests", MOST_REQUESTS, scope), scope.end - dt.timedelta(days=MOST_DAYS - 1))
+    """The first day whose requests are swept: MOST_DAYS up to the newest day that has any."""
+    newest = max(days["day"].to_list(), default=scope.end)
+    return max(since(days, "requests", MOST_REQUESTS, scope), newest - dt.timedelta(days=MOST_DAYS - 1))
 
 
 def since(days: pl.DataFrame, column: str, most: int, scope: Scope) -> dt.date:

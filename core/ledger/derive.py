@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 TRACES_AT_ONCE = 10_000
 """Traces read into memory together: about 60,000 spans, 200 MB of Python objects at most."""
 
+WORTH_SENDING = 2_000
+"""Spans that a worker process derives from; fewer take less than a tenth of a second here."""
+
 TOUCHED = """
     create or replace temp table touched as
     with arrived as (
@@ -164,7 +167,9 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
         cursor.execute(MEMBERS, {"chunk": chunk, "through": through})
         _settle_repeats(cursor, after)
         _close_rows(cursor, int(chunk), after, through)
-        for table, frame in do(derived_frames, cursor.sql(SPANS_OF_TRACES).pl(), costing, through):
+        spans = cursor.sql(SPANS_OF_TRACES).pl()
+        make = do if spans.height >= WORTH_SENDING else here
+        for table, frame in make(derived_frames, spans, costing, through):
             cursor.register("derived", frame.to_arrow())
             cursor.execute(f"insert into {table} by name select * from derived")
             cursor.unregister("derived")

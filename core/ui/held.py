@@ -17,7 +17,7 @@ from core.ledger.store import Store
 
 HOLD_S = 20.0
 LONG_HOLD_S = 60.0
-HOLD_PER_WORK = 15.0
+HOLD_PER_WORK = 5.0
 """Seconds for each second that the board's worker needed: where answers are cheap pages follow closely."""
 LONGEST_S = 120.0
 """A worker that does not keep up does not stop the pages for longer."""

@@ -14,9 +14,12 @@ from core.ingest.otlp import BadRequest, decode_logs, decode_metrics, decode_tra
 from core.ledger.store import Batch, CannotWrite, Receipt
 from core.web.body import BadCompression, BodyTooLarge, gunzip
 from core.web.process import NotReady, Process
+from core.workers import here
 
 RETRY_AFTER_S = 5
 """For a ledger that cannot write: a full disk takes longer than a full queue."""
+WORTH_SENDING = 50_000
+"""Bytes of a body: fewer are decoded in two milliseconds, and an app that gets no more needs no worker."""
 SHOWN_REASONS = 3
 """Distinct quarantine reasons named in a partial success; the rest is in the quarantine table."""
 
@@ -40,7 +43,8 @@ def decode(process: Process, signal: Signal, body: bytes, media_type: str, gzipp
     options = ReadOptions(capture_content=process.settings.capture_content)
     try:
         plain = gunzip(body, process.settings.body_limit) if gzipped else body
-        return process.workers.do(signal.decode, plain, media_type, options)
+        do = process.workers.do if len(plain) >= WORTH_SENDING else here
+        return do(signal.decode, plain, media_type, options)
     except (BadCompression, BadRequest, BodyTooLarge):
         raise
     except Exception as error:  # a fault of ours, but met only by this body: sending it again cannot help

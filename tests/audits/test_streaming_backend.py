@@ -207,6 +207,12 @@ def test_too_few_requests_and_a_window_too_short_for_w(store: Store) -> None:
     assert "window too short for W" in found.missing
 
 
+def test_a_range_that_goes_on_long_after_the_last_request_sweeps_the_days_before_that(store: Store) -> None:
+    fill(store)
+    (_, short), (_, year) = loaded(store), loaded(store, Scope(DAY, DAY + dt.timedelta(days=364)))
+    assert (year.p99, year.service.requests) == (short.p99, short.service.requests)
+
+
 def test_less_than_two_hours_of_blocks_have_no_interval(store: Store) -> None:
     give(store, requests(Random(2), 0.5, 3.0, 100))
     finding, load = loaded(store)
