@@ -41,7 +41,7 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (
         5,
         tuple(
-            f"alter table streams add column {column}"
+            f"alter table streams add column if not exists {column}"
             for column in (
                 "stream_key varchar",
                 "source varchar",

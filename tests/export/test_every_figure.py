@@ -33,7 +33,16 @@ def test_a_slide_has_every_number_of_its_figure(audit: ModuleType, filled: Store
             numbers for chart in charts(slide) for one in series(chart).values() for numbers in one.values()
         ]
         shown = [number for numbers in parts for number in numbers if number is not None]
-        if table.form in ("grid", "sankey", "scatter", "span_waterfall", "twice", "barcode"):
+        if table.form in (
+            "grid",
+            "sankey",
+            "scatter",
+            "span_waterfall",
+            "twice",
+            "barcode",
+            "capacity",
+            "buckets",
+        ):
             assert len(tables(slide)[0]) > 1, name
         elif table.form == "waterfall":  # a bar across zero is two, so lengths are compared as sums
             lengths = sum(abs(number) for numbers in parts[1:] for number in numbers if number is not None)
