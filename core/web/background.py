@@ -50,8 +50,8 @@ def keep_up(process: Process, stopping: threading.Event) -> None:
 def _rest_s(process: Process, took_s: float) -> float:
     """Seconds until the next look."""
     store = process.store
-    behind = store is not None and process.derive_error is None and took_s > 0
-    if store is not None and behind and store.latest_import() - store.derived_version() >= BACKLOG:
+    succeeds = took_s > 0 and process.derive_error is None
+    if store is not None and succeeds and store.latest_import() - store.derived_version() >= BACKLOG:
         return 0.0
     return max(process.settings.derive_seconds, REST_PER_WORK * took_s)
 
