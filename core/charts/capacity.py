@@ -109,7 +109,7 @@ def buckets(bars: Sequence[Bucket], bands: Sequence[Band], unit: str) -> go.Figu
     )  # fmt: skip
     rows: list[tuple[object, ...]] = [("bucket", one.low, one.high, one.value) for one in bars]
     rows += [(band.name, band.low, band.high, None) for band in bands]
-    return finish(figure, "buckets", unit, ("what", "from", "to", "value"), rows, 380)
+    return finish(figure, "buckets", "count", ("what", f"from_{unit}", f"to_{unit}", "value"), rows, 380)
 
 
 def _named(one: Bucket, unit: str) -> str:

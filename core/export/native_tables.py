@@ -64,7 +64,7 @@ def rows(deck: SlideDeck, slide: Any, table: Table, box: Box, alt: str) -> None:
     """The rows of a form that has no native chart; a last line counts what the slide has no room for."""
     shown = table.rows[:MOST_ROWS]
     body = [
-        [_cell_text(cell, table.unit, name) for cell, name in zip(row, table.columns, strict=True)]
+        [_cell_text(cell, _unit(table, name, row)) for cell, name in zip(row, table.columns, strict=True)]
         for row in shown
     ]
     drawn = add_table(deck, slide, [name.replace("_", " ") for name in table.columns], body, box)
@@ -79,13 +79,19 @@ def more_rows(deck: SlideDeck, slide: Any, more: int, box: Box) -> None:
         deck.text(slide, f"{more:,} more rows are in the workbook.", at, 11, "label")
 
 
-def _cell_text(cell: Any, unit: str, column: str) -> str:
+def _unit(table: Table, column: str, row: Sequence[object]) -> str:
+    """As in the workbook; a column whose name ends in a unit has that one."""
+    ending = column.rpartition("_")[2]
+    return table.unit_of(column, row) or (ending if ending in ("ms", "s") else "")
+
+
+def _cell_text(cell: Any, unit: str) -> str:
     if cell is None:
         return ""
     if isinstance(cell, bool):
         return "yes" if cell else "no"
     if isinstance(cell, int | float):
-        return f"{cell:,}" if column == "depth" else number(cell, unit)
+        return number(cell, unit)
     return str(cell)
 
 

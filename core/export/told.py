@@ -66,6 +66,15 @@ def _spread(unit: str, rows: Rows) -> list[str]:
     ]
 
 
+def _edges(_unit: str, rows: Rows) -> list[str]:
+    """Of buckets and the quantiles below them: between which edges, and how many observations."""
+    return [
+        f"{what} {number(low, 's')} to {'no upper edge' if high is None else number(high, 's')}"
+        + ("" if value is None else f": {value:,}")
+        for what, low, high, value in rows
+    ]
+
+
 _FORMS: Mapping[str, Callable[[str, Rows], list[str]]] = {
     "lines": _first_and_last,
     "panels": _first_and_last,
@@ -83,4 +92,5 @@ _FORMS: Mapping[str, Callable[[str, Rows], list[str]]] = {
     "waits": lambda unit, rows: [f"{bar}, {part} {number(value, unit)}" for bar, part, value, _ in rows],
     "scatter": _points,
     "offsets": _spread,
+    "buckets": _edges,
 }
