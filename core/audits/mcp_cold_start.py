@@ -50,6 +50,7 @@ from core.audits.mcp_cold_start_measure import FEWEST_TURNS, Tax, measured
 from core.audits.mcp_cold_start_sql import CHANGES, DAYS, SPANS, TURNS
 from core.audits.retry_ledger_evidence_sql import SPAN_TREE
 from core.recipes import MCP_TITLE
+from core.stats.daily_series import newest_that_fit
 
 TITLE = "The MCP cold start tax"
 SECTION = "Speed as felt"
@@ -101,12 +102,9 @@ def sample(days: pl.DataFrame, scope: Scope) -> tuple[dt.date, dt.date]:
 
     The day before those that count tells which connections were open.
     """
-    total, since = 0, scope.start - dt.timedelta(days=1)
-    for day, spans in sorted(days.select("day", "spans").rows(), reverse=True):
-        total += spans
-        if total > MOST_SPANS and total > spans:
-            since = day + dt.timedelta(days=1)
-            break
+    since = newest_that_fit(days.select("day", "spans").rows(), MOST_SPANS) or scope.start - dt.timedelta(
+        days=1
+    )
     return since, max(scope.start, min(since + dt.timedelta(days=1), scope.end))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,6 +13,8 @@ import polars as pl
 from core.audits.mcp_cold_start_calls import ToolCall
 from core.audits.mcp_cold_start_growth import Growth, growth
 from core.audits.mcp_cold_start_servers import Server, servers
+from core.stats.halves import Placebo, halves
+from core.stats.quantiles import order_statistic
 from core.stats.resampling import RatioInterval, ratio_interval
 
 FEWEST_TURNS = 10
@@ -42,19 +43,6 @@ class Turn(NamedTuple):
     """Overhead of the first calls, one a server: paid once, or not at all where a connection was warm."""
     cold_again: int
     """Calls after the first to a server that were cold."""
-
-
-class Placebo(NamedTuple):
-    """The share of one half of the turns less that of the other: nothing differs but chance."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def fired(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
 
 
 class Tax(NamedTuple):
@@ -114,7 +102,7 @@ def measured(
         ratio_interval(avoidable, [1.0] * len(made)),
         _mean([turn.duration_s for turn in made]), _mean([turn.mcp_s for turn in made]),
         _mean([turn.first_s for turn in made]), len(told) / len(made),
-        _p95([(call.ended_ns - call.started_ns) / NS for call in told]), _prewarmed(told, known),
+        order_statistic(sorted((call.ended_ns - call.started_ns) / NS for call in told), 0.95), _prewarmed(told, known),
         complete, found, made, tuple(told),
         growth(told, {one.name: one.warm_ms and one.warm_ms.value for one in found}), placebo(made), tuple(marks), since,
         limit,
@@ -184,13 +172,11 @@ def union_ns(parts: Sequence[tuple[int, int]]) -> int:
 
 def placebo(turns: Sequence[Turn]) -> Placebo | None:
     """Both halves drawn by hash of the trace id; the interval by linearised variances of two ratios and Student's t."""
-    halves: tuple[list[Turn], list[Turn]] = ([], [])
-    for turn in turns:
-        halves[hashlib.md5(turn.trace_id.encode(), usedforsecurity=False).digest()[0] % 2].append(turn)
-    if min(len(half) for half in halves) < FEWEST_TURNS:
+    parts = halves(turns, lambda turn: turn.trace_id)
+    if min(len(half) for half in parts) < FEWEST_TURNS:
         return None
     values, variance = [], 0.0
-    for half in halves:
+    for half in parts:
         top = np.array([turn.avoidable_s for turn in half])
         bottom = np.array([turn.duration_s for turn in half])
         ratio = float(top.sum() / bottom.sum())
@@ -199,14 +185,10 @@ def placebo(turns: Sequence[Turn]) -> Placebo | None:
         variance += float(rest.var(ddof=1)) / len(half)
     from scipy.stats import t as student
 
-    freedom = min(len(half) for half in halves) - 1
+    freedom = min(len(half) for half in parts) - 1
     difference, reach = values[0] - values[1], float(student.ppf(0.975, freedom)) * math.sqrt(variance)
     return Placebo(difference, difference - reach, difference + reach)
 
 
 def _mean(values: Sequence[float]) -> float:
     return math.fsum(sorted(values)) / len(values)
-
-
-def _p95(values: Sequence[float]) -> float:
-    return sorted(values)[math.ceil(0.95 * len(values)) - 1]

@@ -42,6 +42,7 @@ from core.audits.streaming_backend_measure import Streams, floor_and_step, measu
 from core.audits.streaming_backend_streams import levels_of
 from core.audits.streaming_backend_verdict import METRICS, RECIPE, judged
 from core.stats import resampling
+from core.stats.daily_series import newest_that_fit
 
 TITLE = "The streaming response the backend was not built for"
 SECTION = "Counts, money and capacity"
@@ -121,12 +122,8 @@ def swept_from(days: pl.DataFrame, scope: Scope) -> dt.date:
 
 def since(days: pl.DataFrame, column: str, most: int, scope: Scope) -> dt.date:
     """The first of the newest whole days that fit, at least one."""
-    total = 0
-    for day, rows in sorted(days.select("day", column).rows(), reverse=True):
-        total += rows
-        if total > most and total > rows:
-            return min(day + dt.timedelta(days=1), scope.end)
-    return scope.start
+    first = newest_that_fit(days.select("day", column).rows(), most)
+    return scope.start if first is None else min(first, scope.end)
 
 
 def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Streams | TooLittle:

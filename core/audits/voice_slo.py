@@ -40,6 +40,7 @@ from core.audits.voice_slo_sql import CHANGES, DAYS, EVENTS, SPANS
 from core.audits.voice_slo_turns import read
 from core.recipes import VOICE_TITLE
 from core.stats import resampling
+from core.stats.daily_series import newest_that_fit
 
 TITLE = "The voice SLO that stops at the first token"
 SECTION = "Speed as felt"
@@ -87,12 +88,8 @@ def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
 
 def sample(days: pl.DataFrame, scope: Scope) -> dt.date:
     """First day read: the newest whole days that fit, at least one."""
-    total = 0
-    for day, spans in sorted(days.select("day", "spans").rows(), reverse=True):
-        total += spans
-        if total > MOST_SPANS and total > spans:
-            return min(day + dt.timedelta(days=1), scope.end)
-    return scope.start
+    first = newest_that_fit(days.select("day", "spans").rows(), MOST_SPANS)
+    return scope.start if first is None else min(first, scope.end)
 
 
 def measure(frames: dict[str, pl.DataFrame], scope: Scope) -> Voice | TooLittle:

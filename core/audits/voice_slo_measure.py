@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -14,8 +13,9 @@ from core.audits.voice_slo_parts import PARTS, REMAINDER, VISIBLE, Waited, waite
 from core.audits.voice_slo_turns import Read, VoiceTurn
 from core.stats import clusters
 from core.stats.clusters import Design
+from core.stats.halves import Placebo, halves
 from core.stats.proportions import Interval
-from core.stats.quantiles import QuantileInterval
+from core.stats.quantiles import QuantileInterval, order_statistic
 from core.stats.resampling import RatioInterval, ratio_interval
 
 FEWEST_TURNS, FEWEST_CALLS = 59, 30
@@ -54,19 +54,6 @@ class Compliance(NamedTuple):
     share: float
     bounds: Interval
     design: Design
-
-
-class Placebo(NamedTuple):
-    """The share of slow turns in one half of the calls less that in the other: nothing differs but chance."""
-
-    difference: float
-    low: float
-    high: float
-
-    @property
-    def fired(self) -> bool:
-        """Whether the interval leaves zero out."""
-        return self.low > 0 or self.high < 0
 
 
 class Voice(NamedTuple):
@@ -120,7 +107,7 @@ def measured(read: Read, changes: pl.DataFrame, since: dt.date, limit: float) ->
         return len(every), len({one.turn.call for one in every})
     waits = [one.ms for one in used]
     ordered = sorted(waits)
-    slow_from = ordered[math.ceil((1 - SLOWEST) * len(ordered)) - 1]
+    slow_from = order_statistic(ordered, 1 - SLOWEST)
     design = clusters.design([float(value > slow_from) for value in waits], [one.turn.call for one in used])
     slowest = sorted(used, key=lambda one: (-one.ms, one.turn.trace_id, one.turn.span_id))
     slowest = slowest[: max(math.ceil(SLOWEST * len(used)), 1)]
@@ -176,13 +163,11 @@ def placebo(turns: Sequence[Spoken], slow_from: float, design: Design) -> Placeb
 
     The design effect is that of all turns: of half of them it is too noisy.
     """
-    halves: tuple[list[Spoken], list[Spoken]] = ([], [])
-    for one in turns:
-        halves[hashlib.md5(one.turn.call.encode(), usedforsecurity=False).digest()[0] % 2].append(one)
-    if min(len({one.turn.call for one in half}) for half in halves) < FEWEST_CALLS_IN_A_HALF:
+    parts = halves(turns, lambda one: one.turn.call)
+    if min(len({one.turn.call for one in half}) for half in parts) < FEWEST_CALLS_IN_A_HALF:
         return None
     (first, n_first), (second, n_second) = (
-        (sum(one.ms > slow_from for one in half) / len(half), len(half) / design.effect) for half in halves
+        (sum(one.ms > slow_from for one in half) / len(half), len(half) / design.effect) for half in parts
     )
     low, high = clusters.difference_interval(first, n_first, second, n_second, design.z)
     return Placebo(first - second, low, high)
@@ -190,4 +175,4 @@ def placebo(turns: Sequence[Spoken], slow_from: float, design: Design) -> Placeb
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:
     """Smallest value with at least that share at or below it; None of nothing."""
-    return ordered[math.ceil(share * len(ordered)) - 1] if ordered else None
+    return order_statistic(ordered, share) if ordered else None

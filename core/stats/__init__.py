@@ -3,6 +3,7 @@
 shares and quantiles   proportions, quantiles, clusters (values that are not independent), nonresponse, few_labels,
                        discrimination
 two versions, regions  paired, two_sample, trend (within groups), change_point, feature_prices (what a score pays for)
+halves                 a sample against itself: the placebo of a test
 many tests or looks    many_tests (Holm, BH), error_spending (planned looks), betting and sequential (watched for ever:
                        bounded differences of either sign, and symmetric ones that may drift up)
 resampling             the bootstrap, its SEED and DRAWS

@@ -7,6 +7,7 @@ The two are different facts. A missing day says nothing and is skipped; a zero d
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -17,6 +18,16 @@ from numpy.typing import NDArray
 CLOSED_LOOK_BACK_WEEKS = 8
 CLOSED_SHARE = 0.5
 """A weekday is closed when more than this share of its last eight days had 0 tokens."""
+
+
+def newest_that_fit(rows: Iterable[tuple[dt.date, int]], most: int) -> dt.date | None:
+    """The first of the newest whole days whose rows are at most `most` together, at least one; None where all fit."""
+    total = 0
+    for day, count in sorted(rows, reverse=True):
+        total += count
+        if total > most and total > count:
+            return day + dt.timedelta(days=1)
+    return None
 
 
 class Series(NamedTuple):

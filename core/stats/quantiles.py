@@ -44,13 +44,21 @@ def upper_bound_rank(n: int, quantile: float, level: float = 0.95) -> int | None
     return rank if rank <= n else None
 
 
+def order_statistic(ordered: Sequence[float], quantile: float) -> float:
+    """Of a sorted sample the smallest value with at least that share at or below it."""
+    return ordered[_place(len(ordered), quantile)]
+
+
+def _place(n: int, quantile: float) -> int:
+    return max(math.ceil(quantile * n) - 1, 0)
+
+
 def quantile_interval(values: Sequence[float], quantile: float, level: float = 0.95) -> QuantileInterval:
     """Sample quantile (smallest value with at least that share at or below it) and its interval."""
     ordered = np.sort(np.asarray(values, dtype=float))
     low, high = ranks(len(ordered), quantile, level)
-    at = max(math.ceil(quantile * len(ordered)) - 1, 0)
     return QuantileInterval(
-        float(ordered[at]),
+        float(ordered[_place(len(ordered), quantile)]),
         None if low is None else float(ordered[low - 1]),
         None if high is None else float(ordered[high - 1]),
         len(ordered),
