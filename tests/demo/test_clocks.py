@@ -2,62 +2,41 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.audit import Scope
 from core.audits import mcp_cold_start, trace_clock
 from core.audits.mcp_cold_start_measure import Tax
 from core.audits.trace_clock_measure import Clocks
-from core.ingest.files import read_path
-from core.ingest.options import ReadOptions
-from core.ledger.store import Store
 from data.demo.clocks import AGENT, HANDBOOK, LAST_DAYS, ORDERS, TURNS_A_DAY, write_clocks
-from data.demo.plan import END_DAY, first_day
-
-SCOPE = Scope(first_day(28), END_DAY)
-"""The board's own 28 days."""
-
-
-class Loaded:
-    """One of the two worlds through the ordinary readers, with what was planted."""
-
-    def __init__(self, folder: Path, quiet: bool) -> None:
-        folder.mkdir()
-        files = write_clocks(folder, 90, quiet, 7, folder / "truth")
-        self.truth: dict[str, Any] = json.loads((folder / "truth" / "clocks.json").read_text())
-        self.store = Store.open(":memory:")
-        for path in files:
-            self.store.submit_many(read_path(path, ReadOptions(demo=True)))
-        self.store.derive()
+from data.demo.plan import first_day
+from tests.demo.beside import SCOPE, Loaded, loaded
 
 
 @pytest.fixture(scope="module")
 def loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    loaded = Loaded(tmp_path_factory.mktemp("clocks") / "loud", False)
-    yield loaded
-    loaded.store.close()
+    world = loaded(tmp_path_factory.mktemp("clocks") / "loud", write_clocks, False)
+    yield world
+    world.store.close()
 
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    loaded = Loaded(tmp_path_factory.mktemp("clocks") / "quiet", True)
-    yield loaded
-    loaded.store.close()
+    world = loaded(tmp_path_factory.mktemp("clocks") / "quiet", write_clocks, True)
+    yield world
+    world.store.close()
 
 
-def tax_of(loaded: Loaded) -> Tax:
-    found = mcp_cold_start.measure(mcp_cold_start.load(loaded.store.ask, SCOPE), SCOPE)
+def tax_of(world: Loaded) -> Tax:
+    found = mcp_cold_start.measure(mcp_cold_start.load(world.store.ask, SCOPE), SCOPE)
     assert isinstance(found, Tax)
     return found
 
 
-def clocks_of(loaded: Loaded) -> Clocks:
-    found = trace_clock.measure(trace_clock.load(loaded.store.ask, SCOPE), SCOPE)
+def clocks_of(world: Loaded) -> Clocks:
+    found = trace_clock.measure(trace_clock.load(world.store.ask, SCOPE), SCOPE)
     assert isinstance(found, Clocks)
     return found
 

@@ -2,55 +2,35 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from core.audit import Scope
 from core.audits import hyrum_stream, tps_chunking
 from core.audits.hyrum_stream_measure import Streams
 from core.audits.tps_chunking_measure import Chunking
-from core.ingest.files import read_path
-from core.ingest.options import ReadOptions
-from core.ledger.store import Store
-from data.demo.plan import END_DAY, first_day
+from data.demo.plan import first_day
 from data.demo.streams import AN_HOUR, CHUNKED_REGION, HOURS, NEW, OLD, PROMPTS, write_streams
-
-SCOPE = Scope(first_day(28), END_DAY)
-"""The board's own 28 days."""
-
-
-class Loaded:
-    """One of the two worlds through the ordinary readers, with what was planted."""
-
-    def __init__(self, folder: Path, quiet: bool) -> None:
-        folder.mkdir()
-        files = write_streams(folder, 90, quiet, 7, folder / "truth")
-        self.truth: dict[str, Any] = json.loads((folder / "truth" / "streams.json").read_text())
-        self.store = Store.open(":memory:")
-        for path in files:
-            self.store.submit_many(read_path(path, ReadOptions(demo=True)))
+from tests.demo.beside import SCOPE, Loaded, loaded
 
 
 @pytest.fixture(scope="module")
 def loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    loaded = Loaded(tmp_path_factory.mktemp("streams") / "loud", False)
-    yield loaded
-    loaded.store.close()
+    world = loaded(tmp_path_factory.mktemp("streams") / "loud", write_streams, False)
+    yield world
+    world.store.close()
 
 
 @pytest.fixture(scope="module")
 def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
-    loaded = Loaded(tmp_path_factory.mktemp("streams") / "quiet", True)
-    yield loaded
-    loaded.store.close()
+    world = loaded(tmp_path_factory.mktemp("streams") / "quiet", write_streams, True)
+    yield world
+    world.store.close()
 
 
-def chunking_of(loaded: Loaded) -> Chunking:
-    found = tps_chunking.measure(tps_chunking.load(loaded.store.ask, SCOPE), SCOPE)
+def chunking_of(world: Loaded) -> Chunking:
+    found = tps_chunking.measure(tps_chunking.load(world.store.ask, SCOPE), SCOPE)
     assert isinstance(found, Chunking)
     return found
 
@@ -71,8 +51,8 @@ def test_a_stream_left_alone_holds(quiet: Loaded) -> None:
     assert (finding.status, finding.missing) == ("holds", "")
 
 
-def upgrade_of(loaded: Loaded) -> Streams:
-    found = hyrum_stream.measure(hyrum_stream.load(loaded.store.ask, SCOPE), SCOPE)
+def upgrade_of(world: Loaded) -> Streams:
+    found = hyrum_stream.measure(hyrum_stream.load(world.store.ask, SCOPE), SCOPE)
     assert isinstance(found, Streams)
     return found
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.audit import Scope
 from core.audits import voice_slo
 from core.audits.voice_slo_measure import Voice
-from core.ingest.files import read_path
-from core.ingest.options import ReadOptions
-from core.ledger.store import Store
-from data.demo.plan import END_DAY, first_day
+from data.demo.plan import first_day
 from data.demo.voice import CALLS_A_DAY, CONCIERGE, LAST_DAYS, PARTS, TURNS, write_voice
-
-SCOPE = Scope(first_day(28), END_DAY)
-"""The board's own 28 days."""
+from tests.demo.beside import SCOPE, loaded
 
 
 def measured(folder: Path, quiet: bool) -> tuple[Voice, dict[str, Any]]:
-    folder.mkdir()
-    store = Store.open(":memory:")
-    for path in write_voice(folder, 90, quiet, 7, folder / "truth"):
-        store.submit_many(read_path(path, ReadOptions(demo=True)))
-    found = voice_slo.measure(voice_slo.load(store.ask, SCOPE), SCOPE)
-    store.close()
+    world = loaded(folder, write_voice, quiet)
+    found = voice_slo.measure(voice_slo.load(world.store.ask, SCOPE), SCOPE)
+    world.store.close()
     assert isinstance(found, Voice)
-    return found, json.loads((folder / "truth" / "voice.json").read_text())
+    return found, world.truth
 
 
 @pytest.fixture(scope="module")
