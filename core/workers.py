@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import gc
 import logging
-import multiprocessing
+import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
 _log = logging.getLogger("trueup.workers")
 Given = ParamSpec("Given")
 Done = TypeVar("Done")
+ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 0.5
 """Some twenty bodies of 512 spans are decoded in that time."""
 
@@ -37,7 +42,7 @@ def here(work: Callable[Given, Done], *given: Given.args, **named: Given.kwargs)
 
 
 class _Worker(NamedTuple):
-    process: Any
+    process: subprocess.Popen[bytes]
     road: Connection
 
 
@@ -92,7 +97,7 @@ class Workers:
             idle, self._idle = self._idle, []
         for worker in idle:
             worker.road.close()
-            worker.process.join()
+            worker.process.wait()
 
     def _taken(self, patience_s: float) -> _Worker | None:
         with self._lock:
@@ -112,19 +117,22 @@ class Workers:
 
     def _gone(self, worker: _Worker) -> None:
         worker.road.close()
-        worker.process.join()
+        worker.process.kill()
+        worker.process.wait()
         with self._lock:
             self._places += 1
             self._lock.notify()
 
 
 def _started() -> _Worker:
-    # Never fork: the app has threads, and their locks would be copied as they stand.
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_serve, args=(theirs,), name="trueup-worker", daemon=True)
-    process.start()
-    theirs.close()
+    # Not by multiprocessing: it runs the main module again in the child, and Streamlit puts the page's script there.
+    ours, theirs = Pipe()
+    with theirs:
+        path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "core.workers", str(theirs.fileno())], env=os.environ | {"PYTHONPATH": path},
+            stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()],
+        )  # fmt: skip
     return _Worker(process, ours)
 
 
@@ -135,10 +143,14 @@ def _serve(road: Connection) -> None:
     while True:
         try:
             work, given, named = pickle.loads(road.recv_bytes())
-        except EOFError:
+        except (EOFError, OSError):
             return
         try:
             answer: tuple[Exception | None, Any] = (None, work(*given, **named))
         except Exception as error:  # raised again where the work was asked for
             answer = (error, None)
         road.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+
+
+if __name__ == "__main__":
+    _serve(Connection(int(sys.argv[1])))

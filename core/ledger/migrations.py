@@ -41,7 +41,7 @@ MIGRATIONS: tuple[tuple[int, tuple[str, ...]], ...] = (
     (
         5,
         tuple(
-            f"alter table streams add column if not exists {column}"
+            f"alter table streams add column {column}"
             for column in (
                 "stream_key varchar",
                 "source varchar",
