@@ -11,9 +11,9 @@ import pytest
 from core import imports
 from core.ingest.options import ReadOptions
 from core.intake import Arrival, take_file, take_path
-from core.ledger.migrations import MIGRATIONS
 from core.ledger.store import Store
 from tests import otlp_bodies
+from tests.ledger.older import columns_added_after
 
 GOOD = otlp_bodies.json_body(range(1, 4)) + b"\n"
 FOCUS = b"""BilledCost,BillingCurrency,ChargeCategory,ChargePeriodStart,ChargePeriodEnd,ServiceName,ProviderName
@@ -150,8 +150,7 @@ def test_a_file_of_version_one_comes_forward(tmp_path: Path) -> None:
     store = Store.open(path)
     give(store, FOCUS, "march.csv")
     cursor = store._file.connection.cursor()
-    added = [words.split()[2:6:3] for _, statements in MIGRATIONS for words in statements]
-    for table, column in added:
+    for table, column in columns_added_after(1):
         cursor.execute(f"alter table {table} drop column {column}")
     for statement in (
         "drop table files", "drop table undone", "drop table redelivered", "delete from schema_version",

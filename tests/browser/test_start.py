@@ -19,7 +19,10 @@ from tests.live.app import ROOT, running_app
 pytestmark = pytest.mark.browser
 
 START_LIMIT_S = 300
-VERDICT = re.compile(r"^\d+ of \d+ runs converted; \d+ of \d+ attempts failed; all attempts cost \d")
+NUMBER = r"\d{1,3}(?:,\d{3})*"
+VERDICT = re.compile(
+    f"^{NUMBER} of {NUMBER} runs converted; {NUMBER} of {NUMBER} attempts failed; all attempts cost {NUMBER}"
+)
 PRINTED = re.compile(r"pages (http://127\.0\.0\.1:(\d+))")
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as some
 from core import traffic
 from core.ledger.store import Store
 from tests.audits.retry_world import DAY, call, send
+from tests.ledger.older import columns_added_after
 from tests.ledger.test_store import a_trace, spans_batch
 from tests.ledger.test_undo import spans
 
@@ -128,6 +129,8 @@ def test_a_file_from_before_there_were_sums_has_them_once_opened(tmp_path: Path)
     cursor = store._file.connection.cursor()
     cursor.execute("drop table attempt_hours")
     cursor.execute("drop table call_hours")
+    for table, column in columns_added_after(3):
+        cursor.execute(f"alter table {table} drop column {column}")
     cursor.execute("delete from schema_version")
     cursor.execute("insert into schema_version values (3, now()::timestamp)")
     cursor.close()
