@@ -135,6 +135,15 @@ def kept(ask: Ask, scope: Scope) -> dict[str, Kept]:
     return {row["audit"]: _kept(row) for row in rows.iter_rows(named=True)}
 
 
+def exactly(ask: Ask, audit: ModuleType, scope: Scope) -> Finding | None:
+    """What was found for this very scope at this very version; None where a setting is not the default, or it is not kept."""
+    if any(name != made.BREAKS for name, _ in scope.choices):
+        return None
+    one = kept(ask, stamped(scope)).get(view.name_of(audit))
+    sound = one is not None and one.version == scope.as_of and not one.finding.missing.startswith(FAILED)
+    return one.finding if one is not None and sound else None
+
+
 def _kept(row: dict[str, object]) -> Kept:
     finding = Finding(**{name: row[name] for name in Finding._fields})  # type: ignore[arg-type]
     at = dt.datetime.fromtimestamp(int(str(row["at_ns"])) / 1e9, dt.UTC)

@@ -31,6 +31,7 @@ from core.coverage import (
 )
 from core.measured import measured
 from core.settings import base_path
+from core.verdict_html import Cell
 
 Colour = Literal["green", "orange", "red", "gray"]
 STATUS_COLOURS: Mapping[str, Colour] = {
@@ -173,7 +174,7 @@ def footer_text(ask: Ask, scope: Scope, link: str, zone: str = "UTC") -> str:
     return f"{said} of import {scope.as_of}{when}; {links.scope_text(scope)}. {link}"
 
 
-def cells(finding: Finding) -> list[tuple[str, str, str | None]]:
+def cells(finding: Finding) -> list[Cell]:
     """Label, number and small print of the pair, the gap with its 95 % interval, and n."""
     known = finding.low is not None and finding.high is not None
     span = interval(finding.low, finding.high, finding.unit).removesuffix(" points")
@@ -182,10 +183,10 @@ def cells(finding: Finding) -> list[tuple[str, str, str | None]]:
         " ".join(told) if known else "no interval"
     )  # what is too long is cut at its end: never the numbers
     return [
-        ("Reported", *head_and_tail(finding.reported)),
-        ("Supported", *head_and_tail(finding.supported)),
-        ("Gap", number(finding.gap, finding.unit), bounds),
-        ("n", count(finding.n), None),
+        Cell("Reported", *head_and_tail(finding.reported)),
+        Cell("Supported", *head_and_tail(finding.supported)),
+        Cell("Gap", number(finding.gap, finding.unit), bounds),
+        Cell("n", count(finding.n)),
     ]
 
 

@@ -30,7 +30,8 @@ current = st.navigation(menu, position=access.navigation(), expanded=True)
 st.set_page_config(
     f"{current.title}{access.project_title()} · Trueup", icon, layout="wide", initial_sidebar_state=300
 )
-st.html(PAGES / "static" / "print.css")
+for style in ("print.css", "verdict.css"):
+    st.html(PAGES / "static" / style)
 access.frame()
 ui.scope_controls()
 current.run()

@@ -18,6 +18,7 @@ from core.ingest.otlp import decode_traces
 from core.ledger.current import set_store
 from core.ledger.store import Store
 from core.state import State, set_state
+from tests.shown import numbers
 
 PAGES = Path(__file__).resolve().parents[1] / "pages"
 AT_NS = 1_772_442_000 * 10**9  # 2026-03-02 09:00 UTC
@@ -133,7 +134,7 @@ def test_an_empty_ledger_never_looks_healthy(empty: Store) -> None:
 
 def test_the_board_and_the_page_tell_the_same(ledger: Store) -> None:
     board, page = opened(), opened("counts/retry_ledger.py")
-    told = [{one.label: one.value for one in app.metric} for app in (board, page)]
+    told = [numbers(app) for app in (board, page)]
     assert told[0].items() <= told[1].items()
     assert set(told[1]) - set(told[0]) == {"Product counts", "SRE counts", "Finance counts"}
     assert set(told[0]) == {"Reported", "Supported", "Gap", "n"}
@@ -172,18 +173,18 @@ def test_a_change_is_added_by_hand_and_shown_as_it_was_typed(ledger: Store) -> N
 
 def test_a_link_pins_the_numbers_and_the_pin_can_be_let_go(ledger: Store) -> None:
     pinned = opened("counts/retry_ledger.py", as_of="1")
-    assert {one.label: one.value for one in pinned.metric}["n"] == str(RUNS // 2)
+    assert numbers(pinned)["n"] == str(RUNS // 2)
     assert "Pinned to data version 1" in markdown(pinned)
     freed = pinned.sidebar.button[0].click().run()
-    assert {one.label: one.value for one in freed.metric}["n"] == str(RUNS)
+    assert numbers(freed)["n"] == str(RUNS)
 
 
 def test_more_data_does_not_move_a_pinned_page(ledger: Store) -> None:
-    before = [one.value for one in opened("counts/retry_ledger.py", as_of="2").metric]
+    before = numbers(opened("counts/retry_ledger.py", as_of="2"))
     ledger.submit(decode_traces(body(101, 121), "application/json", ReadOptions()))
     ledger.derive()
-    assert [one.value for one in opened("counts/retry_ledger.py", as_of="2").metric] == before
-    assert [one.value for one in opened("counts/retry_ledger.py").metric] != before
+    assert numbers(opened("counts/retry_ledger.py", as_of="2")) == before
+    assert numbers(opened("counts/retry_ledger.py")) != before
 
 
 @pytest.mark.parametrize(
@@ -201,7 +202,7 @@ def test_a_bad_value_in_the_address_falls_back_and_says_so(
 ) -> None:
     app = opened(**{key: value})
     assert any(complaint in text for text in texts(app))
-    assert {one.label: one.value for one in app.metric}["n"] == str(RUNS)
+    assert numbers(app)["n"] == str(RUNS)
 
 
 def test_a_setting_is_read_from_the_address(ledger: Store) -> None:
@@ -238,20 +239,6 @@ def test_a_board_link_keeps_the_break_calendar_it_showed(ledger: Store, tmp_path
     finally:
         set_state(None)
         state.close()
-
-
-def test_numbers_quote_names_letter_by_letter() -> None:
-    """st.metric reads Markdown in all its texts: a region may be called like a picture on another machine."""
-
-    def page(name: str) -> None:
-        from core.ui import metric
-
-        metric("Supported", name, name)
-
-    short = AppTest.from_function(page, args=("![x](//evil) **z**",)).run()
-    assert short.metric[0].value == short.metric[0].delta == r"\!\[x\](//evil) \*\*z\*\*"
-    long = AppTest.from_function(page, args=("of 3 answer as **us-east-1**",)).run()
-    assert (long.metric[0].delta, texts(long)) == ("", ["of 3 answer as **us-east-1**"])
 
 
 def test_a_link_opens_its_run(ledger: Store) -> None:

@@ -17,6 +17,7 @@ from core.ledger.current import set_store
 from core.ledger.store import Store
 from tests.audits.drift_world import OTHER, REFERENCE, Change, probe, world
 from tests.audits.retry_world import DAY, Row, call, send
+from tests.shown import numbers, small_print
 
 SHELL = Path(__file__).resolve().parents[1] / "pages" / "shell.py"
 DAYS = 40
@@ -92,9 +93,8 @@ def test_one_region_behind_is_broken_and_every_picture_shows_it(traffic: Store) 
 def test_equal_regions_hold_and_are_drawn_all_the_same(traffic: Store) -> None:
     app = opened(traffic, world(DAYS, k=4))
     assert status(app) == "holds"
-    assert {one.label: one.value for one in app.metric}["Supported"] == "2"
-    said = [str(one.value) for kind in ("text", "caption", "markdown") for one in app.get(kind)]
-    assert any(f"of 2 answer as {REFERENCE}" in text for text in said)
+    assert numbers(app)["Supported"] == "2"
+    assert f"of 2 answer as {REFERENCE}" in small_print(app)
     assert {STRIP, FOREST, DISTRIBUTION} <= pictures(app).keys()
 
 

@@ -15,6 +15,7 @@ import pytest
 from core.audit import Finding, Need, Scope, TooLittle
 from core.audits import every_audit
 from core.ledger.store import Store
+from core.verdict_html import allowed
 from tests.audits.retry_world import DAY, charge, send, worked_scenario
 
 SCOPE = Scope(DAY, DAY + dt.timedelta(days=6))
@@ -54,6 +55,19 @@ def filled() -> Iterator[Store]:
 
 def _shuffled(frames: dict[str, pl.DataFrame], seed: int) -> dict[str, pl.DataFrame]:
     return {name: rows.sample(fraction=1, shuffle=True, seed=seed) for name, rows in frames.items()}
+
+
+def test_a_gap_is_drawn_inside_its_limits_when_the_verdict_holds_and_outside_when_broken(
+    audit: ModuleType, filled: Store
+) -> None:
+    """The card's picture and the badge above it are one statement; `watch` may have other reasons too."""
+    within = allowed(audit, SCOPE)
+    finding = audit.judge(audit.measure(audit.load(filled.ask, SCOPE), SCOPE))
+    if within is None or finding.low is None or finding.high is None:
+        return
+    inside = within[0] <= finding.low and finding.high <= within[1]
+    outside = finding.low > within[1] or finding.high < within[0]
+    assert {"holds": inside, "broken": outside}.get(finding.status, True), (finding, within)
 
 
 def test_there_are_audits() -> None:

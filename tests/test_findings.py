@@ -49,6 +49,20 @@ def test_a_finding_comes_back_as_it_was(ledger: Store) -> None:
     assert back["retry_ledger"].newest_day == DAY
 
 
+def test_only_this_scope_s_own_finding_stands_before_the_answer(ledger: Store) -> None:
+    """A page shows it while the answer is made: another version's, range's or limit's would be another number."""
+    scope = WEEK._replace(as_of=1)
+    assert findings.exactly(ledger.ask, retry_ledger, scope) is None
+    computed(ledger, findings.stamped(scope))
+    now = retry_ledger.judge(retry_ledger.measure(retry_ledger.load(ledger.ask, scope), scope))
+    assert findings.exactly(ledger.ask, retry_ledger, scope) == now._replace(audit="retry_ledger")
+    for other in (
+        scope._replace(as_of=2), scope._replace(end=DAY), scope._replace(regions=("eu-west-1",)),
+        scope._replace(choices=(("limit", "0.50"),)),
+    ):  # fmt: skip
+        assert findings.exactly(ledger.ask, retry_ledger, other) is None
+
+
 def test_what_is_kept_is_not_asked_again(ledger: Store) -> None:
     scope = WEEK._replace(as_of=1)
     assert computed(ledger, scope)[-1] == (len(every_audit()), len(every_audit()))

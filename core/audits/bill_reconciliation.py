@@ -36,6 +36,7 @@ REPORTED = "what the provider bills for use on closed days"
 SUPPORTED = "the part of it that traced calls explain"
 LIMIT = 0.02
 """Cut-off and rounding of a month stay below one percent of it; two percent is somebody's work to find."""
+LIMIT_OF_GAP = "above"
 FEWEST_PRICED_SHARE = 0.5
 """When less than half of the traced lines with usage have a price, what is unknown is mostly our own price list, and
 nobody is accused of it. A bill that the tokens explain holds all the same."""

@@ -58,6 +58,7 @@ REPORTED = "95th percentile of a tool call"
 SUPPORTED = "start-up paid again in a turn"
 LIMIT = 0.10
 """A tenth of a turn is what people begin to notice as slower (Weber's law for durations of seconds is 5 to 10 %)."""
+LIMIT_OF_GAP = "above"
 MOST_SPANS = 100_000
 """Spans that reach Python: about 14,000 turns of seven calls. Whole days, the newest first, and the page says from which."""
 SEED = idle.SEED

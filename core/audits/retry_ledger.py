@@ -57,6 +57,7 @@ SUPPORTED = "cost per conversion with every attempt"
 LIMIT = 0.20
 """A fifth on top of what the work costs is more than the price cuts and discounts that teams negotiate over; past
 it, unit economics quoted per call mislead the decision they are quoted for."""
+LIMIT_OF_GAP = "above"
 FEWEST_RUNS = 30
 """Below it a share's 95 % interval is wider than 35 points and a cost ratio rests on single runs."""
 FEWEST_PRICED_SHARE = 0.5

@@ -57,6 +57,7 @@ REPORTED = "what a trailing four-week average says of the next weeks"
 SUPPORTED = "level × calendar, with intervals from past forecasts"
 LIMIT = 0.10
 """A tenth of a month's tokens: more than a steady product's monthly noise, less than any capacity order."""
+LIMIT_OF_GAP = "either side"
 takes_long = league.takes_long
 MADE = ("breaks",)
 """What people made that this audit reads: core.made looks it up."""

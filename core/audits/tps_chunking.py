@@ -46,6 +46,7 @@ REPORTED = "tokens a second, as before"
 SUPPORTED = "tokens in a chunk, as the reader gets them"
 LIMIT = 0.10
 """A tenth: tokenizers and lengths move tokens a chunk by a few percent, a change of how a stream is cut by a factor."""
+LIMIT_OF_GAP = "around one"
 MOST_STREAMS = 60_000
 """Streams that reach Python; beyond it a sample by hash of their key."""
 LISTS_A_SIDE, LONGEST_LIST = 20, 1_500

@@ -45,6 +45,7 @@ REPORTED = "one merged timeline, every event in order"
 SUPPORTED = "traces whose order survives what is known of the clocks"
 LIMIT = 0.05
 """One trace in twenty: an on-call engineer looks at a handful, and then the waterfall is right in most evenings."""
+LIMIT_OF_GAP = "above"
 MOST_PAIRS = 50_000
 """Pairs that reach Python. Beyond it traces by hash of their id: fewer pairs of a session make its interval wider, not wrong."""
 SEED = resampling.SEED

@@ -49,6 +49,7 @@ SUPPORTED = "wait from the last word to the first sound"
 LIMIT = 1500.0
 """People leave each other 0.2 s (Stivers), a network may take 0.15 s each way (G.114), and a second keeps the thread
 (Miller 1968)."""
+LIMIT_OF_GAP = "above"
 MOST_SPANS = 100_000
 """Spans that reach Python: about 15,000 turns. Whole days, the newest first, and the page says from which."""
 MOST_REMAINDER = 0.10

@@ -2,11 +2,11 @@
 
 `show(audit)` draws a whole audit page, top to bottom: read it first. `pages/shell.py` calls `access.frame` (nobody without a
 role passes) and `scope_controls` before any page; a page takes its `scope`, gets an `answer` (kept until the data version of
-`held` moves) and draws it with the pieces here: `header`, `verdict`, `figures` (`cards`), `evidence`, `listing`
+`held` moves) and draws it with the pieces here: `header`, `verdict` (its module), `figures` (`cards`), `evidence`, `listing`
 (`tables`), `method`, `share` (`sharing`), `footer`. Pages that differ have a module: `board` (overview), `first_steps` (empty
 ledger, demo), `deck`, `reviews` with `review_copies`, `timeline`. What is shown: `core.view`.
 
-Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and `metric` show it. Only
+Text that came with telemetry is never Markdown: only st.text, st.code, st.dataframe and `verdict`'s escaped HTML show it. Only
 answers are cached, by plain values: Streamlit hashes a frame by its printed form, so two frames can share a key.
 """
 
@@ -26,13 +26,12 @@ from streamlit.delta_generator import DeltaGenerator
 
 from core import demo, downloads, links, view
 from core.amounts import count
-from core.audit import Count, Finding, Scope
+from core.audit import Finding, Scope
 from core.charts import noted, span_waterfall
 from core.coverage import MENUS, SUMMARY, Have, have
 from core.export import alt_text
 from core.ledger.current import get_store
 from core.made import BREAKS, resolved
-from core.markdown import literal
 from core.measured import evidence_of, reports_progress
 from core.runs import MOST_SPANS, run_table, span_rows
 from core.settings import read_settings
@@ -40,11 +39,11 @@ from core.ui import access, held, waiting
 from core.ui.cards import PICTURE, cards, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
+from core.ui.verdict import counts, kept_verdict, verdict
+from core.verdict_html import allowed
 
 _PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
-SMALL_PRINT = 22
-"""Characters in the 150 px that a number has at least."""
 ZONE = read_settings().time_zone  # of instants; days are UTC days everywhere
 
 
@@ -159,9 +158,7 @@ def show(audit: ModuleType) -> None:
     slot = header(audit.TITLE, view.question_of(audit))
     choices(audit)
     within = scope(audit)
-    measure, finding, drawn = answer(audit, within)
-    verdict(finding)
-    waiting.let_draw(f"{audit.__name__} verdict", waiting.VERDICT_S)
+    measure, finding, drawn = judged(audit, within)
     counts(view.counts_of(audit, measure))
     needs(have(ask, audit.NEEDS, within))
     figures(audit, drawn, finding, within)
@@ -173,6 +170,17 @@ def show(audit: ModuleType) -> None:
     footer(within, audit)
 
 
+def judged(audit: ModuleType, within: Scope) -> view.Answer:
+    """The answer, its verdict drawn: at once where the board keeps it, since making the pictures may take seconds."""
+    place, known = kept_verdict(audit, within)
+    made = answer(audit, within)
+    if made.finding._replace(audit=view.name_of(audit)) != known:
+        with place.container():
+            verdict(made.finding, allowed(audit, within))
+        waiting.let_draw(f"{audit.__name__} verdict", waiting.VERDICT_S)
+    return made
+
+
 def choices(audit: ModuleType) -> None:
     """The audit's own settings and the picture format, bound to the address under the audit's name."""
     row = st.container(horizontal=True, vertical_alignment="bottom", gap="small")
@@ -182,50 +190,6 @@ def choices(audit: ModuleType) -> None:
             note("Link", complaint)
         row.selectbox(one.label, one.options, index, view.option_text, key, one.help or None, **_BOUND)
     row.selectbox("Pictures as", ("PNG", "SVG"), key=PICTURE, width=120, **_BOUND)
-
-
-def verdict(finding: Finding) -> None:
-    """Status, one sentence, the pair, the gap with its interval, n, and what is missing."""
-    with st.container(border=True, gap="small"):
-        line = st.container(horizontal=True, vertical_alignment="center", gap="small")
-        line.badge(finding.status, color=view.STATUS_COLOURS[finding.status])
-        line.text(finding.sentence)
-        with st.grid(4, min_column_width=150, gap="small"):
-            pair(finding)
-        if finding.missing:
-            st.text(f"Missing: {finding.missing}")
-
-
-def counts(side_by_side: Sequence[Count]) -> None:
-    """The same events as each party counts them."""
-    if not side_by_side:
-        return
-    with st.grid(len(side_by_side), min_column_width=220, gap="small"):
-        for one in side_by_side:
-            with st.container(border=True, gap=None, height="stretch"):
-                st.metric(one.label, literal(one.value))
-                st.text(
-                    one.of
-                )  # below a metric it would be cut where the column ends, and it says what was counted
-
-
-def pair(finding: Finding) -> None:
-    """Reported, supported, gap with interval and n: four cells of the caller's grid."""
-    for label, value, more in view.cells(finding):
-        metric(label, value, more)
-
-
-def metric(label: str, value: str, more: str | None, line: Sequence[float] | None = None) -> None:
-    """A number under its label, with small print and how it went. Both may quote names out of telemetry.
-
-    Small print that a phone would cut, which may be a bound of an interval, stands below in full.
-    """
-    fits = more is None or len(more) <= SMALL_PRINT
-    with st.container(gap=None):
-        small = literal(more) if more and fits else None
-        st.metric(label, literal(value), small, delta_color="off", delta_arrow="off", chart_data=line)
-        if more and not fits:
-            st.text(more)
 
 
 def needs(found: Sequence[Have]) -> None:

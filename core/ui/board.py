@@ -14,6 +14,8 @@ from core.findings import Kept, Past
 from core.ledger.current import get_store
 from core.multiplicity import chance_text
 from core.ui import held
+from core.ui.verdict import pair
+from core.verdict_html import allowed
 
 LOOK_AGAIN_S, LOOK_LATER_S = 1.0, 5.0
 """Between looks while findings are made, and while there may be newer ones."""
@@ -118,9 +120,7 @@ def _row(audit: ModuleType, one: Kept, past: Past | None, scope: Scope) -> None:
             st.text(f"Missing: {finding.missing}")
             return
         gaps = list(past.gaps) if past and len(past.gaps) > 1 else None
-        with st.grid(4, min_column_width=150, gap="small"):
-            for label, value, more in view.cells(finding):
-                ui.metric(label, value, more, gaps if label == "Gap" else None)
+        pair(finding, allowed(audit, scope), gaps)
         st.text(f"Missing: {finding.missing}" if finding.missing else "Nothing is missing.")
 
 

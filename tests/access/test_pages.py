@@ -24,6 +24,7 @@ from core.state import State, get_state, set_state
 from core.tokens import list_tokens
 from core.ui import access
 from tests import otlp_bodies
+from tests.shown import numbers
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 EVERY_PAGE = sorted(path for path in PAGES.rglob("*.py") if path.name != "shell.py")
@@ -83,7 +84,7 @@ def labels(app: AppTest) -> set[str]:
 
 
 def shows_data(app: AppTest) -> bool:
-    return bool(app.metric or app.dataframe or app.get("plotly_chart") or app.sidebar.multiselect)
+    return bool(numbers(app) or app.dataframe or app.get("plotly_chart") or app.sidebar.multiselect)
 
 
 @pytest.mark.parametrize("user", [None, person(), person("manager"), person("viewer", age_s=12 * 3600 + 60)])

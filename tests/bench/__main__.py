@@ -35,13 +35,13 @@ def main(sizes: list[str]) -> None:
         demo = pages.demo_ledger(Path(folder) / "demo")
         print(f"demo of {pages.DEMO_SPANS:,} spans made and read: {time.perf_counter() - began:.0f} s\n")
         print_derive(demo, Path(folder) / "derive")
-        print("| spans | page | visit | first number s | first figure s | whole page s | app's memory MiB |")
+        print("| spans | page | visit | first figure s | first chart s | whole page s | app's memory MiB |")
         print("|---|---|---|---|---|---|---|")
         with chromium() as browser:
             for size in sizes:
                 ledger = pages.grown(demo, Path(folder) / size, REPEATS[size])
                 for one in pages.visits(browser, ledger, Path(folder) / "log"):
-                    seconds = " | ".join(f"{at:.2f}" for at in (one.number_s, one.first_s, one.whole_s))
+                    seconds = " | ".join(f"{at:.2f}" for at in (one.figure_s, one.chart_s, one.whole_s))
                     print(
                         f"| {one.spans:,} | {one.page} | {one.state} | {seconds} | {one.rss_mib} |",
                         flush=True,
@@ -80,7 +80,7 @@ def print_board(size: str) -> None:
     )
     print("| visit | first row s | whole board s | app's memory MiB |\n|---|---|---|---|")
     for visit in one.visits:
-        print(f"| {visit.state} | {visit.first_s:.2f} | {visit.whole_s:.2f} | {visit.rss_mib} |")
+        print(f"| {visit.state} | {visit.chart_s:.2f} | {visit.whole_s:.2f} | {visit.rss_mib} |")
 
 
 def print_viewers() -> None:

@@ -43,7 +43,7 @@ def measured(browser: Browser, ledger: Path, log: Path) -> Size:
     shown = {one.state: one for one in board.visits}
     retries = {one.state: one for one in pages.visits(browser, ledger, log, ("retry_ledger",))}
     return Size(
-        board.spans, board.asked_s, shown["again"].number_s, retries["again"].number_s, board.asked_rss_mib,
+        board.spans, board.asked_s, shown["again"].figure_s, retries["again"].figure_s, board.asked_rss_mib,
         retries["again"].rss_mib, (ledger / "trueup.duckdb").stat().st_size // 2**20,
     )  # fmt: skip
 

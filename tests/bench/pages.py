@@ -31,28 +31,29 @@ BOARD_ROW = "[data-testid=stMain] .stMarkdownBadge:text-matches('^(holds|watch|b
 """A row of the board with its verdict: rows that wait for one say "not asked yet"."""
 KEYS = {"outcomes": ("outcome_key",)}
 """What else must differ: the same key again would be the same outcome, stated anew."""
-NUMBER = "[data-testid=stMain] [data-testid=stMetricValue]"
+GAP = "[data-testid=stMain] .verdict-axis"
 CHART, ROWS = ".js-plotly-plot .main-svg", "[data-testid=stDataFrame] canvas"
 FIRST = {
     "": (BOARD_ROW, BOARD_ROW),
-    **{name_of(audit): (NUMBER, CHART) for audit in every_audit()},
+    **{name_of(audit): (GAP, CHART) for audit in every_audit()},
     "timeline": (CHART, CHART),
     "data": (ROWS, ROWS),
     "imports": (ROWS, ROWS),
     "reviews": ("[data-testid=stMain] h1", "[data-testid=stMain] h1"),
     "deck": ("[data-testid=stMain] h1", "[data-testid=stMain] h1"),
 }
-"""Page -> the first number or row that a visitor waits for, and the first picture where there is one."""
+"""Page -> the first figure that a visitor waits for (an audit's numbers with the picture of the gap, the board's first row, a
+table's first rows, a chart), and the first chart where there is one."""
 
 
 class Visit(NamedTuple):
-    """One visit; seconds from navigation to the first number, the first picture and the finished page."""
+    """One visit; seconds from navigation to the first figure, the first chart and the finished page."""
 
     page: str
     spans: int
     state: str
-    number_s: float
-    first_s: float
+    figure_s: float
+    chart_s: float
     whole_s: float
     rss_mib: int
 
@@ -123,7 +124,7 @@ def _spans(ledger: Path) -> int:
 
 
 def _visits(browser: Browser, address: str, page: str, times: int) -> list[tuple[float, float, float]]:
-    """Seconds to the first number, the first picture and the whole page, of a new browser that opens it `times` times."""
+    """Seconds to the first figure, the first chart and the whole page, of a new browser that opens it `times` times."""
     took = []
     with visitor(browser) as opened:
         for _ in range(times):

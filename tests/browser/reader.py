@@ -136,10 +136,8 @@ def sentence(page: Page) -> Locator:
 
 def numbers(page: Page) -> dict[str, str]:
     """The four numbers under the verdict by their label."""
-    cells = page.get_by_test_id("stMetric")
-    labels, values = (
-        cells.get_by_test_id(part).all_inner_texts() for part in ("stMetricLabel", "stMetricValue")
-    )
+    cells = page.locator(".verdict-numbers > div")
+    labels, values = (cells.locator(part).all_inner_texts() for part in ("dt", "dt + dd"))
     shown = {label.strip(): value.strip() for label, value in zip(labels, values, strict=True)}
     return {label: shown[label] for label in VERDICT_CELLS}
 

@@ -39,7 +39,7 @@ COLOURS_OF_TEXT = """() => {
         return layers.map(rgba);
     };
     const kinds = ['h1', '[data-testid=stText]', '[data-testid=stCaptionContainer] p', '.stMarkdownBadge',
-        '[data-testid=stMetricLabel] p', '[data-testid=stMetricValue]', '[data-testid=stMetricDelta]',
+        '.verdict-numbers dt', '.verdict-numbers dd', '.verdict-axis span',
         '[data-testid=stSidebarNavLink] span', '[data-testid=stWidgetLabel] p', 'summary p', 'button p'];
     const seen = [...document.querySelectorAll(kinds.join(','))].filter(one => one.offsetParent && one.innerText);
     return seen.map(one => [one.innerText.slice(0, 40), rgba(getComputedStyle(one).color), behind(one)]);

@@ -68,8 +68,8 @@ def test_long_names_stay_text_in_numbers_and_apart_in_pictures(tmp_path: Path, b
     store.close()
     with running_app(folder) as address, visitor(browser) as page:
         open_page(page, address, "/regional_drift")
-        expect(page.get_by_test_id("stText").filter(has_text="of 2 answer as ![x](//")).to_be_visible()
-        assert page.locator("[data-testid=stMetric]").locator("img, a, strong").count() == 0
+        expect(page.locator(".verdict-more").filter(has_text="of 2 answer as ![x](//")).to_be_visible()
+        assert page.locator(".verdict-numbers").locator("img, a, strong").count() == 0
         assert not made_elements(page)
         strip = card(page, "Drift strip").locator(".ytick text").all_text_contents()
         assert len(set(strip)) == len(strip) == 3  # two regions beside the reference, and the placebo

@@ -20,7 +20,7 @@ CUT = """() => [...document.querySelectorAll('[data-testid=stMain] *')]
 def test_what_was_counted_is_told_to_the_end(demo: str, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 1000})
     open_page(page, demo, RETRIES)
-    expect(page.get_by_test_id("stMetric").filter(has_text="Finance counts")).to_be_visible()
+    expect(page.locator(".verdict-numbers").filter(has_text="Finance counts")).to_be_visible()
     assert page.evaluate(CUT) == []
 
 

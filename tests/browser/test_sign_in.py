@@ -29,7 +29,7 @@ pytestmark = [
 PRESS_AGAIN_MS = 20_000
 USER = "_streamlit_user"
 WANTED = "/retry_ledger?from=2026-10-01&region=eu-central-1"
-DATA = "[data-testid=stMetric], [data-testid=stDataFrame], [data-testid=stPlotlyChart]"
+DATA = ".verdict-numbers, [data-testid=stDataFrame], [data-testid=stPlotlyChart]"
 
 
 class Served(NamedTuple):

@@ -22,6 +22,7 @@ from core.tokens import digest, list_tokens, make_token
 from core.web.token_table import TokenTable
 from tests import otlp_bodies
 from tests.projects.world import CALLS, NAMES, make_projects
+from tests.shown import numbers
 
 PAGES = Path(__file__).resolve().parents[2] / "pages"
 
@@ -64,14 +65,14 @@ def opened(page: str, project: str | None) -> AppTest:
 def test_a_session_that_was_told_no_project_shows_nothing(page: str) -> None:
     app = opened(page, None)
     assert [one.value for one in app.exception]
-    assert not [*app.title, *app.metric, *app.dataframe, *app.code]
+    assert not [*app.title, *numbers(app), *app.dataframe, *app.code]
 
 
 def test_each_page_shows_the_rows_of_its_own_project() -> None:
     for name in NAMES:
         app = opened("counts/retry_ledger.py", name)
         assert not app.exception
-        assert [one.value for one in app.metric if one.label == "n"] == [str(len(CALLS[name]))]
+        assert numbers(app)["n"] == str(len(CALLS[name]))
 
 
 def test_a_token_made_on_a_page_opens_the_page_s_project() -> None:
