@@ -29,6 +29,7 @@ ALWAYS = {
 }
 HSTS = "max-age=31536000"
 _INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+_IMPORTED = re.compile(r'(?:from|import)"\./([\w.-]+\.js)"')
 
 
 class Headers:
@@ -38,6 +39,7 @@ class Headers:
         self.app = app
         self.secure = settings.public_url.startswith("https://")
         self.base = settings.base_path
+        self.link = first_scripts()
         more = {"strict-transport-security": HSTS} if self.secure else {}
         self.headers = ALWAYS | more | {"content-security-policy": policy(inline_scripts())}
 
@@ -61,6 +63,11 @@ class Headers:
             given = [(key, _secured(value)) if key == b"set-cookie" else (key, value) for key, value in given]
         there = {key.lower() for key, _ in given}
         missing = ((key.encode(), value.encode()) for key, value in self.headers.items())
+        page = any(key.lower() == b"content-type" and value.startswith(b"text/html") for key, value in given)
+        if (
+            page and b"content-security-policy" not in there
+        ):  # one with its own policy is no page of Streamlit's
+            given = [*given, (b"link", self.link.encode())]
         return given + [(key, value) for key, value in missing if key not in there]
 
 
@@ -88,8 +95,26 @@ def policy(hashes: list[str]) -> str:
 
 def inline_scripts() -> list[str]:
     """SHA-256 (base64) of every inline script of Streamlit's page, read without importing Streamlit."""
+    page = (_static() / "index.html").read_text(encoding="utf-8")
+    return [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in _INLINE.findall(page)]
+
+
+def first_scripts() -> str:
+    """The Link header of pages: what draws the verdict, which the browser would else ask for only when the verdict is there.
+
+    Streamlit's page names the scripts of every page; the one of `st.html` and what only that needs are loaded on demand.
+    """
+    scripts = _static() / "static" / "js"
+    page = (_static() / "index.html").read_text(encoding="utf-8")
+    names = [one.name for one in scripts.glob("Html.*.js")]
+    for name in names:
+        text = (scripts / name).read_text(encoding="utf-8")
+        names += [one for one in _IMPORTED.findall(text) if one not in names and one not in page]
+    return ", ".join(f"<./static/js/{name}>; rel=modulepreload; crossorigin" for name in names)
+
+
+def _static() -> Path:
     found = importlib.util.find_spec("streamlit")
     assert found is not None, "Streamlit is not installed"
     assert found.origin is not None, "Streamlit is not installed as files"
-    page = (Path(found.origin).parent / "static" / "index.html").read_text(encoding="utf-8")
-    return [base64.b64encode(hashlib.sha256(one.encode()).digest()).decode() for one in _INLINE.findall(page)]
+    return Path(found.origin).parent / "static"

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
+import streamlit
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
 from core.settings import Settings
 from core.web.base_path import BasePath
-from core.web.headers import Headers, inline_scripts, policy
+from core.web.headers import Headers, first_scripts, inline_scripts, policy
 from core.web.process import Process
 from core.web.server import routes
 from core.web.sign_in_return import COOKIE, SignInReturn, kept_page, wanted_page
@@ -89,6 +91,28 @@ def test_an_answers_own_policy_stays() -> None:
     assert told["content-security-policy"].startswith("default-src 'none'; base-uri 'none'")
     assert told["referrer-policy"] == "no-referrer"
     assert len(told.get_list("content-security-policy")) == 1
+
+
+def test_pages_name_the_scripts_of_the_verdict_and_nothing_else_does() -> None:
+    """Each is there, each that they need is there or on Streamlit's own list, and a shared page loads none."""
+    scripts = Path(streamlit.__file__).parent / "static"
+    named = re.findall(r"<\./(static/js/[\w.-]+\.js)>; rel=modulepreload; crossorigin", first_scripts())
+    assert any("/Html." in name for name in named)
+    page = (scripts / "index.html").read_text()
+    for name in named:
+        needed = re.findall(r'from"\./([\w.-]+\.js)"', (scripts / name).read_text())
+        assert [one for one in needed if f"static/js/{one}" not in (*named, page) and one not in page] == []
+    served = [Route("/", lambda _: HTMLResponse("page")), Route("/text", plain), Route("/shared", own_policy)]
+    app = TestClient(Starlette(routes=served, middleware=[Middleware(Headers, settings=SECURE)]))
+    assert [app.get(path).headers.get("link") for path in ("/", "/text", "/shared")] == [
+        first_scripts(),
+        None,
+        None,
+    ]
+
+
+def own_policy(_request: Request) -> Response:
+    return HTMLResponse("page", headers={"content-security-policy": "default-src 'none'"})
 
 
 def test_the_policy_names_no_other_host_and_no_inline_script_but_streamlits_own() -> None:
