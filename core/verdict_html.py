@@ -119,7 +119,7 @@ def _places(none: float, limits: Sequence[float], axis: tuple[float, float], uni
     shown, named = [], list[float]()
     for at, kind in ((one, "verdict-limit") for one in reversed(limits)):
         shown.append(_tick(at, kind, f"limit {number(at, unit)}", named, axis))
-    return [*shown, _tick(none, "verdict-none", number(none, unit), named, axis)]
+    return [*shown, _tick(none, "verdict-none", number(none, unit) if none else "0", named, axis)]
 
 
 def _tick(value: float, kind: str, name: str, named: list[float], axis: tuple[float, float]) -> str:

@@ -61,7 +61,7 @@ def test_the_gap_stands_where_its_number_is() -> None:
     assert found["none"] == [pytest.approx(0.03 / 0.56 * 100, abs=0.01)]
     assert found["allowed"] == [0.0]
     assert "Gap 40.0%, 95% [30.0%, 50.0%], limit 20.0%: broken" in html
-    assert Read(html).texts == ["limit 20.0%", "0%"]
+    assert Read(html).texts == ["limit 20.0%", "0"]
 
 
 def test_a_limit_s_name_stands_and_no_gap_s_gives_way_to_it() -> None:
