@@ -37,12 +37,14 @@ FOCUSED = """() => {
 
 COLOURS_OF_TEXT = """() => {
     const paint = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-    const rgba = colour => {
+    const known = new Map();
+    const painted = colour => {
         paint.clearRect(0, 0, 1, 1);
         paint.fillStyle = colour;
         paint.fillRect(0, 0, 1, 1);
         return [...paint.getImageData(0, 0, 1, 1).data];
     };
+    const rgba = colour => known.get(colour) ?? known.set(colour, painted(colour)).get(colour);
     const behind = element => {
         const layers = [];
         for (let at = element; at; at = at.parentElement) layers.push(getComputedStyle(at).backgroundColor);
