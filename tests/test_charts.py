@@ -33,7 +33,7 @@ from core.charts.compare import Effect, ecdf, forest
 from core.charts.grid import GridCell, grid
 from core.charts.timeline import Happening, timeline
 from core.export import alt_text
-from tests.chart_forms import DAYS, every_form
+from tests.chart_forms import DAYS, FORMS, figure_of
 
 HOSTILE = '<img src=x onerror="alert(1)"> & %{x}'
 # 4 attempts = 1 converting + 0 other + 3 failed, nothing left over
@@ -90,9 +90,9 @@ def test_no_value_axis_is_cut(values: list[float]) -> None:
     assert axis.range[1] > max(values)
 
 
-@pytest.mark.parametrize("form", list(every_form("x")))
+@pytest.mark.parametrize("form", list(FORMS))
 def test_telemetry_stays_text(form: str) -> None:
-    figure = every_form(HOSTILE)[form]
+    figure = figure_of(form, HOSTILE)
     drawn = json.loads(figure.to_json())
     del drawn["layout"]["meta"]  # the raw table, which no chart draws
     assert "<img" not in json.dumps(drawn)
@@ -100,9 +100,9 @@ def test_telemetry_stays_text(form: str) -> None:
     assert not any("onerror" in template for template in templates)
 
 
-@pytest.mark.parametrize("form", list(every_form("x")))
+@pytest.mark.parametrize("form", list(FORMS))
 def test_dark_swaps_every_palette_colour(form: str) -> None:
-    figure = every_form("#1D4ED8")[form]
+    figure = figure_of(form, "#1D4ED8")
     dark = json.loads(themed(figure, True).to_json())
     assert dark["layout"]["meta"] == json.loads(figure.to_json())["layout"]["meta"]
     del dark["layout"]["meta"]

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.reader import chromium, visitor
 from tests.live.app import ROOT, running_app
+from tests.made_once import made_once
 
 DEMO_SPANS = 12_000
 
@@ -28,11 +29,14 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def demo_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a ledger of demo data; to write into it, copy it."""
-    folder = tmp_path_factory.mktemp("demo")
+    return made_once(tmp_path_factory, "demo", make_demo)
+
+
+def make_demo(folder: Path) -> None:
+    """As a user makes it, with fewer spans."""
     command = [sys.executable, "-m", "core", "demo", "--data", str(folder), "--size", str(DEMO_SPANS)]
     made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert made.returncode == 0, made.stderr
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Demo data: said on every page, five stories that open, and one button that empties the ledger."""
+"""Demo data (test_access: said on every page): five stories that open, and one button that empties the ledger."""
 
 from __future__ import annotations
 
@@ -13,20 +13,12 @@ from core.audits import every_audit
 from core.demo import STORIES, WHOLLY
 from core.view import name_of
 from tests.browser import senders
-from tests.browser.reader import EVERY_PAGE, open_page, post, visitor, wait_complete
+from tests.browser.reader import open_page, post, visitor, wait_complete
 from tests.live.app import get_json, running_app
 
 pytestmark = pytest.mark.browser
 
 EMPTY = "Empty the demo"
-
-
-def test_every_page_and_figure_says_demo_data(demo: str, page: Page) -> None:
-    for path in EVERY_PAGE:
-        open_page(page, demo, path)
-        expect(page.get_by_test_id("stMain").locator(".stMarkdownBadge").first).to_have_text(WHOLLY)
-        charts = page.get_by_test_id("stPlotlyChart")
-        expect(charts.locator(".gtitle")).to_have_text([WHOLLY] * charts.count())
 
 
 def test_the_stories_open_their_pages_with_their_scope(demo: str, page: Page) -> None:

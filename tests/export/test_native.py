@@ -28,7 +28,7 @@ from core.charts.panels import Panel, panels
 from core.export import Source, drawn_table
 from core.export.deck import figure_pptx
 from core.export.native_points import MOST_POINTS
-from tests.chart_forms import DAYS, every_form
+from tests.chart_forms import DAYS, FORMS, figure_of
 from tests.export.reading import categories, cells_of, charts, refs, series, slides, tables, texts, workbook
 
 SOURCE = Source("A finding.", "A figure", "2026-03-01 to 2026-03-28", "as of import 7", "http://x/?as_of=7")
@@ -85,16 +85,16 @@ def test_several_bands_are_strips_with_their_ends_in_the_workbook() -> None:
     "form", ["lines", "bars", "forest", "dumbbell", "numbers", "ecdf", "waterfall", "panels"]
 )
 def test_what_the_chart_shows_is_what_its_workbook_holds(form: str) -> None:
-    for chart in charts(slide_of(every_form("x", 3.0)[form])):
+    for chart in charts(slide_of(figure_of(form, "x", 3.0))):
         (sheet,) = workbook(chart.part.chart_workbook.xlsx_part.blob).values()
         assert refs(chart)
         for ref, numbers in refs(chart).items():
             assert cells_of(sheet, ref) == numbers, ref
 
 
-@pytest.mark.parametrize("form", list(every_form("x", 1.0)))
+@pytest.mark.parametrize("form", list(FORMS))
 def test_no_workbook_holds_a_formula(form: str) -> None:
-    slide = slide_of(every_form(HOSTILE, 1.0)[form])
+    slide = slide_of(figure_of(form, HOSTILE))
     for chart in charts(slide):
         sheets = workbook(chart.part.chart_workbook.xlsx_part.blob)
         cells = [cell for sheet in sheets.values() for cell in sheet.values() if isinstance(cell, str)]
@@ -104,9 +104,9 @@ def test_no_workbook_holds_a_formula(form: str) -> None:
         assert not any(cell.startswith("=") for row in table for cell in row)
 
 
-@pytest.mark.parametrize("form", list(every_form("x", 1.0)))
+@pytest.mark.parametrize("form", list(FORMS))
 def test_a_long_name_and_a_million_are_drawn(form: str) -> None:
-    figure = every_form(LONG, 1_000_000.0)[form]
+    figure = figure_of(form, LONG, 1_000_000.0)
     slide = slide_of(figure)
     shown = [
         number
@@ -269,9 +269,9 @@ def test_a_bridge_floats_where_the_page_draws_it(steps: list[tuple[float, str]])
     assert len(categories(chart)) == len(drawn_table(figure).rows)
 
 
-@pytest.mark.parametrize("form", list(every_form("x", 1.0)))
+@pytest.mark.parametrize("form", list(FORMS))
 def test_the_same_figure_gives_the_same_file(form: str) -> None:
-    figure = every_form("x", 1.0)[form]
+    figure = figure_of(form, "x")
     assert figure_pptx(figure, SOURCE) == figure_pptx(figure, SOURCE)
 
 

@@ -19,7 +19,7 @@ from core.export import Source, csv_bytes, figure_xlsx
 from core.export.content import Board, BoardRow, Content, Method, Shown
 from core.export.deck import deck_pptx, figure_pptx
 from core.export.workbook import deck_xlsx
-from tests.chart_forms import every_form
+from tests.chart_forms import FORMS, figure_of
 
 ROOT = Path(__file__).parents[2]
 BEFORE = (
@@ -45,7 +45,6 @@ BEFORE = (
 SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫")
 PAYLOADS = tuple(f"{before}{sign}cmd|' /C calc'!A0" for before in BEFORE for sign in SIGNS)
 LINKS = ("=1+1", "{=1+1}", "\u3000＝1+1", "@SUM(1)", "http://evil.example", "external:x", "=HYPERLINK(1)")
-FORMS = [*every_form("x", 1.0)]
 
 
 def runs(cell: str) -> bool:
@@ -106,8 +105,8 @@ def source(text: str) -> Source:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_workbook_of_a_figure_runs(form: str) -> None:
-    payload = LINKS[FORMS.index(form) % len(LINKS)]
-    figure = every_form(payload, 1.0)[form]
+    payload = LINKS[[*FORMS].index(form) % len(LINKS)]
+    figure = figure_of(form, payload)
     assert_no_formula(figure_pptx(figure, source(payload)))
     book = figure_xlsx(figure, source(payload))
     assert_no_formula(book)
