@@ -61,7 +61,7 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
-    store, within = get_store(), resolved(audit, within)
+    store, within = get_store(), held.looked_at(audit, resolved(audit, within))
     kept = partial(_answered, audit.__name__, within, held.version(store), held.changes(store), id(store))
     make = partial(view.answer, audit, ask, within)
     return waiting.made_once(kept, make) if reports_progress(audit, within) else kept()
