@@ -114,7 +114,8 @@ def _drawn_shifts(
     at_once = max(MOST_WEIGHED // len(ordered), 1)
     for start in range(0, draws, at_once):
         part = slice(start, start + at_once)
-        upto = np.cumsum(of_second[part, order // n] * of_first[part, order % n], axis=1, dtype=np.int32)
-        low, high = (upto < half).sum(axis=1), (upto <= half).sum(axis=1)
+        second, first = of_second[part].take(order // n, axis=1), of_first[part].take(order % n, axis=1)
+        upto = np.cumsum(second * first, axis=1, dtype=np.int32)
+        low, high = np.count_nonzero(upto < half, axis=1), np.count_nonzero(upto <= half, axis=1)
         found[part] = (ordered[low] + ordered[np.minimum(high, len(ordered) - 1)]) / 2
     return found
