@@ -24,7 +24,7 @@ MOST_KEPT = 150
 """Six scopes of eleven audits at two versions."""
 WORTH_SENDING = 5_000
 """Rows of an audit's frames that a worker process measures; fewer are measured where they are."""
-MOST_BYTES = 256 * 2**20
+MOST_BYTES = 128 * 2**20
 """Of frames: a measure itself is small."""
 
 
