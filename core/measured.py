@@ -20,8 +20,8 @@ from core.ledger.store import Store
 from core.projects import PerProject
 from core.workers import Do, here
 
-MOST_KEPT = 150
-"""Six scopes of eleven audits at two versions."""
+MOST_KEPT = 100
+"""Four scopes of eleven audits at two versions, and the board's."""
 WORTH_SENDING = 5_000
 """Rows of an audit's frames that a worker process measures; fewer are measured where they are."""
 MOST_BYTES = 128 * 2**20

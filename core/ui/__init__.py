@@ -67,7 +67,7 @@ def answer(audit: ModuleType, within: Scope) -> view.Answer:
     return waiting.made_once(kept, make) if reports_progress(audit, within) else kept()
 
 
-@st.cache_resource(max_entries=100, show_spinner="Reading the ledger")  # pickled figures take 40 ms a page
+@st.cache_resource(max_entries=60, show_spinner="Reading the ledger")  # pickled figures take 40 ms a page
 def _answered(audit: str, within: Scope, version: int, changes: int, store: int, _make: Any = None) -> view.Answer:  # fmt: skip
     return _make() if _make else view.answer(importlib.import_module(audit), ask, within)
 
