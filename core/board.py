@@ -2,7 +2,8 @@
 
 Pages never compute the board; they show what is kept, ask for what is not, and look again. The worker takes people's
 scopes first, then the board's own at the newest version. It rests REST_PER_WORK times as long as it worked, so that live
-ingest, which makes a version a second, does not spend the machine on findings nobody has looked at yet.
+ingest, which makes a version a second, does not spend the machine on findings nobody has looked at yet. Before it says
+that a version is complete, it answers there what people look at now: pages then move to it without computing anything.
 """
 
 from __future__ import annotations
@@ -11,18 +12,26 @@ import logging
 import threading
 import time
 from collections import OrderedDict
+from types import ModuleType
 from typing import NamedTuple
 
-from core import findings
+from core import findings, view
 from core.audit import Scope
 from core.audits import every_audit
 from core.ledger.store import Store
+from core.measured import reports_progress
 from core.projects import PerProject
 
 REST_PER_WORK = 4.0
 SHORTEST_REST_S = 10.0
 MOST_WAITING = 50
 """Scopes; the one asked for longest ago is dropped."""
+MOST_LOOKED_AT = 60
+"""Answers of audits that people have open."""
+LOOKS_FOR_S = 120.0
+"""After its last rerun a page counts as left: as long as pages may hold a version."""
+LONGEST_AHEAD_S = 40.0
+"""The rest of what people look at is then computed when they look again; pages must not wait for the whole of it."""
 
 _log = logging.getLogger("trueup")
 
@@ -34,6 +43,14 @@ class Progress(NamedTuple):
     of: int
 
 
+class _Look(NamedTuple):
+    """An audit's page as somebody has it open, and the monotonic clock's seconds of its last rerun."""
+
+    audit: ModuleType
+    scope: Scope
+    at: float
+
+
 class BoardWorker:
     """Scopes waiting for findings, and the progress of the one at work. Shared by pages and the worker's thread."""
 
@@ -42,6 +59,7 @@ class BoardWorker:
         self._waiting: OrderedDict[str, Scope] = OrderedDict()
         self._lock = threading.Condition()
         self._progress: dict[str, Progress] = {}
+        self._looked_at: OrderedDict[tuple[str, Scope], _Look] = OrderedDict()
         self._standard_due = 0.0
         self.complete_version = 0
         """The newest version at which every audit has been asked for the board's own scope; 0 before the first."""
@@ -58,6 +76,15 @@ class BoardWorker:
             while len(self._waiting) > MOST_WAITING:
                 self._waiting.popitem(last=False)
             self._lock.notify()
+
+    def looks_at(self, audit: ModuleType, scope: Scope) -> None:
+        """Somebody has this answer open: the next version is answered for it before pages move there."""
+        key = (audit.__name__, scope._replace(as_of=0))
+        with self._lock:
+            self._looked_at[key] = _Look(audit, scope, time.monotonic())
+            self._looked_at.move_to_end(key)
+            while len(self._looked_at) > MOST_LOOKED_AT:
+                self._looked_at.popitem(last=False)
 
     def progress(self, scope: Scope) -> Progress | None:
         """How far the scope is; None when it is neither waiting nor at work."""
@@ -115,14 +142,31 @@ class BoardWorker:
                 findings.standard_scope(ask, scope.as_of, self.store.currency)
             )
             findings.refresh(audits, ask, scope, is_standard, self.store.keep_finding, told)
+            if standard:
+                self.took_s = time.monotonic() - began
+                self._answer_ahead(scope.as_of)
             if is_standard:
                 self.complete_version = max(self.complete_version, scope.as_of)
         finally:
             with self._lock:
                 self._progress.pop(_key(scope), None)
             if standard:
-                self.took_s = time.monotonic() - began
                 self._standard_due = time.monotonic() + max(SHORTEST_REST_S, REST_PER_WORK * self.took_s)
+
+    def _answer_ahead(self, version: int) -> None:
+        """What people look at, newest first, at a version that pages do not show yet."""
+        began = time.monotonic()
+        with self._lock:
+            looks = [one for one in reversed(self._looked_at.values()) if began - one.at < LOOKS_FOR_S]
+        for one in looks:
+            if self._waiting or time.monotonic() - began > LONGEST_AHEAD_S:
+                return
+            scope = one.scope._replace(as_of=version)
+            try:
+                if not reports_progress(one.audit, scope):
+                    view.answer(one.audit, self.store.ask, scope)
+            except Exception:  # whoever looks is shown it
+                _log.exception("%s could not be answered ahead", one.audit.__name__)
 
 
 def _key(scope: Scope) -> str:

@@ -1,7 +1,8 @@
 """What an audit measured, computed once for everybody who waits for it: viewers of one scope, and the board's worker.
 
 A measure is a function of scope and data version, and costs a second; the board's worker and a page ask for the same
-one. Outside the app nothing is kept and every question is asked.
+one. Live traffic moves the version every second and most tables not at all: where a newer version gives the very rows
+that were measured before, the measure is taken over. Outside the app nothing is kept and every question is asked.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -19,11 +20,11 @@ from core.ledger.store import Store
 from core.projects import PerProject
 from core.workers import Do, here
 
-MOST_KEPT = 30
-"""Six scopes of five audits."""
+MOST_KEPT = 100
+"""Four scopes of eleven audits at two versions, and the board's."""
 WORTH_SENDING = 5_000
 """Rows of an audit's frames that a worker process measures; fewer are measured where they are."""
-MOST_BYTES = 256 * 2**20
+MOST_BYTES = 128 * 2**20
 """Of frames: a measure itself is small."""
 
 
@@ -32,6 +33,8 @@ class Measured(NamedTuple):
 
     frames: dict[str, pl.DataFrame]
     measure: object
+    drawn: dict[str, Any]
+    """What was made of it to be looked at, by the note it bears: made by whoever looks first, shared by all."""
 
 
 _Key = tuple[str, Scope, int]
@@ -60,7 +63,8 @@ class Once:
                     self._kept.move_to_end(key)
                     return self._kept[key]
             try:
-                found = computed(audit, self._ask or ask, scope, progress, self._do)
+                frames = audit.load(self._ask or ask, scope)
+                found = self._same(key, frames) or of_frames(audit, frames, scope, progress, self._do)
                 with self._lock:
                     self._kept[key] = found
                     self._shrink()
@@ -69,11 +73,25 @@ class Once:
                     self._working.pop(key, None)
         return found
 
+    def _same(self, key: _Key, frames: dict[str, pl.DataFrame]) -> Measured | None:
+        """The measure of these very rows, order and all, at another version."""
+        name, scope, _ = key
+        with self._lock:
+            others = [
+                one
+                for (audit, other, _), one in self._kept.items()
+                if audit == name and other._replace(as_of=scope.as_of) == scope
+            ]
+        return next((one for one in reversed(others) if _equal(one.frames, frames)), None)
+
     def _shrink(self) -> None:
         """Drop the longest unused; the newest one stays, however large."""
-        sizes = {key: _bytes(one) for key, one in self._kept.items()}
-        while len(self._kept) > 1 and (len(self._kept) > MOST_KEPT or sum(sizes.values()) > MOST_BYTES):
-            sizes.pop(self._kept.popitem(last=False)[0])
+        while len(self._kept) > 1 and (len(self._kept) > MOST_KEPT or self._bytes() > MOST_BYTES):
+            self._kept.popitem(last=False)
+
+    def _bytes(self) -> int:
+        frames = {id(one): one for kept in self._kept.values() for one in kept.frames.values()}
+        return sum(int(rows.estimated_size()) for rows in frames.values())
 
 
 def _own(audit: ModuleType, scope: Scope) -> Scope:
@@ -84,8 +102,10 @@ def _own(audit: ModuleType, scope: Scope) -> Scope:
     return scope._replace(choices=choices, made=())
 
 
-def _bytes(one: Measured) -> int:
-    return sum(int(rows.estimated_size()) for rows in one.frames.values())
+def _equal(frames: dict[str, pl.DataFrame], others: dict[str, pl.DataFrame]) -> bool:
+    return frames.keys() == others.keys() and all(
+        rows.schema == others[name].schema and rows.equals(others[name]) for name, rows in frames.items()
+    )
 
 
 def reports_progress(audit: ModuleType, scope: Scope) -> bool:
@@ -96,12 +116,22 @@ def reports_progress(audit: ModuleType, scope: Scope) -> bool:
 def computed(
     audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None, do: Do = here
 ) -> Measured:
-    """Load and measure, now. Who is told of `progress` has it measured in this thread: no worker can tell it."""
-    frames = audit.load(ask, scope)
+    """Load and measure, now."""
+    return of_frames(audit, audit.load(ask, scope), scope, progress, do)
+
+
+def of_frames(
+    audit: ModuleType,
+    frames: dict[str, pl.DataFrame],
+    scope: Scope,
+    progress: Progress | None = None,
+    do: Do = here,
+) -> Measured:
+    """Measure, now. Who is told of `progress` has it measured in this thread: no worker can tell it."""
     if progress is not None and reports_progress(audit, scope):
-        return Measured(frames, audit.measure(frames, scope, progress))
+        return Measured(frames, audit.measure(frames, scope, progress), {})
     make = do if sum(rows.height for rows in frames.values()) >= WORTH_SENDING else here
-    return Measured(frames, make(audit.measure, frames, scope))
+    return Measured(frames, make(audit.measure, frames, scope), {})
 
 
 _published = PerProject[Once]()

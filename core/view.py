@@ -21,14 +21,8 @@ from core.amounts import count, head_and_tail, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Progress, Scope, TooLittle
 from core.charts.palette import noted
 from core.coverage import (
-    COMMITTED_AT,
-    DELETED_BEFORE,
-    EMPTIED_AFTER,
-    ERASED_BEFORE,
-    NEWEST_DAY,
-    VERSION_AT,
-    Have,
-)
+    COMMITTED_AT, DELETED_BEFORE, EMPTIED_AFTER, ERASED_BEFORE, NEWEST_DAY, VERSION_AT, Have,
+)  # fmt: skip
 from core.measured import measured
 from core.settings import base_path
 from core.verdict_html import Cell
@@ -60,11 +54,13 @@ class Answer(NamedTuple):
 
 def answer(audit: ModuleType, ask: Ask, scope: Scope, progress: Progress | None = None) -> Answer:
     """Load, measure, judge and draw; `progress` is told by audits that report it."""
-    frames, measure = measured(audit, ask, scope, progress)
-    drawn = {} if isinstance(measure, TooLittle) else audit.figures(frames, measure)
-    said = demo.note(ask)
-    marked = {name: noted(figure, said) for name, figure in drawn.items()}
-    return Answer(measure, audit.judge(measure), marked)
+    found, said = measured(audit, ask, scope, progress), demo.note(ask)
+    if said not in found.drawn:
+        drawn = {} if isinstance(found.measure, TooLittle) else audit.figures(found.frames, found.measure)
+        marked = {name: noted(figure, said) for name, figure in drawn.items()}
+        found.drawn[said] = Answer(found.measure, audit.judge(found.measure), marked)
+    made: Answer = found.drawn[said]
+    return made
 
 
 def name_of(audit: ModuleType | None) -> str:

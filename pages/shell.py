@@ -11,7 +11,7 @@ import streamlit as st
 PAGES = Path(__file__).resolve().parent
 sys.path[:0] = [] if str(PAGES.parent) in sys.path else [str(PAGES.parent)]
 
-from core import ui, view  # noqa: E402
+from core import projects, ui, view  # noqa: E402
 from core.audits import every_audit  # noqa: E402
 from core.ui import access  # noqa: E402
 
@@ -32,6 +32,7 @@ st.set_page_config(
 )
 for style in ("print.css", "verdict.css"):
     st.html(PAGES / "static" / style)
-access.frame()
-ui.scope_controls()
-current.run()
+with projects.within(projects.current()):  # told once a run: a page looks it up a hundred times
+    access.frame()
+    ui.scope_controls()
+    current.run()

@@ -77,6 +77,7 @@ def body(first: int, last: int) -> bytes:
 def empty(store: Store) -> Iterator[Store]:
     """An empty ledger that pages find."""
     st.cache_data.clear()
+    st.cache_resource.clear()
     set_store(store)
     yield store
     set_store(None)

@@ -28,6 +28,7 @@ STRIP, FOREST, DISTRIBUTION = "drift_strip", "drift_signals", "drift_distributio
 def traffic(store: Store) -> Iterator[Store]:
     """A ledger that pages find, in which us-east-1 has most ordinary traffic and so is the reference."""
     st.cache_data.clear()
+    st.cache_resource.clear()
     set_store(store)
     ordinary = {"cloud_region": REFERENCE, "request_model": "m", "response_model": "m-1"}
     send(store, calls=[call(f"{n:031d}c", "s", **ordinary) for n in range(3)])

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
+from types import ModuleType
 
+import polars as pl
 import pytest
 
 from core import board
+from core.audit import Ask, Scope, TooLittle
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_traces
 from core.ledger.batch import Batch, TakenFile
@@ -33,6 +37,7 @@ def arrive(store: Store, number: int) -> int:
 
 
 START = 1_000.0
+DAY = dt.date(2026, 3, 1)
 
 
 def test_an_empty_ledger_shows_its_first_version_at_once(live: Store) -> None:
@@ -121,3 +126,51 @@ def test_where_answers_cost_seconds_it_is_held_for_longer(live: Store) -> None:
     arrive(live, 2)
     assert held.version(live, START + 59) == 1
     assert held.version(live, START + 60) == 2
+
+
+def test_what_people_look_at_is_answered_before_pages_move_there(live: Store) -> None:
+    """Version 2 is complete only after the page that somebody has open has its answer there; a pinned page has none."""
+    worker = board.running()
+    assert worker is not None
+    arrive(live, 1)
+    version = held.version(live)
+    asked: list[tuple[int, int]] = []
+
+    def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
+        asked.append((scope.as_of, worker.complete_version))
+        return {}
+
+    audit = ModuleType("core.audits.looked_at")
+    audit.__dict__.update(load=load, measure=lambda frames, scope: TooLittle("rows", "send some"), judge=str)
+    scope = Scope(DAY, DAY, as_of=version)
+    assert held.looked_at(audit, scope) is scope
+    held.looked_at(audit, scope._replace(regions=("eu-west-1",), as_of=version - 1))
+    worker._step()
+    worker._standard_due = 0.0
+    arrive(live, 2)
+    worker._step()
+    assert asked == [(1, 0), (2, 1)]
+    assert worker.complete_version == 2
+
+
+def test_who_fails_ahead_does_not_hold_the_pages(live: Store) -> None:
+    worker = board.running()
+    assert worker is not None
+    arrive(live, 1)
+    audit = ModuleType("core.audits.failing")  # it has nothing to load with
+    held.looked_at(audit, Scope(DAY, DAY, as_of=held.version(live)))
+    worker._step()
+    assert worker.complete_version == 1
+
+
+def test_a_page_that_was_left_is_not_answered_ahead(live: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = board.running()
+    assert worker is not None
+    arrive(live, 1)
+    asked: list[int] = []
+    audit = ModuleType("core.audits.left")
+    audit.__dict__["load"] = lambda ask, scope: asked.append(scope.as_of)
+    held.looked_at(audit, Scope(DAY, DAY, as_of=held.version(live)))
+    monkeypatch.setattr(board, "LOOKS_FOR_S", 0.0)
+    worker._step()
+    assert asked == []

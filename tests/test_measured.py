@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -146,3 +147,60 @@ def test_rows_behind_a_verdict_are_those_of_its_measure(store: Store) -> None:
     shown = measured.evidence_of(mcp.audit, store.ask, mcp.SCOPE)
     assert shown.height == 34
     assert shown.equals(mcp.audit.evidence(store.ask, mcp.SCOPE))
+
+
+class Unmoved(Counted):
+    """An audit whose rows come from a table that live traffic leaves alone."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        super().__init__()
+        self.rows, self.measured = rows, 0
+
+    def load(self, ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
+        super().load(ask, scope)
+        return {"rows": self.rows}
+
+    def measure(self, frames: dict[str, pl.DataFrame], scope: Scope) -> int:
+        self.measured += 1
+        return self.measured
+
+
+def test_the_same_rows_at_a_newer_version_are_not_measured_again(once: measured.Once) -> None:
+    unmoved = Unmoved(pl.DataFrame({"n": [1, 2]}))
+    audit, ask = unmoved.module(), once.store.ask
+    first = once.of(audit, ask, WEEK)
+    assert once.of(audit, ask, WEEK._replace(as_of=2)) is first
+    assert (len(unmoved.asked), unmoved.measured) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pl.DataFrame({"n": [2, 1]}),
+        pl.DataFrame({"n": [1, None]}),
+        pl.DataFrame({"n": [1, 2]}, schema={"n": pl.Int32}),
+        pl.DataFrame({"m": [1, 2]}),
+        pl.DataFrame({"n": [1, 2, 2]}),
+    ],
+)
+def test_other_rows_or_another_scope_are_measured(once: measured.Once, rows: pl.DataFrame) -> None:
+    """Order counts, and so does the type: a mean of small integers may round otherwise."""
+    unmoved = Unmoved(pl.DataFrame({"n": [1, 2]}))
+    audit, ask = unmoved.module(), once.store.ask
+    assert once.of(audit, ask, WEEK).measure == 1
+    assert once.of(audit, ask, WEEK._replace(as_of=2, regions=("eu-west-1",))).measure == 2
+    unmoved.rows = rows
+    assert once.of(audit, ask, WEEK._replace(as_of=2)).measure == 3
+
+
+def test_a_measure_does_not_know_its_version() -> None:
+    """Else it could not be taken over: only questions read it, as $as_of, and the run that a page opens."""
+    parts = Path(measured.__file__).parent.glob("audits/*.py")
+    assert [path.name for path in parts if "scope.as_of" in path.read_text()] == []
+
+
+def test_what_is_drawn_is_shared_by_those_who_look(once: measured.Once) -> None:
+    ask = once.store.ask
+    first, second = (view.answer(retry_ledger, ask, WEEK) for _ in range(2))
+    assert first.figures
+    assert all(second.figures[name] is figure for name, figure in first.figures.items())

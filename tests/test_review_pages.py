@@ -20,6 +20,7 @@ from tests.test_app import markdown, opened, texts
 @pytest.fixture
 def empty(store: Store, tmp_path: Path) -> Iterator[tuple[Store, State]]:
     st.cache_data.clear()
+    st.cache_resource.clear()
     state = State(path=tmp_path / "state.sqlite")
     set_store(store)
     set_state(state)

@@ -66,6 +66,7 @@ def test_an_answer_within_a_second_shows_no_bar() -> None:
 
 def test_the_forecast_page_makes_its_answer_once_and_keeps_it(store: Store) -> None:
     st.cache_data.clear()
+    st.cache_resource.clear()
     set_store(store)
     filled(store, attempts=attempts([4e5 + 1e4 * (day % 7) for day in range(90)]))
     store.derive()

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
+from core.remembered import remembered
 from core.stats.paired import PairedShares, mcnemar, signed_rank
 from core.stats.two_sample import SEED, VIEWS, mmd_test, ngrams_of_pairs
 
@@ -122,6 +123,7 @@ def _labels(column: pl.Series) -> set[str]:
     return set(column.drop_nulls().to_list())
 
 
+@remembered
 def battery(region: str, pairs: pl.DataFrame, answers: pl.DataFrame) -> list[Signal]:
     """Every comparison the columns allow. `answers`: both sides' rows with a column `side`, for the kernel test."""
     found = [_share(region, name, column, pairs) for name, column in SHARES]
@@ -198,6 +200,7 @@ def drawn_cells(rows: pl.DataFrame, most: int) -> pl.DataFrame:
     return drawn.filter(pl.col("rows").cum_sum() <= max(most, largest)).drop("rows")
 
 
+@remembered
 def daily(pairs: pl.DataFrame, days: list[dt.date]) -> dict[str, list[list[float]]]:
     """Differences in [-1, 1] whose mean is 0 when both sides answer alike, by signal, a list a day."""
     found = {}

@@ -124,8 +124,9 @@ def blocks_of(table: Table, value: int, step: int = 1, draws: int = DRAWS, seed:
     found = np.empty(draws, dtype=np.int64)
     for first in range(0, draws, 100):
         drawn = random.integers(0, len(blocks), size=(min(100, draws - first), count))
-        weights = np.array([np.bincount(starts, minlength=len(blocks)) for starts in drawn], dtype=np.float32)
-        upto = np.cumsum(weights @ blocks, axis=1, dtype=np.float64)
+        places = drawn + len(blocks) * np.arange(len(drawn))[:, None]
+        weights = np.bincount(places.ravel(), minlength=len(drawn) * len(blocks)).astype(np.float32)
+        upto = np.cumsum(weights.reshape(len(drawn), -1) @ blocks, axis=1, dtype=np.float64)
         enough = upto >= QUANTILE * upto[:, -1:] * (1 - 1e-6)
         found[first : first + len(drawn)] = table.levels[np.argmax(enough, axis=1)]
     low, high = (int(one) for one in np.quantile(found, [0.025, 0.975], method="inverted_cdf"))

@@ -24,6 +24,7 @@ from core.audits.token_forecast_days import (
 )
 from core.audits.token_forecast_limits import LimitView, RegionAhead
 from core.audits.token_forecast_money import HORIZONS, Money, money_of
+from core.remembered import remembered
 from core.stats.backtest import FitProgress
 from core.stats.calendar_effects import TermEffect, term_effects
 from core.stats.calendar_fit import MINIMUM_DAYS
@@ -31,14 +32,7 @@ from core.stats.calendar_terms import Break
 from core.stats.challengers import SLOW
 from core.stats.conformal import Errors
 from core.stats.demand_breaks import Proposal, accept, propose_breaks
-from core.stats.forecast_totals import (
-    LEVELS,
-    RegionPath,
-    Total,
-    draw_paths,
-    interval_of,
-    total,
-)
+from core.stats.forecast_totals import LEVELS, RegionPath, Total, draw_paths, interval_of, total
 from core.stats.region_forecast import RegionForecast, WindowShare, forecast_region, window_share
 
 PATH_DAYS = 98
@@ -227,6 +221,7 @@ def _region_ahead(one: _Made, scope: Scope) -> RegionAhead:
     )
 
 
+@remembered
 def _view(one: _Made, horizon: int, seed: int) -> RegionView:
     found, place = one.forecast, one.days.place
     search = propose_breaks(found.series, place, one.breaks, seed)

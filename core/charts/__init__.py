@@ -3,8 +3,8 @@
 Here: bridges, lines, bars, shares. A module each: `compare` (forest, ecdf), `dumbbell`, `grid`, `panels`, `run` (spans,
 flows), `timeline`, `waits`. Every form ends in `palette.finish`, which gives it the house's look and leaves the drawn numbers in
 `layout.meta`; core/export writes files from those. `palette` also has the colour roles and `themed` for dark pages,
-`marks` the change events and ticks of a horizontal axis. A new form needs a branch in `core.export.native.draw`, or its
-slide is a table of its rows.
+`marks` the change events and ticks of a horizontal axis, `drawing` what a form draws into. A new form needs a branch in
+`core.export.native.draw`, or its slide is a table of its rows.
 
 Intervals are drawn where they are given. Value axes start at zero; panels do not, and forests and dumbbells draw zero
 as a line. Labels are escaped (`plain`): Plotly reads some HTML in text, and names come from telemetry. Loss is a colour
@@ -20,6 +20,7 @@ from typing import Any, Literal, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import Number, interval, number, share
+from core.charts.drawing import Drawing
 from core.charts.marks import Mark, draw_marks, ticks_along
 from core.charts.palette import (
     COLOURS,
@@ -95,12 +96,12 @@ def waterfall(steps: Sequence[Step], unit: str) -> go.Figure:
         roles, {"base": bases, along: places, across: lengths},
         orientation="v" if standing else "h", width=0.74, hoverinfo="skip",
     )  # fmt: skip
-    text = go.Scatter(
-        mode="text", text=texts, textposition="top center" if standing else "middle right", cliponaxis=False,
+    text = dict(
+        type="scatter", mode="text", text=texts, textposition="top center" if standing else "middle right", cliponaxis=False,
         textfont={"size": 12.5, "color": light("ink")}, customdata=[plain(step.label) for step in steps],
         hovertemplate="%{customdata}: %{text}<extra></extra>", **{along: places, across: ends},
     )  # fmt: skip
-    figure = go.Figure([_connector(tops, along, across), *drawn, text])
+    figure = Drawing([_connector(tops, along, across), *drawn, text])
     names = {"tickvals": places, "ticktext": labels, "showgrid": False, "zeroline": False, "tickangle": 0}
     names |= {"tickfont": {"size": 12, "color": light("ink")}, "range": [-0.5, len(steps) - 0.5]}
     values = {"range": _range(bases, tops, 0.1 if standing else 0.5), "visible": False}
@@ -133,14 +134,21 @@ def _wrapped(label: str) -> str:
     return "<br>".join(plain(part) for part in textwrap.wrap(" ".join(label.split())[:60], 11)) or " "
 
 
-def _connector(tops: Sequence[float], along: str, across: str) -> go.Scatter:
+def _connector(tops: Sequence[float], along: str, across: str) -> dict[str, Any]:
     places: list[float | None] = []
     levels: list[float | None] = []
     for place, top in enumerate(tops[:-1]):
         places += [place + 0.37, place + 0.63, None]
         levels += [top, top, None]
     line = {"color": light("label"), "width": 1, "dash": "dot"}
-    return go.Scatter(mode="lines", line=line, hoverinfo="skip", **{along: places, across: levels})
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "line": line,
+        "hoverinfo": "skip",
+        along: places,
+        across: levels,
+    }
 
 
 def _range(bases: Sequence[float], ends: Sequence[float], room: float) -> list[float]:
@@ -153,7 +161,7 @@ def lines(
     drawn: Sequence[Line], unit: str, marks: Sequence[Mark] = (), limit: float | None = None
 ) -> go.Figure:
     """Lines with their bands, a dashed line at the limit, a dotted one at each change event."""
-    figure = go.Figure()
+    figure = Drawing()
     rows: list[tuple[object, ...]] = []
     for line in drawn:
         x, y, low, high = [*map(literal, line.x)], floats(line.y), floats(line.low), floats(line.high)
@@ -187,7 +195,7 @@ def _with_interval(value: float | None, low: float | None, high: float | None, u
     return text if low is None or high is None else f"{text} {interval(low, high, unit)}"
 
 
-def _draw_limit(figure: go.Figure, limit: float, unit: str) -> None:
+def _draw_limit(figure: Drawing, limit: float, unit: str) -> None:
     dash = {"color": light("warn"), "width": 1.2, "dash": "dash"}
     figure.add_shape(type="line", xref="paper", x0=0, x1=1, yref="y", y0=limit, y1=limit, line=dash)
     figure.add_annotation(
@@ -228,7 +236,7 @@ def bars(drawn: Sequence[Bar], unit: str, limit: float | None = None) -> go.Figu
     arrays: dict[str, list[Any]] = {"x": values, "y": places, "customdata": hover}
     roles = [bar.colour_role for bar in drawn]
     shared = {"orientation": "h", "width": 0.62, "hovertemplate": "%{customdata}<extra></extra>"}
-    figure = go.Figure(role_bars(roles, arrays, **shared))
+    figure = Drawing(role_bars(roles, arrays, **shared))
     unseen = {"opacity": 0, "size": 1}
     figure.add_scatter(x=values, y=places, mode="markers", marker=unseen, error_x=whiskers, hoverinfo="skip")
     left = [value < 0 for value in values]
@@ -261,7 +269,7 @@ def _beside(lows: Sequence[float], highs: Sequence[float], texts: Sequence[str])
 def stacked_share(parts: Sequence[Bar], unit: str) -> go.Figure:
     """One bar cut into parts of a whole: what is known how well. Parts keep the order given."""
     whole = sum(float(part.value) for part in parts)
-    figure = go.Figure()
+    figure = Drawing()
     rows = []
     for part in parts:
         part_share = float(part.value) / whole if whole else 0.0

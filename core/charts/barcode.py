@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from core.charts.drawing import Drawing
 from core.charts.palette import finish, light, plain, tick_names
 
 ROW_HEIGHT, TALL = 56, 0.36
@@ -14,7 +15,7 @@ ROLES = ("muted", "accent")
 
 def barcode(streams: Sequence[tuple[str, Sequence[float]]]) -> go.Figure:
     """Rows from top to bottom: a name, and ms after the request at which chunks arrived."""
-    figure = go.Figure()
+    figure = Drawing()
     rows: list[tuple[object, ...]] = []
     for place, (name, times) in enumerate(streams):
         x: list[float | None] = [at for one in times for at in (one, one, None)]

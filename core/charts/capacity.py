@@ -9,6 +9,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import number
+from core.charts.drawing import Drawing
 from core.charts.marks import Mark, draw_marks
 from core.charts.palette import LEGEND_LENGTH, fill, finish, light, plain, ticks
 
@@ -45,7 +46,7 @@ def over_time(
 
     A gap between stretches is a hole in the lines: where no process ran nothing was held.
     """
-    figure = go.Figure()
+    figure = Drawing()
     lines = (
         ("most at a time", [one.most for one in moments], "y", "accent", 1.6),
         ("mean", [one.mean for one in moments], "y", "muted", 1.6),
@@ -84,7 +85,7 @@ def buckets(bars: Sequence[Bucket], bands: Sequence[Band], unit: str) -> go.Figu
 
     Buckets have equal widths: their bounds grow so fast that a straight axis would show two of them.
     """
-    figure = go.Figure()
+    figure = Drawing()
     total = sum(one.value for one in bars) or 1
     for part, role in ((bars[:-1], "useful"), (bars[-1:], "loss")):
         at = list(range(len(bars) - 1)) if role == "useful" else [len(bars) - 1]
@@ -118,7 +119,7 @@ def _named(one: Bucket, unit: str) -> str:
     return f"{number(one.low, unit)} to {number(one.high, unit)}"
 
 
-def _band(figure: go.Figure, band: Band, bars: Sequence[Bucket], row: int, unit: str) -> None:
+def _band(figure: Drawing, band: Band, bars: Sequence[Bucket], row: int, unit: str) -> None:
     """From edge to edge; one without an upper edge ends in an arrow at the end of the axis."""
     lows = [one.low for one in bars]
     first = lows.index(band.low) if band.low in lows else 0

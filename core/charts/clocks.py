@@ -9,6 +9,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import number
+from core.charts.drawing import Drawing
 from core.charts.palette import band, fill, finish, light, plain
 
 ROW_HEIGHT = 34
@@ -31,7 +32,7 @@ class Fringed(NamedTuple):
 
 def twice(spans: Sequence[Fringed]) -> go.Figure:
     """Drawings one above the other on one axis: bars, and around those with a fringe a shade as wide."""
-    figure = go.Figure()
+    figure = Drawing()
     rows, ticks, places = [], [], []
     place = 0.0
     for panel in dict.fromkeys(span.panel for span in spans):
@@ -55,7 +56,7 @@ def twice(spans: Sequence[Fringed]) -> go.Figure:
     return finish(figure, "twice", "ms", columns, rows, 70 + int(ROW_HEIGHT * (place + 1)))
 
 
-def _bar(figure: go.Figure, span: Fringed, place: float) -> None:
+def _bar(figure: Drawing, span: Fringed, place: float) -> None:
     role = "useful" if span.fringe_ms == 0 else "accent"
     fringe = span.fringe_ms or 0.0
     if fringe:
@@ -73,7 +74,7 @@ def _bar(figure: go.Figure, span: Fringed, place: float) -> None:
 
 def offsets(groups: Mapping[str, Sequence[float]]) -> go.Figure:
     """How many sessions lie at each offset, ms; groups in the order given, stacked."""
-    figure = go.Figure()
+    figure = Drawing()
     rows: list[tuple[object, ...]] = []
     bins = [_bin(value) for values in groups.values() for value in values]
     floor_of: dict[int, float] = {}

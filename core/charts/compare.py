@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import interval, number
+from core.charts.drawing import Drawing
 from core.charts.palette import LEGEND_LENGTH, finish, light, plain, tick_names, ticks
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "star")
@@ -35,7 +36,7 @@ def forest(effects: Sequence[Effect], unit: str, limit: float | None = None) -> 
     """
     groups = list(dict.fromkeys(one.group for one in effects))
     series = list(dict.fromkeys(one.series for one in effects))
-    figure = go.Figure()
+    figure = Drawing()
     for at, name in enumerate(series):
         rows = [one for one in effects if one.series == name]
         shift = 0.0 if len(series) == 1 else 0.6 * (at / (len(series) - 1) - 0.5)
@@ -84,7 +85,7 @@ def _told(one: Effect, unit: str) -> str:
     return f"{_name(one)}: {number(one.value, unit)} {interval(one.low, one.high, unit)}{note}"
 
 
-def _zero_and_limits(figure: go.Figure, limit: float | None) -> None:
+def _zero_and_limits(figure: Drawing, limit: float | None) -> None:
     line = {"color": light("ink"), "width": 1}
     figure.add_shape(type="line", x0=0, x1=0, yref="paper", y0=0, y1=1, line=line)
     for at in () if limit is None else (-limit, limit):
@@ -100,7 +101,7 @@ def _drawn(values: Sequence[float]) -> Sequence[float]:
 
 def ecdf(sides: Sequence[tuple[str, Sequence[float]]], unit: str, of: str) -> go.Figure:
     """Share of values at or below each value, one stepped line a side; lines differ in dash as in colour."""
-    figure = go.Figure()
+    figure = Drawing()
     rows: list[tuple[str, float, float]] = []
     for at, (name, values) in enumerate(sides):
         ordered = sorted(values)

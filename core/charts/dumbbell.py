@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import interval, number
+from core.charts.drawing import Drawing
 from core.charts.palette import finish, light, plain, tick_names, ticks
 
 ROW_HEIGHT = 40
@@ -36,7 +37,7 @@ def dumbbell(rows: Sequence[Pair], unit: str, before: str, after: str) -> go.Fig
 
     `before` and `after` name the sides. One value a row is a forest (core/charts/compare.py).
     """
-    figure = go.Figure()
+    figure = Drawing()
     sides = (
         (before, -SIDE_SHIFT, "muted", "circle-open", [row.before for row in rows]),
         (after, SIDE_SHIFT, "accent", "circle", [row.after for row in rows]),
@@ -57,7 +58,7 @@ def dumbbell(rows: Sequence[Pair], unit: str, before: str, after: str) -> go.Fig
 
 
 def _draw(
-    figure: go.Figure,
+    figure: Drawing,
     name: str,
     placed: Sequence[tuple[float, Estimate | None]],
     unit: str,

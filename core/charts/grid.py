@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import number
+from core.charts.drawing import Drawing
 from core.charts.marks import Mark, labels
 from core.charts.palette import SHORT, finish, light, plain, tick_names
 
@@ -53,15 +54,15 @@ def grid(
     values = [[None if cell is None else cell.value for cell in row] for row in shown]
     known = [value for row in values for value in row if value is not None]
     gap = 2 if len(days) <= GAPS_UP_TO_DAYS else 0
-    figure = go.Figure(
-        go.Heatmap(
-            z=values, x=days, y=list(labels.values()), zmin=0, zmax=top or max(known, default=1.0) or 1.0,
-            colorscale=[[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], xgap=gap, ygap=2,
-            customdata=[[plain(_told(cell, unit), 120) for cell in row] for row in shown],
-            hovertemplate="%{customdata}<extra></extra>", hoverongaps=False,
-            colorbar={"thickness": 10, "outlinewidth": 0, **({"tickformat": ".0%"} if unit == "share" else SHORT)},
-        )
-    )  # fmt: skip
+    heat = {
+            "type": "heatmap", "z": values, "x": days, "y": list(labels.values()),
+        "zmin": 0, "zmax": top or max(known, default=1.0) or 1.0,
+            "colorscale": [[0, light("useful")], [0.5, light("loss")], [1, light("warn")]], "xgap": gap, "ygap": 2,
+            "customdata": [[plain(_told(cell, unit), 120) for cell in row] for row in shown],
+            "hovertemplate": "%{customdata}<extra></extra>", "hoverongaps": False,
+            "colorbar": {"thickness": 10, "outlinewidth": 0, **({"tickformat": ".0%"} if unit == "share" else SHORT)},
+    }  # fmt: skip
+    figure = Drawing([heat])
     _mark(figure, [cell for cell in cells if cell.state == "open"], "x-thin", unit, labels)
     _mark(figure, [cell for cell in cells if cell.state == "unknown"], "square-open", unit, labels)
     _events(figure, marks, days)
@@ -80,14 +81,14 @@ def grid(
     )
 
 
-def _along(figure: go.Figure, days: Sequence[dt.date | int]) -> None:
+def _along(figure: Drawing, days: Sequence[dt.date | int]) -> None:
     """The axis of days or of hours."""
     by_hour = bool(days) and not isinstance(days[0], dt.date)
     figure.update_xaxes(showgrid=False, **({"dtick": 3, "ticksuffix": ":00"} if by_hour else {"nticks": 8}))
 
 
 def _mark(
-    figure: go.Figure, marked: Sequence[GridCell], symbol: str, unit: str, labels: Mapping[str, str]
+    figure: Drawing, marked: Sequence[GridCell], symbol: str, unit: str, labels: Mapping[str, str]
 ) -> None:
     if marked:
         figure.add_scatter(
@@ -98,7 +99,7 @@ def _mark(
         )  # fmt: skip
 
 
-def _events(figure: go.Figure, marks: Sequence[DayMark], days: Sequence[dt.date | int]) -> None:
+def _events(figure: Drawing, marks: Sequence[DayMark], days: Sequence[dt.date | int]) -> None:
     line = {"color": light("ink"), "width": 1.4, "dash": "dot"}
     if marks and isinstance(days[0], dt.date) and isinstance(days[-1], dt.date):  # see marks.draw_marks
         half = dt.timedelta(hours=12)

@@ -9,8 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import plotly.graph_objects as go
-
+from core.charts.drawing import Drawing
 from core.charts.palette import At, light, literal, plain, short_names
 
 MOST_LABELS = 5
@@ -40,7 +39,7 @@ class Label(NamedTuple):
     side: str
 
 
-def draw_marks(figure: go.Figure, marks: Sequence[Mark], places: Sequence[At]) -> None:
+def draw_marks(figure: Drawing, marks: Sequence[Mark], places: Sequence[At]) -> None:
     """Dotted lines, a few labels, and a name for each under the pointer. `places`: what the figure draws along x."""
     if not marks:
         return

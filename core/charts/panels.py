@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import interval, number
+from core.charts.drawing import Drawing
 from core.charts.palette import band, finish, floats, light, plain, short_names, ticks
 
 PANEL_HEIGHT = 190
@@ -39,7 +40,7 @@ def panels(
     `marks`: changes, by index of the name they came at. A scale does not begin at zero: points are drawn with their
     intervals, and a few points of a share would not be seen.
     """
-    figure = go.Figure()
+    figure = Drawing()
     rows: list[tuple[object, ...]] = []
     places = list(range(len(x)))
     names = [plain(name, 16) for name in short_names(x)]
@@ -68,7 +69,7 @@ def panels(
     return finish(figure, "panels", unit, columns, rows, height, roles=roles)
 
 
-def _frame(figure: go.Figure, panel: Panel, place: int, count: int) -> None:
+def _frame(figure: Drawing, panel: Panel, place: int, count: int) -> None:
     """A panel's place, scale and name."""
     axis = "" if place == 0 else str(place + 1)
     top, bottom = 1 - place / count, 1 - (place + 1) / count
@@ -80,7 +81,7 @@ def _frame(figure: go.Figure, panel: Panel, place: int, count: int) -> None:
     )  # fmt: skip
 
 
-def _draw(figure: go.Figure, panel: Panel, x: Sequence[str], axis: str) -> None:
+def _draw(figure: Drawing, panel: Panel, x: Sequence[str], axis: str) -> None:
     places = list(range(len(x)))
     y, low, high = floats(panel.y), floats(panel.low), floats(panel.high)
     colour = light(panel.colour_role)
@@ -106,7 +107,7 @@ def _draw(figure: go.Figure, panel: Panel, x: Sequence[str], axis: str) -> None:
     )  # fmt: skip
 
 
-def _shade(figure: go.Figure, first: int, count: int, text: str) -> None:
+def _shade(figure: Drawing, first: int, count: int, text: str) -> None:
     figure.add_shape(
         type="rect", xref="x", yref="paper", x0=first, x1=count - 0.6, y0=0, y1=1, layer="below",
         fillcolor=band(light("loss")), line={"width": 0, "color": light("loss")},
@@ -118,7 +119,7 @@ def _shade(figure: go.Figure, first: int, count: int, text: str) -> None:
     )  # fmt: skip
 
 
-def _mark(figure: go.Figure, marks: Sequence[tuple[int, str]]) -> None:
+def _mark(figure: Drawing, marks: Sequence[tuple[int, str]]) -> None:
     """Dotted lines; labels at the foot, one a place, the last few alone, neighbours one above the other."""
     dot = {"color": light("label"), "width": 1, "dash": "dot"}
     titles: dict[int, list[str]] = {}

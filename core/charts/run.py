@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import Number, number
+from core.charts.drawing import Drawing
 from core.charts.palette import band, finish, light, plain, role_bars
 
 INDENT = "\N{NO-BREAK SPACE}" * 3
@@ -50,7 +51,7 @@ def span_waterfall(spans: Sequence[SpanRow]) -> go.Figure:
         "customdata": hover,
     }
     shared = {"orientation": "h", "width": 0.34, "hovertemplate": "%{customdata}<extra></extra>"}
-    figure = go.Figure(role_bars(roles, arrays, **shared))
+    figure = Drawing(role_bars(roles, arrays, **shared))
     figure.add_scatter(
         x=[0.0] * len(spans),
         y=[place - 0.44 for place in places],
@@ -77,23 +78,22 @@ def sankey(flows: Sequence[Flow], unit: str) -> go.Figure:
     """What became of what: bands between named states, widths in the unit."""
     names = list(dict.fromkeys(name for flow in flows for name in (flow.source, flow.target)))
     place = {name: at for at, name in enumerate(names)}
-    figure = go.Figure(
-        go.Sankey(
-            arrangement="snap",
-            node={
+    bands = {
+            "type": "sankey", "arrangement": "snap",
+            "node": {
                 "label": [plain(name, 30) for name in names], "color": [light("muted")] * len(names), "thickness": 12,
                 "pad": 16, "line": {"width": 0}, "hoverinfo": "skip",
             },
-            link={
+            "link": {
                 "source": [place[flow.source] for flow in flows], "target": [place[flow.target] for flow in flows],
                 "value": [float(flow.value) for flow in flows],
                 "color": [_link_colour(flow.colour_role) for flow in flows],
                 "customdata": [plain(f"{flow.source} → {flow.target}: {number(flow.value, unit)}", 120) for flow in flows],
                 "hovertemplate": "%{customdata}<extra></extra>",
             },
-            textfont={"color": light("ink"), "size": 12},
-        )
-    )  # fmt: skip
+            "textfont": {"color": light("ink"), "size": 12},
+    }  # fmt: skip
+    figure = Drawing([bands])
     rows = [(flow.source, flow.target, float(flow.value)) for flow in flows]
     return finish(figure, "sankey", unit, ("source", "target", "value"), rows, 320)
 

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from core.amounts import number
 from core.charts.compare import ROLES, SYMBOLS
+from core.charts.drawing import Drawing
 from core.charts.palette import LEGEND_LENGTH, finish, light, plain
 
 
@@ -28,7 +29,7 @@ def scatter(
 
     Logarithms are drawn on straight axes with ticks of their own: still pictures have no other axes.
     """
-    figure = go.Figure()
+    figure = Drawing()
     rows: list[tuple[object, ...]] = []
     for at, cloud in enumerate(clouds):
         told = [

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import number
+from core.charts.drawing import Drawing
 from core.charts.palette import fill, finish, light, plain, ticks
 
 PANEL_HEIGHT = 170
@@ -31,7 +32,7 @@ def stacks(parts: Sequence[Part], unit: str) -> go.Figure:
     )
     names = list(dict.fromkeys(part.name for part in parts))
     at = {(part.panel, part.step, part.name): part for part in parts}
-    figure = go.Figure()
+    figure = Drawing()
     base = {(panel, step): 0.0 for panel in panels for step in steps}
     for place, panel in enumerate(panels):
         axis = "" if place == 0 else str(place + 1)
@@ -62,7 +63,7 @@ def stacks(parts: Sequence[Part], unit: str) -> go.Figure:
     )
 
 
-def _axes(figure: go.Figure, panels: Sequence[str], steps: Sequence[str], top: float, unit: str) -> None:
+def _axes(figure: Drawing, panels: Sequence[str], steps: Sequence[str], top: float, unit: str) -> None:
     """One scale for all panels, or they could not be compared."""
     for place, panel in enumerate(panels):
         axis = "" if place == 0 else str(place + 1)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import plotly.graph_objects as go
 
+from core.charts.drawing import Drawing
 from core.charts.palette import finish, light, plain
 
 SHORTEST = dt.timedelta(days=2)
@@ -49,7 +50,7 @@ def timeline(
 ) -> go.Figure:
     """Lanes from top to bottom in the order given."""
     place = {lane: at for at, lane in enumerate(lanes)}
-    figure = go.Figure()
+    figure = Drawing()
     for state, (role, _) in STATES.items():
         own = [one for one in stretches if one.state == state and one.lane in place]
         if not own:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import plotly.graph_objects as go
 
 from core.amounts import number
+from core.charts.drawing import Drawing
 from core.charts.palette import finish, light, plain, ticks
 
 ROW_HEIGHT = 64
@@ -42,7 +43,7 @@ def waits(pieces: Sequence[Piece], unit: str, limit: float | None = None) -> go.
     longest = max(
         (sum(one.value for (bar, _), one in shown.items() if bar == at) for at in bars), default=1.0
     )
-    figure = go.Figure()
+    figure = Drawing()
     for name in names:
         held = [shown[(bar, name)] for bar in bars if (bar, name) in shown]
         if not held:
@@ -74,7 +75,7 @@ def _marker(piece: Piece, names: Sequence[str], pieces: Sequence[Piece]) -> dict
     return {"color": light(piece.colour_role), "opacity": piece.strength, "pattern": pattern, "line": line}
 
 
-def _axes(figure: go.Figure, bars: Sequence[str], top: float, unit: str, limit: float | None) -> None:
+def _axes(figure: Drawing, bars: Sequence[str], top: float, unit: str, limit: float | None) -> None:
     figure.update_xaxes(range=[0, top * 1.06], nticks=5, tickangle=0, **ticks(unit))
     figure.update_yaxes(
         tickvals=list(range(len(bars))), ticktext=[plain(bar, 28) for bar in bars], range=[len(bars) - 0.5, -0.6],

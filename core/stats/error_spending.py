@@ -40,18 +40,19 @@ def boundaries(information: Sequence[float], spent: Sequence[float]) -> list[flo
     if len(information) != len(spent):
         raise ValueError(f"{len(information)} looks but {len(spent)} amounts of alpha")
     found: list[float] = []
-    grid: NDArray[np.float64] | None = None
-    weights = np.array([1.0])
+    starts, weights = np.zeros(1), np.array([1.0])
+    carry: tuple[float, float, float] | None = None
     before, before_spent = 0.0, 0.0
     for now, through in zip(information, spent, strict=True):
         pay, step = through - before_spent, now - before
         if pay <= 0 or step <= 0:
             found.append(math.inf)
             continue
-        starts = np.zeros(1) if grid is None else grid
+        if carry is not None:  # only now: after the last look nobody asks for it
+            starts, weights = _carried(starts, weights, *carry)
         limit = _limit(starts, weights, math.sqrt(step), pay, math.sqrt(now))
         found.append(limit / math.sqrt(now))
-        grid, weights = _carried(starts, weights, math.sqrt(step), limit, math.sqrt(now))
+        carry = math.sqrt(step), limit, math.sqrt(now)
         before, before_spent = now, through
     return found
 
@@ -78,5 +79,7 @@ def _carried(
     simpson[1:-1:2], simpson[2:-1:2] = 4.0, 2.0
     simpson *= (grid[1] - grid[0]) / 3
     apart = (grid[:, None] - starts[None, :]) / spread
-    density = (np.exp(-0.5 * apart**2) @ weights) / (spread * math.sqrt(2 * math.pi))
+    np.multiply(apart, apart, out=apart)
+    np.multiply(apart, -0.5, out=apart)
+    density = (np.exp(apart, out=apart) @ weights) / (spread * math.sqrt(2 * math.pi))
     return grid, density * simpson

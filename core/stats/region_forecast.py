@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from core.remembered import remembered
 from core.stats.backtest import (
     Backtest,
     FitProgress,
@@ -87,6 +88,26 @@ def forecast_region(
     origins make the intervals. With `slow` models all are judged from fewer origins, two weeks apart.
     Raises ValueError for a bad frame, an unknown country, or a horizon that is not whole weeks.
     """
+    if slow or progress is not None:
+        return _forecast(days, place, tuple(breaks), horizon_days, slow, progress)
+    return _quick_forecast(days, place, tuple(breaks), horizon_days)
+
+
+@remembered
+def _quick_forecast(
+    days: pl.DataFrame, place: Place, breaks: tuple[Break, ...], horizon_days: int
+) -> RegionForecast:
+    return _forecast(days, place, breaks, horizon_days, (), None)
+
+
+def _forecast(
+    days: pl.DataFrame,
+    place: Place,
+    breaks: tuple[Break, ...],
+    horizon_days: int,
+    slow: Sequence[Model],
+    progress: FitProgress | None,
+) -> RegionForecast:
     series = daily_series(days, place.region)
     known_on = fits_by_knowledge(series, place, breaks, horizon_days)
     # Thirteen weeks ahead need thirteen origins more for a year of outcomes.

@@ -14,6 +14,9 @@ SEED = 20_260_104
 MOST_PAIRED = 1_500
 """Values of a side that are compared with each other: beyond it evenly spaced ones of the ordered values."""
 
+MOST_WEIGHED = 200_000
+"""Weights that are summed at once: what fits into a processor's cache."""
+
 
 class TwoSampleShift(NamedTuple):
     """Second less first, with its interval, and the two-sided p of no shift."""
@@ -90,18 +93,29 @@ def cluster_shift(
     ordered = differences[order]
     last, middle = len(ordered) - 1, len(ordered) // 2
     value = float((ordered[middle] + ordered[last - middle]) / 2)
-    random = np.random.default_rng(seed)
-    found = np.empty(draws)
-    for draw in range(draws):
-        weights = np.outer(random.multinomial(m, [1 / m] * m), random.multinomial(n, [1 / n] * n)).ravel()[
-            order
-        ]
-        upto = np.cumsum(weights)
-        half = upto[-1] / 2
-        low, high = np.searchsorted(upto, half), np.searchsorted(upto, half, side="right")
-        found[draw] = (ordered[low] + ordered[min(high, last)]) / 2
+    found = _drawn_shifts(ordered, order, (n, m), draws, seed)
     tail, wide = (1 - level) / 2, math.sqrt(min(n, m) / (min(n, m) - 1))
     low, high = np.quantile(found, [tail, 1 - tail])
     return ClusterShift(
         value, value - max(value - float(low), 0.0) * wide, value + max(float(high) - value, 0.0) * wide, n, m
     )
+
+
+def _drawn_shifts(
+    ordered: NDArray[np.float64], order: NDArray[np.int64], sizes: tuple[int, int], draws: int, seed: int
+) -> NDArray[np.float64]:
+    """The weighted median of the ordered differences in each draw; `sizes` are of the first side and the second."""
+    n, m = sizes
+    random = np.random.default_rng(seed)
+    even = np.full(m, 1 / m), np.full(n, 1 / n)
+    weights = [(random.multinomial(m, even[0]), random.multinomial(n, even[1])) for _ in range(draws)]
+    of_second, of_first = (np.array(side, dtype=np.int32) for side in zip(*weights, strict=True))
+    found, half = np.empty(draws), n * m / 2
+    at_once = max(MOST_WEIGHED // len(ordered), 1)
+    for start in range(0, draws, at_once):
+        part = slice(start, start + at_once)
+        second, first = of_second[part].take(order // n, axis=1), of_first[part].take(order % n, axis=1)
+        upto = np.cumsum(second * first, axis=1, dtype=np.int32)
+        low, high = np.count_nonzero(upto < half, axis=1), np.count_nonzero(upto <= half, axis=1)
+        found[part] = (ordered[low] + ordered[np.minimum(high, len(ordered) - 1)]) / 2
+    return found

@@ -60,13 +60,13 @@ def _asked(sql: str, parameters: dict[str, object], version: int, changes: int, 
 
 def answer(audit: ModuleType, within: Scope) -> view.Answer:
     """An audit's measure, finding and figures, kept until the data version moves."""
-    store, within = get_store(), resolved(audit, within)
+    store, within = get_store(), held.looked_at(audit, resolved(audit, within))
     kept = partial(_answered, audit.__name__, within, held.version(store), held.changes(store), id(store))
     make = partial(view.answer, audit, ask, within)
     return waiting.made_once(kept, make) if reports_progress(audit, within) else kept()
 
 
-@st.cache_data(max_entries=100, show_spinner="Reading the ledger")
+@st.cache_resource(max_entries=60, show_spinner="Reading the ledger")  # pickled figures take 40 ms a page
 def _answered(audit: str, within: Scope, version: int, changes: int, store: int, _make: Any = None) -> view.Answer:  # fmt: skip
     return _make() if _make else view.answer(importlib.import_module(audit), ask, within)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import threading
 import time
+from types import ModuleType
 from typing import NamedTuple
 
 from core import board
+from core.audit import Scope
 from core.ledger.store import Store
 
 HOLD_S = 20.0
@@ -48,6 +50,14 @@ def version(store: Store, now: float | None = None) -> int:
 def changes(store: Store) -> int:
     """A number that moves with what answers must not be kept over beside the version; outside the app every import does."""
     return store.changes() if board.running() is None else store.acts()
+
+
+def looked_at(audit: ModuleType, scope: Scope) -> Scope:
+    """The scope itself, of which the worker answers the next version ahead; a pinned page has none."""
+    worker = board.running()
+    if worker is not None and scope.as_of == version(worker.store):
+        worker.looks_at(audit, scope)
+    return scope
 
 
 def hold_s() -> float:

@@ -37,6 +37,7 @@ AUTH = {"auth": {"client_id": "trueup", "redirect_uri": "http://localhost:8501/o
 def ledger(store: Store, tmp_path: Path) -> Iterator[Store]:
     """Spans in a ledger, and an empty database of what people make."""
     st.cache_data.clear()
+    st.cache_resource.clear()
     store.submit(decode_traces(otlp_bodies.protobuf(range(1, 9)), "application/x-protobuf", ReadOptions()))
     store.derive()
     set_store(store)

@@ -93,7 +93,8 @@ def print_viewers() -> None:
         count = sum(page in ("", change.page) for change in one.changes)
         p50, p95 = (viewers.quantile_s(one.changes, share, page) for share in (0.5, 0.95))
         print(f"| {page or 'all'} | {count} | {p50:.2f} | {p95:.2f} |")
-    print(f"\n{viewers.VIEWERS} viewers for {one.wall_s:.0f} s, {one.spans:,} spans sent meanwhile; the app's memory: "
+    print(f"\n{viewers.VIEWERS} viewers for {one.wall_s:.0f} s, {one.spans:,} spans sent meanwhile; "
+          f"{one.cpu_s:.0f} s of CPU of the app and its workers; the app's memory: "
           f"{one.rss_before_mib} MiB before, {one.rss_peak_mib} MiB at its highest")  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from core.audits import every_audit
 from core.view import name_of
 from tests import otlp_bodies
-from tests.bench.ingest import BATCH, rss_mib
+from tests.bench.ingest import BATCH, cpu_s, rss_mib
 from tests.web.test_process import Running, fetch_json, send_body, started
 
 VIEWERS = 20
@@ -30,9 +30,8 @@ CHANGES = 8
 THINKS_S = (3.0, 8.0)
 """Pause between two changes, drawn evenly."""
 SPANS_A_SECOND = 1_000
-PAGES = (
-    "", "retry_ledger", "bill_reconciliation", "reward_vs_outcome", "token_forecast", "regional_drift",
-)  # fmt: skip
+PAGES = ("", *(name_of(audit) for audit in every_audit()))
+"""The board and every audit's page, dealt to the viewers in turn."""
 SEED = 20260101
 FIRST_CALL = 20_000_000
 """Calls are a second apart from 2026-03-31 on: this one lies on 2026-11-17, among the demo's last days."""
@@ -53,6 +52,8 @@ class Viewers(NamedTuple):
     spans: int
     """Sent meanwhile."""
     wall_s: float
+    cpu_s: float
+    """Of the app and its workers, for the changes and for the spans."""
     rss_before_mib: int
     rss_peak_mib: int
 
@@ -181,9 +182,10 @@ def measure(ledger: Path, log: Path) -> Viewers:
         pid = running.process.pid
         state = fetch_json(f"{running.address}/readyz")
         assert state["ready"], state
-        before, began = rss_mib(pid), time.perf_counter()
+        before, cpu, began = rss_mib(pid), cpu_s(pid), time.perf_counter()
         changes, spans = asyncio.run(_together(running))
-        return Viewers(tuple(changes), spans, time.perf_counter() - began, before, rss_mib(pid, peak=True))
+        wall, cpu = time.perf_counter() - began, cpu_s(pid) - cpu
+        return Viewers(tuple(changes), spans, wall, cpu, before, rss_mib(pid, peak=True))
 
 
 def quantile_s(changes: tuple[Change, ...], share: float, page: str = "") -> float:

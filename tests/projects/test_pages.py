@@ -31,6 +31,7 @@ PAGES = Path(__file__).resolve().parents[2] / "pages"
 def published(tmp_path: Path) -> Iterator[None]:
     """Three projects as the app's start publishes them, each with its calls."""
     st.cache_data.clear()
+    st.cache_resource.clear()
     make_projects(tmp_path)
     settle(NAMES[1:])
     for own in every_settings(Settings(data_dir=tmp_path)):
