@@ -21,7 +21,13 @@ from core.amounts import count, head_and_tail, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Progress, Scope, TooLittle
 from core.charts.palette import noted
 from core.coverage import (
-    COMMITTED_AT, DELETED_BEFORE, EMPTIED_AFTER, ERASED_BEFORE, NEWEST_DAY, VERSION_AT, Have,
+    COMMITTED_AT,
+    DELETED_BEFORE,
+    EMPTIED_AFTER,
+    ERASED_BEFORE,
+    NEWEST_DAY,
+    VERSION_AT,
+    Have,
 )  # fmt: skip
 from core.measured import measured
 from core.settings import base_path
