@@ -93,7 +93,7 @@ def ledger(empty: Store) -> Store:
 
 
 def opened(page: str = "", **query: str) -> AppTest:
-    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=60)
+    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=240)
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
@@ -243,7 +243,7 @@ def test_a_board_link_keeps_the_break_calendar_it_showed(ledger: Store, tmp_path
 
 
 def test_a_link_opens_its_run(ledger: Store) -> None:
-    app = AppTest.from_file(str(PAGES / "counts" / "retry_ledger.py"), default_timeout=60)
+    app = AppTest.from_file(str(PAGES / "counts" / "retry_ledger.py"), default_timeout=240)
     app.query_params["trace"] = TRACE
     app.run()
     assert not app.exception

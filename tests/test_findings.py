@@ -130,7 +130,7 @@ def test_the_worker_keeps_the_board_and_what_people_ask_for(ledger: Store) -> No
             time.sleep(0.05)
     finally:
         stopping.set()
-        thread.join(timeout=60)
+        thread.join(timeout=240)
     assert len(findings.kept(ledger.ask, narrow)) == len(every_audit())
     assert set(findings.past(ledger.ask, 1)) == {audit.__name__.rpartition(".")[2] for audit in every_audit()}
     assert worker.progress(narrow) is None

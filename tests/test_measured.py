@@ -19,7 +19,7 @@ from core.ledger.store import Store
 from tests.audits.retry_world import DAY, send, worked_scenario
 
 WEEK = Scope(DAY, DAY + dt.timedelta(days=6), as_of=1)
-PATIENCE_S = 60
+PATIENCE_S = 240
 
 
 @pytest.fixture

@@ -202,7 +202,11 @@ for await (const event of watch.sse(response.body)) count += 1;
 console.log(count);
 """
     done = subprocess.run(
-        ["node", "--input-type=module", "-e", script], capture_output=True, text=True, check=False, timeout=60
+        ["node", "--input-type=module", "-e", script],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
     )
     assert (done.stderr, done.returncode) == ("", 0)
     assert int(done.stdout) == sum(isinstance(one, dict) for one in SCRIPTS[name])

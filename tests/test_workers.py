@@ -22,7 +22,7 @@ from core.workers import Workers
 from tests import otlp_bodies
 
 PROTOBUF = "application/x-protobuf"
-PATIENCE_S = 60.0
+PATIENCE_S = 240.0
 
 
 @pytest.fixture

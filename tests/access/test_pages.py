@@ -64,7 +64,7 @@ def person(*held: str, age_s: float = 0.0, **more: Any) -> dict[str, Any]:
 
 
 def opened(page: str, user: dict[str, Any] | None, **query: str) -> AppTest:
-    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=60)
+    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=240)
     app.secrets = AUTH
     app.user = user or {"is_logged_in": False}
     for key, value in query.items():
@@ -95,7 +95,7 @@ def test_nobody_without_a_role_sees_anything(
 ) -> None:
     app = opened("", user)
     if page:
-        app = AppTest.from_file(str(PAGES / page), default_timeout=60)  # past the frame
+        app = AppTest.from_file(str(PAGES / page), default_timeout=240)  # past the frame
         app.secrets, app.user = AUTH, user or {"is_logged_in": False}
         app.run()
     assert not app.exception
@@ -188,7 +188,7 @@ def test_editors_cannot_make_tokens(signing_in: None) -> None:
 
 
 def test_without_sign_in_this_machine_is_admin_and_the_page_says_so(ledger: Store) -> None:
-    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=240).run()
     app.switch_page(str(PAGES / "access.py")).run()
     assert "Nobody signs in here: whoever uses this machine is admin." in texts(app)
     assert "whoever can connect may, because no token for ingest was ever made." in texts(app)
@@ -199,7 +199,7 @@ def test_without_sign_in_behind_a_proxy_nobody_is_admin(
     ledger: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access, "SETTINGS", Settings(public_url="https://t.example"))
-    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=60).run()
+    app = AppTest.from_file(str(PAGES / "shell.py"), default_timeout=240).run()
     app.switch_page(str(PAGES / "access.py")).run()
     assert "everyone who does is editor" in texts(app)
     assert "Make it" not in labels(app)

@@ -108,7 +108,7 @@ def proxied(demo_ledger: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 yield Proxied(port, folder / "certificate.pem", folder / "ledger")
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(timeout=120)
 
 
 def _wait_for(port: int) -> None:
@@ -130,7 +130,7 @@ def trusting(proxied: Proxied, protocols: list[str]) -> ssl.SSLContext:
 def get(proxied: Proxied, path: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body over TLS."""
     connection = http.client.HTTPSConnection(
-        "127.0.0.1", proxied.port, context=trusting(proxied, ["http/1.1"]), timeout=60
+        "127.0.0.1", proxied.port, context=trusting(proxied, ["http/1.1"]), timeout=240
     )
     connection.request("GET", path, headers=headers)
     answer = connection.getresponse()
@@ -170,10 +170,10 @@ def test_grpc_passes_the_proxy(proxied: Proxied) -> None:
     with grpc.secure_channel(f"127.0.0.1:{proxied.port}", trusted) as channel:
         call = channel.unary_unary(EXPORT)
         if oidc.missing():
-            assert call(otlp_bodies.protobuf(range(1, 3)), timeout=60) == b""
+            assert call(otlp_bodies.protobuf(range(1, 3)), timeout=240) == b""
         else:
             with pytest.raises(grpc.RpcError) as error:
-                call(otlp_bodies.protobuf(range(1, 3)), timeout=60)
+                call(otlp_bodies.protobuf(range(1, 3)), timeout=240)
             assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 

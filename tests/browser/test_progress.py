@@ -17,13 +17,13 @@ TOLD = re.compile(r"Region (\d+) of (\d+): past forecast (\d+) of (\d+) \(")
 def test_the_full_backtest_counts_its_forecasts_while_they_are_made(demo: str, page: Page) -> None:
     page.goto(f"{demo}/token_forecast?token_forecast_backtest=full&region=eu-central-1")
     bar = page.get_by_test_id("stProgress")
-    expect(bar).to_contain_text(TOLD, timeout=60_000)
+    expect(bar).to_contain_text(TOLD, timeout=240_000)
     first = TOLD.search(bar.inner_text())
     assert first is not None
     region, regions, done, of = map(int, first.groups())
     assert region <= regions
     assert done < of
-    expect(bar).not_to_contain_text(f"past forecast {done} of {of} ", timeout=60_000)
+    expect(bar).not_to_contain_text(f"past forecast {done} of {of} ", timeout=240_000)
     later = TOLD.search(bar.inner_text())
     assert later is not None
     assert (int(later[1]), int(later[3])) > (region, done)

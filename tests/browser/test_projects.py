@@ -156,7 +156,7 @@ def told(socket: ClientConnection) -> tuple[str, list[str]]:
     session, texts = "", list[str]()
     message = ForwardMsg()
     while message.WhichOneof("type") != "script_finished":
-        message.ParseFromString(socket.recv(timeout=60))  # type: ignore[arg-type]
+        message.ParseFromString(socket.recv(timeout=240))  # type: ignore[arg-type]
         if message.WhichOneof("type") == "new_session":
             session = message.new_session.initialize.session_id
         texts.append(str(message))

@@ -53,7 +53,7 @@ def test_readme_command_on_a_clone_ends_in_a_page(tmp_path: Path, browser: Brows
             expect(page.get_by_text("Demo data: nothing here was measured", exact=True).first).to_be_visible()
     finally:
         os.killpg(made.pid, signal.SIGTERM)
-        made.wait(timeout=60)
+        made.wait(timeout=240)
     assert "Reading 100%" in log.read_text()
     assert (ledger / "trueup.duckdb").is_file()
 

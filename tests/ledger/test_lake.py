@@ -155,15 +155,15 @@ def test_every_table_is_of_one_moment_while_writing_goes_on(filled: Store, tmp_p
     def wait(table: lake.LakeTable) -> None:
         if table.name == "attempts":
             began.set()
-            assert go_on.wait(timeout=60)
+            assert go_on.wait(timeout=240)
 
     made: list[lake.Lake] = []
     thread = threading.Thread(target=lambda: made.append(filled.export_lake(tmp_path / "lake", wait)))
     thread.start()
-    assert began.wait(timeout=60)
+    assert began.wait(timeout=240)
     send(filled, cost_lines=[charge("later", "0.05")])
     go_on.set()
-    thread.join(timeout=60)
+    thread.join(timeout=240)
     (written,) = made
     assert {table.name: table.rows for table in written.tables}["cost_lines"] == 1
     assert filled.ask("select count(*) as n from cost_lines").item() == 2

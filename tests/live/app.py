@@ -47,7 +47,7 @@ def running_app(
         yield address
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=240)
 
 
 def free_port() -> int:
@@ -73,7 +73,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], address: str, log: Path)
 
 def get_json(url: str) -> Any:
     """The JSON body of a GET; raises URLError on refusal and on a status of 400 or more."""
-    with urllib.request.urlopen(url, timeout=30) as answer:
+    with urllib.request.urlopen(url, timeout=120) as answer:
         return json.load(answer)
 
 

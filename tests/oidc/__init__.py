@@ -42,7 +42,7 @@ def running_provider(redirect_uri: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=120)
 
 
 def secrets(provider: str, redirect_uri: str) -> str:

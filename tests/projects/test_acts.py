@@ -70,22 +70,22 @@ def test_acts_over_the_api_reach_one_project_and_its_log_alone(fresh: World) -> 
 
 def test_grpc_goes_where_its_token_belongs(fresh: World) -> None:
     with grpc.insecure_channel(f"127.0.0.1:{fresh.process.settings.grpc_port}") as channel:
-        grpc.channel_ready_future(channel).result(timeout=60)
+        grpc.channel_ready_future(channel).result(timeout=240)
         for service, body in zip(
             SERVICES, (otlp_bodies.protobuf(range(31, 33)), *[*BODIES.values()][1:]), strict=True
         ):
             call = channel.unary_unary(f"/{service}/Export")
             for name in NAMES:
                 call(
-                    body, metadata=(("authorization", f"Bearer {fresh.tokens[name, 'ingest']}"),), timeout=60
+                    body, metadata=(("authorization", f"Bearer {fresh.tokens[name, 'ingest']}"),), timeout=240
                 )
             for text in (fresh.tokens["alpha", "read"], "wrong", ""):
                 with pytest.raises(grpc.RpcError) as error:
-                    call(body, metadata=(("authorization", f"Bearer {text}"),), timeout=60)
+                    call(body, metadata=(("authorization", f"Bearer {text}"),), timeout=240)
                 assert error.value.code() is grpc.StatusCode.UNAUTHENTICATED
         call = channel.unary_unary(f"/{next(iter(SERVICES))}/Export")
         more = otlp_bodies.protobuf(range(41, 42))
-        call(more, metadata=(("authorization", f"Bearer {fresh.tokens['beta', 'ingest']}"),), timeout=60)
+        call(more, metadata=(("authorization", f"Bearer {fresh.tokens['beta', 'ingest']}"),), timeout=240)
     assert traces_of(range(41, 42)) <= fresh.traces("beta")
     for name in ("default", "alpha"):
         assert not traces_of(range(41, 42)) & fresh.traces(name)

@@ -56,7 +56,7 @@ def published(tmp_path: Path) -> Iterator[None]:
 
 def opened(page: str, project: str | None) -> AppTest:
     """A page past the frame, in a session that was told that project."""
-    app = AppTest.from_file(str(PAGES / page), default_timeout=60)
+    app = AppTest.from_file(str(PAGES / page), default_timeout=240)
     if project is not None:
         app.session_state["session_project"] = project
     return app.run()

@@ -341,7 +341,7 @@ def test_a_source_that_works_does_not_hide_one_that_fails(
     thread.start()
     wait_for(lambda: store.ask("select count(*) from files").item() == 2)
     stopping.set()
-    thread.join(timeout=60)
+    thread.join(timeout=240)
     assert store.ask("select name from files where problem is null").item() == "warehouse"
     assert "no_such_table" in str(process.pull_error)
 

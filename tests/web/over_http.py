@@ -39,7 +39,7 @@ def over_http(folder: Path, **settings: Any) -> Iterator[Process]:
         yield process
     finally:
         server.should_exit = True
-        thread.join(timeout=60)
+        thread.join(timeout=240)
 
 
 def wait_for(true: Any, seconds: float = 60) -> None:

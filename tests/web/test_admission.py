@@ -54,7 +54,7 @@ def test_a_body_in_the_making_sends_the_next_one_away_and_both_arrive(tmp_path: 
         slow.sendall(head.encode() + b"\r\n\r\n" + padded[:1000])
         wait_for(lambda: process.admission.held_bytes() == len(padded))
         large = second + b"\x7a\x80\x80\x3c" + b"\0" * 983_040
-        connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=240)
         for status in (429, 429):  # the connection is sound after the first: its body was read to the end
             connection.request("POST", "/v1/traces", large, {"Content-Type": "application/x-protobuf"})
             answer = connection.getresponse()

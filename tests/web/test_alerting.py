@@ -122,7 +122,7 @@ def test_the_running_app_tells_of_a_change_and_goes_on_when_nobody_listens(
 
 
 def _ready(process: Process) -> Any:
-    with urllib.request.urlopen(f"{process.address()}/readyz", timeout=60) as answer:
+    with urllib.request.urlopen(f"{process.address()}/readyz", timeout=240) as answer:
         return json.load(answer)
 
 
@@ -139,6 +139,6 @@ def test_without_a_channel_the_thread_ends_at_once(tmp_path: Path) -> None:
     )
     began = time.monotonic()
     thread.start()
-    thread.join(timeout=60)
+    thread.join(timeout=240)
     assert not thread.is_alive(), time.monotonic() - began
     assert not (tmp_path / "state.sqlite").exists()

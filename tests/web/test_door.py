@@ -35,7 +35,7 @@ class Door(NamedTuple):
     def say(self, *parts: bytes, hangs_up: bool = False) -> bytes:
         """Send the parts and read until the other side closes; `hangs_up`: say first that no more will come."""
         there = urlsplit(self.address)
-        with socket.create_connection((str(there.hostname), there.port or 80), timeout=60) as wire:
+        with socket.create_connection((str(there.hostname), there.port or 80), timeout=240) as wire:
             heard = b""
             try:
                 for part in parts:

@@ -50,13 +50,13 @@ def over_grpc(folder: Path, **settings: object) -> Iterator[tuple[Process, grpc.
         channel = grpc.insecure_channel(
             f"127.0.0.1:{process.settings.grpc_port}", [("grpc.max_send_message_length", -1)]
         )
-        grpc.channel_ready_future(channel).result(timeout=60)
+        grpc.channel_ready_future(channel).result(timeout=240)
         with channel:
             yield process, channel
 
 
 def send(channel: grpc.Channel, body: bytes, method: str = TRACES, **options: object) -> bytes:
-    answer: bytes = channel.unary_unary(method)(body, timeout=60, **options)
+    answer: bytes = channel.unary_unary(method)(body, timeout=240, **options)
     return answer
 
 
@@ -163,7 +163,7 @@ def test_a_full_queue_says_when_to_come_again(tmp_path: Path) -> None:
         finally:
             going_on.set()
             held.join()
-        fills.result(timeout=60)
+        fills.result(timeout=240)
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     status = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
     delay = RetryInfo()
@@ -194,4 +194,4 @@ def test_a_taken_port_is_said_and_taken_once_it_is_free(
         assert "not open" in error.details()
     finally:
         stopping.set()
-        thread.join(timeout=60)
+        thread.join(timeout=240)

@@ -120,8 +120,8 @@ def test_a_scrape_needs_a_read_token(tmp_path: Path) -> None:
         keep(process.ledger(), 1, "broken", at_ns=LATER_NS)
         address = f"{process.address()}/metrics"
         with pytest.raises(urllib.error.HTTPError, match="401"):
-            urllib.request.urlopen(address, timeout=60)
-        with urllib.request.urlopen(urllib.request.Request(address, headers=BEARER), timeout=60) as answer:
+            urllib.request.urlopen(address, timeout=240)
+        with urllib.request.urlopen(urllib.request.Request(address, headers=BEARER), timeout=240) as answer:
             assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
             values = parsed(answer.read().decode())
     broken = (("audit", "retry-ledger"), ("status", "broken"))
@@ -154,7 +154,7 @@ def test_metrics_are_sent_at_once_after_a_change_and_again_after_a_failure(
             wait_for(lambda: len(at.requests) == 3)
         finally:
             stopping.set()
-            thread.join(timeout=60)
+            thread.join(timeout=240)
     request = at.requests[-1]
     assert (request.path, request.headers["x-team"]) == ("/v1/metrics", "ml")
     batch = decode_metrics(request.body, request.headers["content-type"], ReadOptions())

@@ -51,7 +51,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
 
 def fetch(process: Process, path: str) -> Any:
     request = urllib.request.Request(process.address() + path, headers=BEARER)
-    with urllib.request.urlopen(request, timeout=60) as answer:
+    with urllib.request.urlopen(request, timeout=240) as answer:
         return json.load(answer)
 
 
@@ -83,7 +83,7 @@ def test_answers_are_as_described(app: Process, path: str, mode: GenerationMode)
     def ask(case: schemathesis.Case) -> None:
         if case.path_parameters:  # names made up at random are all unknown
             case.path_parameters = {"audit": "retry-ledger", "frame": "runs"}
-        answer = case.call_and_validate(headers=BEARER, checks=CHECKS, timeout=60)
+        answer = case.call_and_validate(headers=BEARER, checks=CHECKS, timeout=240)
         statuses.append(answer.status_code)
 
     statuses: list[int] = []
@@ -101,5 +101,5 @@ def test_nothing_is_read_without_a_token_and_no_other_method_is_served(app: Proc
     ):
         request = urllib.request.Request(address, method=method, headers=headers)
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=60)
+            urllib.request.urlopen(request, timeout=240)
         assert refused.value.code == allowed

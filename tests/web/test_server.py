@@ -331,7 +331,7 @@ def test_a_full_queue_is_429_with_retry_after(tmp_path: Path) -> None:
         assert refused.status_code == 429
         assert int(refused.headers["retry-after"]) >= 1
         assert "waiting" in Status.FromString(refused.content).message
-        assert second.result(timeout=60).rows_accepted == 1_500_000
+        assert second.result(timeout=240).rows_accepted == 1_500_000
         assert client.post("/v1/traces", content=body, headers=PROTOBUF).status_code == 200
 
 
