@@ -16,19 +16,10 @@ import plotly.graph_objects as go
 import polars as pl
 from polars import selectors
 
-from core import demo, links, projects
+from core import coverage, demo, links, projects
 from core.amounts import count, head_and_tail, interval, number, share
 from core.audit import Ask, Choice, Count, Fact, Finding, Progress, Scope, TooLittle
 from core.charts.palette import noted
-from core.coverage import (
-    COMMITTED_AT,
-    DELETED_BEFORE,
-    EMPTIED_AFTER,
-    ERASED_BEFORE,
-    NEWEST_DAY,
-    VERSION_AT,
-    Have,
-)  # fmt: skip
 from core.measured import measured
 from core.settings import base_path
 from core.verdict_html import Cell
@@ -104,7 +95,7 @@ def pinned_version(ask: Ask, text: str | None, newest: int) -> tuple[int | None,
     asked, complaint = links.read_as_of(text, newest)
     if asked is None:
         return None, complaint
-    shown_then = ask(VERSION_AT, as_of=asked).item()
+    shown_then = ask(coverage.VERSION_AT, as_of=asked).item()
     if shown_then in (asked, None):
         return asked, complaint
     return int(
@@ -115,17 +106,17 @@ def pinned_version(ask: Ask, text: str | None, newest: int) -> tuple[int | None,
 def notes(ask: Ask, scope: Scope, told: tuple[Scope, Sequence[str]] | None) -> list[tuple[str, str]]:
     """What a reader must know before the numbers: what the link could not get, and what retention has deleted."""
     found = [("Link", text) for text in told[1]] if told and told[0] == scope else []
-    gone = ask(DELETED_BEFORE).item()
+    gone = ask(coverage.DELETED_BEFORE).item()
     if isinstance(gone, dt.date) and scope.start < gone:
         found.append(
             ("Deleted", f"Telemetry before {gone} was deleted by retention: these numbers leave it out.")
         )
-    erased = ask(ERASED_BEFORE).item()
+    erased = ask(coverage.ERASED_BEFORE).item()
     if isinstance(erased, dt.date) and scope.start < erased:
         found.append(
             ("Deleted", f"Rows from before {erased} were erased on request: these numbers leave them out.")
         )
-    emptied = ask(EMPTIED_AFTER, as_of=scope.as_of).item()
+    emptied = ask(coverage.EMPTIED_AFTER, as_of=scope.as_of).item()
     if emptied is not None:
         found.append(("Deleted", f"The demo data this link shows was deleted at data version {emptied}."))
     return found
@@ -133,7 +124,7 @@ def notes(ask: Ask, scope: Scope, told: tuple[Scope, Sequence[str]] | None) -> l
 
 def newest_day(ask: Ask, as_of: int) -> dt.date:
     """The last day with data at a data version; today for an empty ledger."""
-    newest = ask(NEWEST_DAY, as_of=as_of).item()
+    newest = ask(coverage.NEWEST_DAY, as_of=as_of).item()
     return newest if isinstance(newest, dt.date) else dt.datetime.now(dt.UTC).date()
 
 
@@ -167,7 +158,7 @@ def age_text(held: Mapping[str, Any], version: int, now: dt.datetime) -> str:
 
 def footer_text(ask: Ask, scope: Scope, link: str, zone: str = "UTC") -> str:
     """What a page's numbers are of, in one line that can be quoted."""
-    committed_at = ask(COMMITTED_AT, as_of=scope.as_of).item()
+    committed_at = ask(coverage.COMMITTED_AT, as_of=scope.as_of).item()
     when = ""
     if committed_at:
         local = committed_at.replace(tzinfo=dt.UTC).astimezone(ZoneInfo(zone))
@@ -192,24 +183,24 @@ def cells(finding: Finding) -> list[Cell]:
     ]
 
 
-def needs_text(found: Sequence[Have]) -> str:
+def needs_text(found: Sequence[coverage.Have]) -> str:
     """The need/have strip in one line."""
     filled = sum(bool(one.known_share) for one in found)
     return f"Data needed and found: {filled} of {len(found)} columns have values"
 
 
-def blocked(found: Sequence[Have]) -> bool:
+def blocked(found: Sequence[coverage.Have]) -> bool:
     """Whether a column the audit cannot do without has no value at all."""
     return any(one.need.required and not one.known_share for one in found)
 
 
-def supply_texts(found: Sequence[Have]) -> list[str]:
+def supply_texts(found: Sequence[coverage.Have]) -> list[str]:
     """How to supply what has no value in some row; whole sentences, which a table would cut."""
     lacking = [one.need for one in found if one.known_share != 1]
     return [f"{need.column}: {need.how}" for need in lacking]
 
 
-def need_rows(found: Sequence[Have]) -> pl.DataFrame:
+def need_rows(found: Sequence[coverage.Have]) -> pl.DataFrame:
     """The need/have strip as rows."""
     rows = [
         {

@@ -7,12 +7,21 @@ import re
 import shutil
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Request,
+    TimeoutError,
+    expect,
+    sync_playwright,
+)
 
 from core.audits import every_audit
 from core.view import name_of
@@ -25,6 +34,7 @@ ARGUMENTS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 """Without them chromium itself talks to other machines, or does not start as root."""
+MOST_OPENINGS = 8
 RETRIES = "/retry_ledger"
 EVERY_PAGE = (
     "/", "/reviews", "/timeline", "/data", "/imports", "/deck", "/access", *(f"/{name_of(audit)}" for audit in every_audit()),
@@ -162,6 +172,17 @@ def pick(page: Page, label: str, option: str) -> None:
     page.get_by_role("combobox", name=label).click()
     page.get_by_role("option", name=option, exact=True).click()
     page.keyboard.press("Escape")
+
+
+def choose(page: Page, label: str, option: str) -> None:
+    """Set a select box; its list closes when the page is drawn anew beneath it, and is then opened again."""
+    box, wanted = page.get_by_role("combobox", name=label), page.get_by_role("option", name=option)
+    for _ in range(MOST_OPENINGS):
+        box.press("ArrowDown")
+        with suppress(TimeoutError):
+            wanted.click(timeout=LIMIT_MS / MOST_OPENINGS)
+            return
+    raise AssertionError(f"{label} never offered {option}")
 
 
 def shared_link(page: Page) -> str:

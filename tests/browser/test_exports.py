@@ -17,6 +17,7 @@ from core.demo import WHOLLY
 from tests.browser.reader import (
     RETRIES,
     card,
+    choose,
     export_menu,
     open_page,
     save,
@@ -133,8 +134,7 @@ def test_png_and_svg_are_saved_by_the_chart_itself(demo: str, page: Page, tmp_pa
     drawn: Any = card(page, BRIDGE).locator(".main-svg").first.bounding_box()
     assert width == pytest.approx(2362, abs=3)
     assert height == pytest.approx(3 * drawn["height"], abs=3)
-    page.get_by_role("combobox", name="Pictures as").press("ArrowDown")
-    page.get_by_role("option", name="SVG").click()
+    choose(page, "Pictures as", "SVG")
     # While the page is drawn anew the old chart stands beside the new one.
     expect(card(page, BRIDGE).locator('[data-title="Download plot as a PNG"]')).to_have_count(0)
     expect(camera(page)).to_have_attribute("data-title", "Download plot")
