@@ -140,8 +140,9 @@ def exactly(ask: Ask, audit: ModuleType, scope: Scope) -> Finding | None:
     if any(name != made.BREAKS for name, _ in scope.choices):
         return None
     one = kept(ask, stamped(scope)).get(view.name_of(audit))
-    sound = one is not None and one.version == scope.as_of and not one.finding.missing.startswith(FAILED)
-    return one.finding if one is not None and sound else None
+    if one is None or one.version != scope.as_of or one.finding.missing.startswith(FAILED):
+        return None
+    return one.finding
 
 
 def _kept(row: dict[str, object]) -> Kept:

@@ -39,8 +39,7 @@ from core.ui import access, held, waiting
 from core.ui.cards import PICTURE, cards, download, draw
 from core.ui.sharing import share as share
 from core.ui.tables import table as table
-from core.ui.verdict import counts, kept_verdict, verdict
-from core.verdict_html import allowed
+from core.ui.verdict import counts, kept_verdict, place_verdict
 
 _PIN, _NOTES = "pinned_as_of", "link_notes"
 _BOUND: dict[str, Any] = {"bind": "query-params"}
@@ -175,9 +174,7 @@ def judged(audit: ModuleType, within: Scope) -> view.Answer:
     place, known = kept_verdict(audit, within)
     made = answer(audit, within)
     if made.finding._replace(audit=view.name_of(audit)) != known:
-        with place.container():
-            verdict(made.finding, allowed(audit, within))
-        waiting.let_draw(f"{audit.__name__} verdict", waiting.VERDICT_S)
+        place_verdict(place, audit, within, made.finding)
     return made
 
 

@@ -23,10 +23,15 @@ def kept_verdict(audit: ModuleType, within: Scope) -> tuple[DeltaGenerator, Find
     """The verdict's place, with the finding that is kept for this scope and version where there is one."""
     place, known = st.empty(), findings.exactly(get_store().ask, audit, within)
     if known is not None:
-        with place.container():
-            verdict(known, allowed(audit, within))
-        waiting.let_draw(f"{audit.__name__} verdict", waiting.VERDICT_S)
+        place_verdict(place, audit, within, known)
     return place, known
+
+
+def place_verdict(place: DeltaGenerator, audit: ModuleType, within: Scope, finding: Finding) -> None:
+    """The card into its place, and to the browser before the rest of the page."""
+    with place.container():
+        verdict(finding, allowed(audit, within))
+    waiting.let_draw(f"{audit.__name__} verdict", waiting.VERDICT_S)
 
 
 def verdict(finding: Finding, limits: tuple[float, float] | None = None) -> None:
