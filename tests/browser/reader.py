@@ -42,8 +42,6 @@ EVERY_PAGE = (
 """The addresses of the sidebar's navigation (pages/shell.py)."""
 VERDICT_CELLS = ("Reported", "Supported", "Gap", "n")
 _BASE_PATH_PROBE = re.compile(r"(/p/[a-z-]+)?/[a-z_]+/_stcore/(health|host-config)")
-_NO_ROWS_YET = re.compile(r'WARN Infinite extent for field "[xy]": \[Infinity, -Infinity\]')
-"""Streamlit draws the line of a metric before it has handed over the line's numbers."""
 _NOT_FOUND = "Failed to load resource: the server responded with a status of 404 (Not Found)"
 
 COMPLETE = """() => {
@@ -105,8 +103,7 @@ def _complaint(message: ConsoleMessage) -> list[str]:
     """On a deep link Streamlit looks for its base path at two addresses that answer 404: those are let go."""
     path = urlsplit(message.location.get("url", "")).path
     probe = message.text == _NOT_FOUND and _BASE_PATH_PROBE.fullmatch(path)
-    let_go = probe or _NO_ROWS_YET.fullmatch(message.text)
-    return [f"{message.text} ({path})"] if message.type in ("error", "warning") and not let_go else []
+    return [f"{message.text} ({path})"] if message.type in ("error", "warning") and not probe else []
 
 
 def _foreign(request: Request) -> list[str]:
