@@ -20,6 +20,8 @@ import duckdb
 MEMORY = ":memory:"
 PROBE_BYTES = 4 * 1024 * 1024
 """What a disk must take before it counts as mended: a few batches."""
+LAST_STATEMENTS_S = 5.0
+"""How long closing waits for statements that still run, before it stops them and again after."""
 _HOLDER = re.compile(r"\(PID (\d+)")
 _FULL = re.compile(r"no space left|disk quota", re.IGNORECASE)
 _DISK = re.compile(r"could not (write|sync|truncate)|read-only file system|input/output error", re.IGNORECASE)
@@ -44,7 +46,7 @@ class LedgerFile:
             {"memory_limit": f"{memory_percent}%"} if memory_percent else {}
         )
         self._gate = threading.Condition()
-        self._in_use = 0
+        self._in_use: set[duckdb.DuckDBPyConnection] = set()
         self._closing = False
         self._given_up = False
         self.connection = _connected(self.path, self._options)
@@ -52,22 +54,21 @@ class LedgerFile:
     @contextmanager
     def cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """A cursor of its own for any thread. Ask for none while holding one: `reopen` would wait for ever."""
-        with self._gate:
-            self._gate.wait_for(lambda: not self._closing)
-            self._in_use += 1
         try:
-            cursor = self.connection.cursor()
+            with self._gate:
+                self._gate.wait_for(lambda: not self._closing)
+                cursor = self.connection.cursor()
+                self._in_use.add(cursor)
             try:
                 yield cursor
             finally:
-                cursor.close()
+                with self._gate:
+                    cursor.close()
+                    self._in_use.discard(cursor)
+                    self._gate.notify_all()
         except Exception as error:
             self.note(error)
             raise
-        finally:
-            with self._gate:
-                self._in_use -= 1
-                self._gate.notify_all()
 
     def note(self, error: Exception) -> None:
         """Remember when an error means that DuckDB answers nothing more until the file is opened again."""
@@ -92,7 +93,7 @@ class LedgerFile:
         with self._gate:
             self._closing = True
             try:
-                self._gate.wait_for(lambda: self._in_use == 0)
+                self._gate.wait_for(lambda: not self._in_use)
                 self._given_up = True
                 self.connection.close()
                 try:
@@ -123,8 +124,21 @@ class LedgerFile:
         return True
 
     def close(self) -> None:
-        """Checkpoint and close."""
-        self.connection.close()
+        """Let running statements end, stop those that take longer than LAST_STATEMENTS_S, checkpoint and close.
+
+        DuckDB refuses to close a connection while one of its cursors is inside a call.
+        """
+        with self._gate:
+            self._closing = True
+            try:
+                if not self._gate.wait_for(lambda: not self._in_use, timeout=LAST_STATEMENTS_S):
+                    for cursor in self._in_use:
+                        cursor.interrupt()
+                    self._gate.wait_for(lambda: not self._in_use, timeout=LAST_STATEMENTS_S)
+                self.connection.close()
+            finally:
+                self._closing = False
+                self._gate.notify_all()
 
 
 @contextmanager
