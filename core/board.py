@@ -114,10 +114,13 @@ class BoardWorker:
             self.compute(scope, standard)
         return scope is not None
 
-    def _next(self) -> tuple[Scope | None, bool]:
+    def _wanted(self) -> Scope | None:
         with self._lock:
-            if self._waiting:
-                return self._waiting.popitem(last=False)[1], False
+            return self._waiting.popitem(last=False)[1] if self._waiting else None
+
+    def _next(self) -> tuple[Scope | None, bool]:
+        if (wanted := self._wanted()) is not None:
+            return wanted, False
         version = self.store.version()
         if not version or time.monotonic() < self._standard_due:
             return None, True
@@ -154,12 +157,14 @@ class BoardWorker:
                 self._standard_due = time.monotonic() + max(SHORTEST_REST_S, REST_PER_WORK * self.took_s)
 
     def _answer_ahead(self, version: int) -> None:
-        """What people look at, newest first, at a version that pages do not show yet."""
+        """What people look at, newest first, at a version that pages do not show yet; whoever waits is served between."""
         began = time.monotonic()
         with self._lock:
             looks = [one for one in reversed(self._looked_at.values()) if began - one.at < LOOKS_FOR_S]
         for one in looks:
-            if self._waiting or time.monotonic() - began > LONGEST_AHEAD_S:
+            while (wanted := self._wanted()) is not None:
+                self.compute(wanted)
+            if time.monotonic() - began > LONGEST_AHEAD_S:
                 return
             scope = one.scope._replace(as_of=version)
             try:

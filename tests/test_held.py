@@ -9,8 +9,9 @@ from types import ModuleType
 import polars as pl
 import pytest
 
-from core import board
+from core import board, findings
 from core.audit import Ask, Scope, TooLittle
+from core.audits import every_audit
 from core.ingest.options import ReadOptions
 from core.ingest.otlp import decode_traces
 from core.ledger.batch import Batch, TakenFile
@@ -57,6 +58,13 @@ def test_live_traffic_moves_it_every_twenty_seconds(live: Store) -> None:
     arrive(live, 4)
     assert held.version(live, START + 2 * held.HOLD_S - 1) == 3
     assert held.version(live, START + 2 * held.HOLD_S) == 4
+
+
+def test_live_traffic_does_not_move_it_right_after_a_start_either(live: Store) -> None:
+    arrive(live, 1)
+    assert held.version(live, START) == 1
+    arrive(live, 2)
+    assert held.version(live, START + 1) == 1
 
 
 def test_live_traffic_moves_it_to_what_the_worker_has_answered(live: Store) -> None:
@@ -151,6 +159,32 @@ def test_what_people_look_at_is_answered_before_pages_move_there(live: Store) ->
     worker._step()
     assert asked == [(1, 0), (2, 1)]
     assert worker.complete_version == 2
+
+
+def test_whoever_waits_is_served_before_the_next_answer_ahead_and_stops_none(live: Store) -> None:
+    """Somebody asks for the board of a week while the first of two open pages is answered: both are answered."""
+    worker = board.running()
+    assert worker is not None
+    arrive(live, 1)
+    week = Scope(DAY, DAY + dt.timedelta(days=6), as_of=held.version(live))
+    done: list[str] = []
+
+    def opened(name: str) -> ModuleType:
+        def load(ask: Ask, scope: Scope) -> dict[str, pl.DataFrame]:
+            done.append(f"{name}, {len(findings.kept(ask, week))} of the week kept")
+            if name == "newer":
+                worker.want(week)
+            return {}
+
+        audit = ModuleType(f"core.audits.{name}")
+        audit.__dict__.update(load=load, measure=lambda frames, scope: TooLittle("rows", "send"), judge=str)
+        return audit
+
+    for name in ("older", "newer"):
+        held.looked_at(opened(name), Scope(DAY, DAY, as_of=held.version(live)))
+    worker._step()
+    assert done == ["newer, 0 of the week kept", f"older, {len(every_audit())} of the week kept"]
+    assert worker.complete_version == 1
 
 
 def test_who_fails_ahead_does_not_hold_the_pages(live: Store) -> None:

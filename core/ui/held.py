@@ -69,7 +69,7 @@ def hold_s() -> float:
 def _moved(store: Store, newest: int, now: float) -> _Held:
     held = _held.get(id(store))
     if held is None:
-        held = _Held(newest, store.acts(), now, now + AT_ONCE_S)
+        held = _Held(newest, store.acts(), now, now)
     if store.acts() != held.acts:
         held = held._replace(acts=store.acts(), at_once_until=now + AT_ONCE_S)
     following = newest if not held.version or now < held.at_once_until else _following(held, newest, now)
