@@ -13,7 +13,7 @@ sys.path[:0] = [] if str(PAGES.parent) in sys.path else [str(PAGES.parent)]
 
 from core import projects, ui, view  # noqa: E402
 from core.audits import every_audit  # noqa: E402
-from core.ui import access  # noqa: E402
+from core.ui import access, waiting  # noqa: E402
 
 icon = str(PAGES / "static" / "icon.png")
 st.logo(str(PAGES / "static" / "logo.svg"), size="large", icon_image=icon)
@@ -32,6 +32,7 @@ st.set_page_config(
 )
 for style in ("print.css", "verdict.css"):
     st.html(PAGES / "static" / style)
+waiting.let_draw("styles", waiting.SCRIPT_S)
 with projects.within(projects.current()):  # told once a run: a page looks it up a hundred times
     access.frame()
     ui.scope_controls()

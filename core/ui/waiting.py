@@ -18,8 +18,11 @@ from core.audit import Progress
 Kept = TypeVar("Kept")
 PATIENCE_S = 1.0
 """A bar that is gone before it is read only flickers."""
-VERDICT_S, FIGURE_S = 0.1, 0.2
-"""What a browser needs to draw the verdict, and to load what draws the first figures."""
+SCRIPT_S, VERDICT_S, FIGURE_S = 0.05, 0.1, 0.2
+"""What a browser needs to load what draws a piece of HTML, to draw the verdict, and to load what draws the first figures.
+
+React holds back what had to wait for its script for 300 ms after whatever else began to wait: the verdict's must be there first.
+"""
 
 
 class NotKept(Exception):
