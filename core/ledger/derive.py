@@ -51,10 +51,22 @@ TOUCHED = """
 """
 """Traces with a span that arrived, or was undone, since the last time; only the new part of spans is read."""
 
-MEMBERS = """
+_COLUMNS = """
+    import_id, trace_id, span_id, parent_span_id, name, kind, scope_name, dialect, service_name,
+    deployment_environment_name, cloud_region, started_at_ns, ended_at_ns, status_code, error_class,
+    span_role, gen_ai_operation_name, gen_ai_provider_name, gen_ai_request_model, gen_ai_response_model,
+    gen_ai_response_id, provider_request_id, gen_ai_usage_input_tokens, gen_ai_usage_output_tokens,
+    gen_ai_usage_cache_read_input_tokens, gen_ai_usage_cache_write_input_tokens,
+    gen_ai_usage_reasoning_output_tokens, service_tier, reported_cost_usd, gen_ai_conversation_id,
+    enduser_hash, gen_ai_agent_name, gen_ai_tool_name, gen_ai_tool_call_id, arguments_hash,
+    server_address, url_path, http_response_status_code, http_request_resend_count, content_hash
+"""
+"""Of a span, in the order of trace.Span."""
+
+MEMBERS = f"""
     create or replace temp table members as
     select
-        spans.*,
+        {_COLUMNS},
         spans.rowid as row_id
     from spans
     join touched using (trace_id)
@@ -63,6 +75,9 @@ MEMBERS = """
         and spans.import_id not in (select import_id from undone where undone_by <= $through)
 """
 """Every span of a chunk's traces: the one time that the whole table is looked through."""
+
+TWICE = "select count(*) from (select trace_id, span_id from members group by trace_id, span_id having count(*) > 1)"
+"""Spans that came more than once, by id; mostly none, and then no window has to be laid over the members."""
 
 REPEATS = """
     create or replace temp table repeats as
@@ -91,7 +106,7 @@ REPEATS = """
     where copy_number > 1 or (content_hash <> first_content_hash and import_id > $after)
 """
 
-SPANS_OF_TRACES = """
+NEWEST_OF_TRACES = f"""
     with newest as (
         select
             *,
@@ -101,18 +116,14 @@ SPANS_OF_TRACES = """
         from members
     )
     select
-        import_id, trace_id, span_id, parent_span_id, name, kind, scope_name, dialect, service_name,
-        deployment_environment_name, cloud_region, started_at_ns, ended_at_ns, status_code, error_class,
-        span_role, gen_ai_operation_name, gen_ai_provider_name, gen_ai_request_model, gen_ai_response_model,
-        gen_ai_response_id, provider_request_id, gen_ai_usage_input_tokens, gen_ai_usage_output_tokens,
-        gen_ai_usage_cache_read_input_tokens, gen_ai_usage_cache_write_input_tokens,
-        gen_ai_usage_reasoning_output_tokens, service_tier, reported_cost_usd, gen_ai_conversation_id,
-        enduser_hash, gen_ai_agent_name, gen_ai_tool_name, gen_ai_tool_call_id, arguments_hash,
-        server_address, url_path, http_response_status_code, http_request_resend_count, content_hash
+        {_COLUMNS}
     from newest
     where revision = 1
     order by trace_id
 """
+
+SPANS_OF_TRACES = f"select {_COLUMNS} from members order by trace_id"
+"""The same where no span is there twice."""
 
 KNOWN_BEFORE = """
     create or replace temp table known_before as
@@ -165,9 +176,9 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
     chunks = cursor.execute("select distinct chunk from touched order by chunk").fetchall()
     for (chunk,) in chunks:
         cursor.execute(MEMBERS, {"chunk": chunk, "through": through})
-        _settle_repeats(cursor, after)
+        twice = _settle_repeats(cursor, after)
         _close_rows(cursor, int(chunk), after, through)
-        spans = cursor.sql(SPANS_OF_TRACES).pl()
+        spans = cursor.sql(NEWEST_OF_TRACES if twice else SPANS_OF_TRACES).pl()
         make = do if spans.height >= WORTH_SENDING else here
         for table, frame in make(derived_frames, spans, costing, through):
             cursor.register("derived", frame.to_arrow())
@@ -176,8 +187,10 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
     rollups.add(cursor, through)
 
 
-def _settle_repeats(cursor: DuckDBPyConnection, after: int) -> None:
-    """Record the repeats among the chunk's spans and drop the exact ones."""
+def _settle_repeats(cursor: DuckDBPyConnection, after: int) -> bool:
+    """Record the repeats among the chunk's spans and drop the exact ones; whether there was any span more than once."""
+    if not cursor.execute(TWICE).fetchall()[0][0]:
+        return False
     cursor.execute(REPEATS, {"after": after})
     found = cursor.execute("select count(*) from repeats").fetchall()
     if found[0][0]:
@@ -188,6 +201,7 @@ def _settle_repeats(cursor: DuckDBPyConnection, after: int) -> None:
         cursor.execute(
             "delete from members where row_id in (select row_id from repeats where kind = 'exact')"
         )
+    return True
 
 
 def _close_rows(cursor: DuckDBPyConnection, chunk: int, after: int, through: int) -> None:
