@@ -19,12 +19,9 @@ from core.ingest.otlp.metrics import (
     no_metric_rows,
 )
 from core.ingest.otlp.parse import BadRequest, is_json, parsed_json
+from core.ingest.otlp.repeated import spans_of_protobuf
 from core.ingest.otlp.spans import add_groups, no_rows
-from core.ingest.otlp.wire import (
-    WireGroup,
-    spans_of_json,
-    spans_of_protobuf,
-)
+from core.ingest.otlp.wire import WireGroup, spans_of_json
 from core.ledger.batch import Batch, Quarantined, Repaired
 
 __all__ = ["SIGNALS", "BadRequest", "Signal", "decode", "decode_logs", "decode_metrics", "decode_traces"]
