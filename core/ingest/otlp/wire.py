@@ -8,7 +8,7 @@ fields ignored).
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from core.ingest.otlp.parse import BadRequest
@@ -67,6 +67,10 @@ class WireGroup(NamedTuple):
     scope_version: str
     scope: Attributes
     items: list[Any]
+
+
+Numbered = Iterable[tuple[int | None, Iterable[WireGroup]]]
+"""Groups of request bodies, each with its line in a file; None for a request that is not a line."""
 
 
 def proto_value(value: Any) -> Any:
