@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from core.ingest.otlp import repeated
 from core.ingest.otlp.parse import BadRequest, varint_bytes
 from core.ingest.otlp.repeated import LONGEST_SHARED, spans_of_protobuf, spans_one_by_one
 from core.ingest.otlp.wire import WireGroup
@@ -75,6 +76,12 @@ def test_captured_requests_are_the_same() -> None:
 def test_odd_bytes_are_the_same(raw: bytes) -> None:
     for body in (with_attributes(raw), with_attributes(raw, field(1, b"neighbour"), raw)):
         assert read(spans_of_protobuf, body) == read(spans_one_by_one, body)
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repeated, "MOST_SHARED", 3)
+    body = as_protobuf(request(*(span({"app.a": at, "app.b": "same"}) for at in range(9))))
+    assert read(spans_of_protobuf, body) == read(spans_one_by_one, body)
 
 
 @pytest.mark.parametrize("behind", [b"", field(2, field(1, b"the text that replaces it"))])

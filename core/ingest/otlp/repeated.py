@@ -26,6 +26,9 @@ from core.ingest.otlp.wire import WireGroup, WireSpan, proto_attributes, proto_g
 
 LONGEST_SHARED = 200
 """Bytes of an attribute that is remembered: longer ones are prompts and answers, and no two are the same."""
+MOST_SHARED = 20_000
+"""Attributes that are remembered at once: a request can hold millions that are all different."""
+
 SHALLOW = 150
 """Bytes beside its text up to which an attribute cannot be nested too deeply: a hundred messages take two bytes each."""
 
@@ -54,11 +57,14 @@ class _Known(dict[bytes, tuple[str, Any]]):
         held = pair.value
         text = held.string_value
         value = text or proto_value(held)
-        if len(raw) - len(text) > SHALLOW:
+        # Letters take a byte or more: they are counted first, which costs nothing.
+        if len(raw) - len(text) > SHALLOW and len(raw) - len(text.encode()) > SHALLOW:
             _refuse_too_deep(raw)
         # A key that is one text in all spans is looked up by its identity; else its letters are compared each time.
         found = sys.intern(pair.key), value
         if len(raw) <= LONGEST_SHARED:
+            if len(self) >= MOST_SHARED:
+                self.clear()  # rather than learn nothing more: what repeats comes again soon
             self[raw] = found
         return found
 
