@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -26,6 +26,14 @@ VALUES = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=2),
     max_leaves=5,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_requests_too() -> Iterator[None]:
+    """Requests of any size are read the way large ones are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(repeated, "FEWEST_BYTES", 0)
+        yield
 
 
 def read(reader: Any, body: bytes) -> list[WireGroup] | str:

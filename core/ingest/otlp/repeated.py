@@ -24,6 +24,9 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 from core.ingest.otlp.parse import parsed_protobuf, varint_bytes
 from core.ingest.otlp.wire import WireGroup, WireSpan, proto_attributes, proto_groups, proto_span, proto_value
 
+FEWEST_BYTES = 20_000
+"""Of a request, about 15 spans: what repeats in a smaller one does not pay for looking it up."""
+
 LONGEST_SHARED = 200
 """Bytes of an attribute that is remembered: longer ones are prompts and answers, and no two are the same."""
 MOST_SHARED = 20_000
@@ -78,6 +81,8 @@ def _refuse_too_deep(raw: bytes) -> None:
 
 def spans_of_protobuf(body: bytes) -> Iterator[WireGroup]:
     """Spans of a protobuf trace request, by resource and scope; raises BadRequest."""
+    if len(body) < FEWEST_BYTES:
+        return spans_one_by_one(body)
     known = _Known()
 
     def read(span: Any) -> WireSpan:
