@@ -78,7 +78,7 @@ def with_whole_strings(body: bytes, kind: Descriptor, depth: int = 0) -> bytes:
                 piece = piece.decode("utf-8", "replace").encode()
             else:
                 piece = with_whole_strings(piece, field.message_type, depth + 1)
-            mended += body[at:behind] + _varint_bytes(len(piece)) + piece
+            mended += body[at:behind] + varint_bytes(len(piece)) + piece
         else:
             mended += body[at:end]
         at = end
@@ -116,7 +116,8 @@ def varint(body: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-def _varint_bytes(number: int) -> bytes:
+def varint_bytes(number: int) -> bytes:
+    """A number from zero up as a protobuf varint."""
     written = bytearray()
     while number > 0x7F:
         written.append(number & 0x7F | 0x80)

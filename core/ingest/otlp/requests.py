@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -19,12 +19,9 @@ from core.ingest.otlp.metrics import (
     no_metric_rows,
 )
 from core.ingest.otlp.parse import BadRequest, is_json, parsed_json
-from core.ingest.otlp.spans import add_groups, no_rows
-from core.ingest.otlp.wire import (
-    WireGroup,
-    spans_of_json,
-    spans_of_protobuf,
-)
+from core.ingest.otlp.repeated import spans_of_protobuf
+from core.ingest.otlp.spans import add_spans, no_rows
+from core.ingest.otlp.wire import Numbered, WireGroup, spans_of_json
 from core.ledger.batch import Batch, Quarantined, Repaired
 
 __all__ = ["SIGNALS", "BadRequest", "Signal", "decode", "decode_logs", "decode_metrics", "decode_traces"]
@@ -41,15 +38,10 @@ class Decoded(NamedTuple):
     repaired: list[Repaired]
 
 
-Numbered = Iterable[tuple[int | None, Iterable[WireGroup]]]
-"""Groups of request bodies, each with its line in a file; None for a request that is not a line."""
-
-
 def traces(bodies: Numbered, options: ReadOptions) -> Decoded:
     """Spans, their events and streams."""
     found = no_rows()
-    for line, groups in bodies:
-        add_groups(found, groups, options, line)
+    add_spans(found, bodies, options)
     return Decoded(span_frames(found), found.read[0], found.quarantined, found.repaired)
 
 

@@ -8,12 +8,10 @@ fields ignored).
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-
-from core.ingest.otlp.parse import BadRequest, parsed_protobuf
+from core.ingest.otlp.parse import BadRequest
 from core.ingest.quarantine import ROW_TEXT
 from core.ingest.row_texts import json_text
 
@@ -71,8 +69,17 @@ class WireGroup(NamedTuple):
     items: list[Any]
 
 
+Numbered = Iterable[tuple[int | None, Iterable[WireGroup]]]
+"""Groups of request bodies, each with its line in a file; None for a request that is not a line."""
+
+
 def proto_value(value: Any) -> Any:
-    """A protobuf AnyValue as a Python value; bytes become base64 text as in JSON."""
+    """A protobuf AnyValue as a Python value; bytes become base64 text as in JSON.
+
+    Texts and numbers are most values: one that is not empty needs no question which kind it is.
+    """
+    if plain := value.string_value or value.int_value or value.double_value:
+        return plain
     kind = value.WhichOneof("value")
     if kind == "string_value":
         return value.string_value
@@ -90,15 +97,8 @@ def proto_value(value: Any) -> Any:
 
 
 def proto_attributes(pairs: Any) -> Attributes:
-    """A repeated KeyValue as a dict; a repeated key keeps its last value.
-
-    Most values are texts: a text that is not empty needs no question which kind of value it is.
-    """
-    found: Attributes = {}
-    for pair in pairs:
-        value = pair.value
-        found[pair.key] = value.string_value or proto_value(value)
-    return found
+    """A repeated KeyValue as a dict; a repeated key keeps its last value."""
+    return {pair.key: proto_value(pair.value) for pair in pairs}
 
 
 def integer(value: Any) -> int:
@@ -158,9 +158,9 @@ LINKS = "trueup.link_count"
 """Kept beside a span's attributes: a span with links was caused by more than its parent, and may outlive it."""
 
 
-def _proto_span(span: Any) -> WireSpan:
+def proto_span(span: Any, attributes: Attributes) -> WireSpan:
+    """A protobuf span whose attributes have been read."""
     status = span.status
-    attributes = proto_attributes(span.attributes)
     if span.links:
         attributes[LINKS] = len(span.links)
     return WireSpan(
@@ -283,9 +283,3 @@ def proto_groups(holders: Any, parts: str, items: str, read: Any) -> Iterator[Wi
 def spans_of_json(request: dict[str, Any]) -> Iterator[WireGroup]:
     """Spans of an OTLP/JSON trace request, by resource and scope; raises BadRequest."""
     return json_groups(request, "Spans", "spans", _json_span)
-
-
-def spans_of_protobuf(body: bytes) -> Iterator[WireGroup]:
-    """Spans of a protobuf trace request, by resource and scope; raises BadRequest."""
-    request = parsed_protobuf(ExportTraceServiceRequest(), body)
-    return proto_groups(request.resource_spans, "scope_spans", "spans", _proto_span)
