@@ -174,7 +174,7 @@ def _call_row(trace: Trace, call: Call) -> Row:
 
 
 def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costing: Costing) -> Row:
-    member = next((m for m in line.call.members if line.span is m), None) or _member_of(line)
+    member = line.member
     usage = member if line.carries_usage else None
     provider = _provider(member)
     cost = costing.cost(line, member, provider)
@@ -211,14 +211,6 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
         cost.billable,
         line.call.removal.rule if line.call.removal else None,
     )
-
-
-def _member_of(line: Line) -> Span:
-    """The member span whose HTTP span the line shows."""
-    for member, sends in zip(line.call.members, line.call.sends, strict=False):
-        if any(send is line.span for send in sends):
-            return member
-    return line.call.span
 
 
 def _provider(span: Span) -> str | None:
