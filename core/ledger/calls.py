@@ -12,6 +12,7 @@ resend_count ("ordinal number of request resending attempt").
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.ledger.dedup import Removal
@@ -30,7 +31,8 @@ LONGEST_SDK_BACKOFF_NS = 10 * 10**9
 """SDKs cap their own back-off at 8 s; a later request is not theirs."""
 
 
-class Call(NamedTuple):
+@dataclass(slots=True)
+class Call:
     """One logical call. `members` are its spans in time order, the last one stands for it; `sends` are the HTTP
     spans of each member. `attempts` None means unobservable."""
 
@@ -40,26 +42,22 @@ class Call(NamedTuple):
     grade: str
     evidence: str
     removal: Removal | None = None
+    span: Span = field(init=False)
+    """Stands for the call: its last attempt as the client saw it."""
+    ok: bool = field(init=False)
+    """Whether the call as a whole succeeded."""
+    line_kind: str = field(init=False)
+    """'tool' or 'inference'."""
 
-    @property
-    def span(self) -> Span:
-        """The span that stands for the call: its last attempt as the client saw it."""
-        return self.members[-1]
-
-    @property
-    def ok(self) -> bool:
-        """Whether the call as a whole succeeded."""
-        return not self.span.failed
+    def __post_init__(self) -> None:
+        self.span = self.members[-1]
+        self.ok = not self.span.failed
+        self.line_kind = "tool" if self.span.span_role == "tool" else "inference"
 
     @property
     def failed_attempts(self) -> int | None:
         """Attempts that did not answer: all but the last of a call that succeeded, else all."""
         return None if self.attempts is None else self.attempts - self.ok
-
-    @property
-    def line_kind(self) -> str:
-        """'tool' or 'inference'."""
-        return "tool" if self.span.span_role == "tool" else "inference"
 
 
 def calls_of(trace: Trace, removed: dict[str, Removal]) -> list[Call]:
@@ -105,6 +103,8 @@ def _link_http(trace: Trace, removed: dict[str, Removal]) -> _Links:
 
 def _owners(trace: Trace, sends: list[Span]) -> list[tuple[Span, list[Span]]]:
     """Each send with the calls it may belong to: above it, beside and around it, or around it and without sends."""
+    if not sends:
+        return []
     beside: dict[str | None, Around] = {}
     owners: list[tuple[Span, list[Span]]] = []
     for send in sends:
@@ -119,6 +119,8 @@ def _owners(trace: Trace, sends: list[Span]) -> list[tuple[Span, list[Span]]]:
             owners.append((send, beside[parent](send)))
         else:
             owners.append((send, roles[:1] if roles[0].span_role == "inference" else []))
+    if all(found for _, found in owners):
+        return owners
     held = {owner.span_id for _, found in owners for owner in found}
     anywhere = Around([span for span in trace.of_role("inference") if span.span_id not in held])
     return [(send, found or ([] if _in_tool(trace, send) else anywhere(send))) for send, found in owners]
@@ -176,9 +178,8 @@ def _resends(chain: tuple[Span, ...], span: Span) -> bool:
 
 
 def _graded(chain: tuple[Span, ...], links: _Links) -> Call:
-    sends = tuple(tuple(links.by_call.get(span.span_id, ())) for span in chain)
-    seen = sum(len(group) for group in sends)
-    headers = [send.resend_count for group in sends for send in group if send.resend_count is not None]
+    sends = tuple([tuple(links.by_call.get(span.span_id, ())) for span in chain])
+    seen = sum(map(len, sends))
     last = chain[-1]
     if len(chain) > 1 and last.resend_count is not None:
         return Call(chain, sends, len(chain), "declared", "each attempt has a span with its own resend_count")
@@ -190,6 +191,7 @@ def _graded(chain: tuple[Span, ...], links: _Links) -> Call:
         declared = 0
     if declared is not None and seen <= declared + 1:
         return Call(chain, sends, declared + 1, "declared", "http.request.resend_count on the call's span")
+    headers = [send.resend_count for group in sends for send in group if send.resend_count is not None]
     if headers and max(headers) + 1 >= seen:
         return Call(chain, sends, max(headers) + 1, "declared", "retry-count header on the HTTP spans")
     if last.span_id in links.ambiguous:
@@ -205,7 +207,12 @@ def _merge_inferred(trace: Trace, calls: list[Call], window_ns: int) -> list[Cal
     merged: list[Call] = []
     open_failures: dict[tuple[object, ...], int] = {}
     for call in calls:
-        key = (*_same_operation(trace, call), call.grade)
+        if call.grade != "unobservable" or (
+            call.ok and not open_failures
+        ):  # repeats nothing, nor is repeated
+            merged.append(call)
+            continue
+        key = _same_operation(trace, call)
         at = open_failures.pop(key, None)
         if at is not None and _repeats(merged[at], call, window_ns):
             earlier = merged[at]
@@ -219,7 +226,7 @@ def _merge_inferred(trace: Trace, calls: list[Call], window_ns: int) -> list[Cal
         else:
             at = len(merged)
             merged.append(call)
-        if call.grade == "unobservable" and not call.ok:
+        if not call.ok:
             open_failures[key] = at
     return merged
 

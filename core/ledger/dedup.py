@@ -15,6 +15,7 @@ was kept, and every page that removes offers to put them back.
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from core.ledger.trace import CLOCK_TOLERANCE_NS, Span, Trace, contains
@@ -35,11 +36,13 @@ def removals(trace: Trace) -> dict[str, Removal]:
     removed: dict[str, Removal] = {}
     inferences = trace.of_role("inference")
     tools = trace.of_role("tool")
-    _same_id(trace, inferences, "response_id", removed)
-    _same_id(trace, tools, "tool_call_id", removed)
-    _ancestry(trace, inferences, removed, same_name=False)
-    _ancestry(trace, tools, removed, same_name=True)
-    _containment(trace, inferences, removed)
+    if len(inferences) > 1:
+        _same_id(trace, inferences, "response_id", removed)
+        _ancestry(trace, inferences, removed, same_name=False)
+        _containment(trace, inferences, removed)
+    if len(tools) > 1:
+        _same_id(trace, tools, "tool_call_id", removed)
+        _ancestry(trace, tools, removed, same_name=True)
     return {span_id: Removal(found.rule, _end(found, removed)) for span_id, found in removed.items()}
 
 
@@ -60,6 +63,9 @@ def _closeness(trace: Trace, span: Span) -> tuple[bool, bool, int, str]:
 
 
 def _same_id(trace: Trace, spans: list[Span], column: str, removed: dict[str, Removal]) -> None:
+    values = [value for value in map(attrgetter(column), spans) if value]
+    if len(set(values)) == len(values):
+        return
     groups: dict[str, list[Span]] = {}
     for span in spans:
         value = getattr(span, column)
@@ -96,6 +102,8 @@ def _ancestry(trace: Trace, spans: list[Span], removed: dict[str, Removal], *, s
 def _containment(trace: Trace, spans: list[Span], removed: dict[str, Removal]) -> None:
     """Two scopes, no shared id: one call when each has no other candidate and one lies inside the other."""
     left = [span for span in spans if span.span_id not in removed]
+    if len({span.scope_name for span in left}) < 2:
+        return  # of one scope no two are one call: _may_be_one_call
     partners: dict[str, set[str]] = {span.span_id: set() for span in left}
     crowded_until_ns = 0
     for at, outer in enumerate(left):  # by start: the outer one comes first, or within the tolerance

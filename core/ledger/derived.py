@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
+from operator import attrgetter
 
 import polars as pl
 
 from core.ledger.cost import Costing
 from core.ledger.rollups import IN_FORCE
-from core.ledger.rows import ATTEMPT_SCHEMA, CALL_SCHEMA, RUN_SCHEMA, Row, Schema, trace_rows
+from core.ledger.rows import (
+    ATTEMPT_SCHEMA,
+    CALL_SCHEMA,
+    RUN_SCHEMA,
+    TOLD_BY_START,
+    Row,
+    Schema,
+    trace_rows,
+)
 from core.ledger.trace import Span
+
+SPANS_AT_ONCE = 2_048
+"""Spans read out of the frame together, so that its cells are not all Python objects at once."""
 
 
 def derived_frames(spans: pl.DataFrame, costing: Costing, through: int) -> list[tuple[str, pl.DataFrame]]:
@@ -17,8 +30,7 @@ def derived_frames(spans: pl.DataFrame, costing: Costing, through: int) -> list[
     runs: list[Row] = []
     calls: list[Row] = []
     attempts: list[Row] = []
-    rows = (Span._make(row) for row in spans.iter_rows())
-    for _, members in groupby(rows, key=lambda span: span.trace_id):
+    for _, members in groupby(_each(spans), key=attrgetter("trace_id")):
         run, some_calls, some_attempts = trace_rows(list(members), costing)
         runs.append(run)
         calls += some_calls
@@ -31,14 +43,21 @@ def derived_frames(spans: pl.DataFrame, costing: Costing, through: int) -> list[
     return [(table, _frame(records, schema, through)) for table, records, schema in found if records]
 
 
+def _each(spans: pl.DataFrame) -> Iterator[Span]:
+    # Column by column: rows out of Polars, as rows into it, take longer.
+    for part in spans.iter_slices(SPANS_AT_ONCE):
+        yield from map(Span._make, zip(*(column.to_list() for column in part), strict=True))
+
+
 def _frame(records: list[Row], schema: Schema, through: int) -> pl.DataFrame:
     # Column by column: Polars reads row tuples several times slower.
-    columns = zip(*records, strict=True)
+    names = [name for name in schema if name not in TOLD_BY_START]
     series = [
-        pl.Series(name, values, dtype=kind, strict=True)
-        for (name, kind), values in zip(schema.items(), columns, strict=True)
+        pl.Series(name, values, dtype=schema[name], strict=True)
+        for name, values in zip(names, zip(*records, strict=True), strict=True)
     ]
-    return pl.DataFrame(series).with_columns(
+    return pl.DataFrame(series).select(
+        *(TOLD_BY_START.get(name, pl.col(name)) for name in schema),
         pl.lit(through, dtype=pl.Int64).alias("import_id"),
         pl.lit(IN_FORCE, dtype=pl.Int64).alias("superseded_by"),
     )

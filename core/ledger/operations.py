@@ -8,7 +8,7 @@ the step around them did not crash.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from core.ledger.calls import BACKOFF_WINDOW_NS, RECALL_WINDOW_NS, Call, same_arguments
 from core.ledger.trace import CLOCK_TOLERANCE_NS, Span, Trace
@@ -17,21 +17,20 @@ OPEN_FAILURES = 50
 """Failed steps, newest first, that a later step is compared with: what came before was given up."""
 
 
-class Step(NamedTuple):
+@dataclass(slots=True)
+class Step:
     """One try of something: at most one model call, then tool calls. Each is a call and the position, in its
-    members, of the span that belongs to this step: a call's members may lie in several steps."""
+    members, of the span that belongs to this step: a call's members may lie in several steps. `spans` are those
+    spans, in the order of the parts."""
 
     container: str
     path: tuple[str, ...]
     inference: tuple[Call, int] | None
-    tools: tuple[tuple[Call, int], ...]
+    tools: list[tuple[Call, int]]
+    spans: list[Span]
+    ok: bool
+    """Whether every part succeeded and the step span around them too."""
     crashed: bool = False
-
-    @property
-    def spans(self) -> list[Span]:
-        """The spans of the step's parts, in order."""
-        parts = [self.inference] if self.inference else []
-        return [call.members[index] for call, index in [*parts, *self.tools]]
 
     @property
     def started_at_ns(self) -> int:
@@ -43,16 +42,14 @@ class Step(NamedTuple):
         """End of its last part."""
         return max(span.ended_at_ns for span in self.spans)
 
-    @property
-    def ok(self) -> bool:
-        """Whether every part succeeded and the step span around them too."""
-        return not self.crashed and not any(span.failed for span in self.spans)
 
-
-class Line(NamedTuple):
-    """One line of an attempt: a send of a model call, or a tool call."""
+@dataclass(slots=True)
+class Line:
+    """One line of an attempt: a send of a model call, or a tool call. `span` is the send where one was seen, else
+    `member`, the call's span that it belongs to."""
 
     call: Call
+    member: Span
     span: Span
     started_at_ns: int
     duration_ns: int
@@ -63,14 +60,15 @@ class Line(NamedTuple):
     kind: str
 
 
-class Attempt(NamedTuple):
+@dataclass(slots=True)
+class Attempt:
     """One attempt of an operation. `rescued`: it failed and a later one of the same operation succeeded."""
 
     operation_id: str
     operation: str
     number: int
     retry_kind: str
-    lines: tuple[Line, ...]
+    lines: list[Line]
     ok: bool
     rescued: bool
 
@@ -78,33 +76,37 @@ class Attempt(NamedTuple):
 def attempts_of(trace: Trace, calls: list[Call]) -> list[Attempt]:
     """Every attempt of a trace's kept calls, grouped into operations; removed calls stand alone at the end."""
     found: list[Attempt] = []
-    steps = _with_crashes(trace, _steps(trace, [call for call in calls if call.removal is None]))
+    steps = _steps(trace, [call for call in calls if call.removal is None])
+    _mark_crashes(trace, steps)
     for chain in _operations(steps):
         found += _attempts_of_operation(chain)
     for call in calls:
         if call.removal is not None:
             line = _line(call, call.span, call.span.started_at_ns, call.span, "first")
             span = call.span
-            found.append(Attempt(span.span_id, _operation(span), 1, "first", (line,), line.ok, False))
+            found.append(Attempt(span.span_id, _operation(span), 1, "first", [line], line.ok, False))
     return found
 
 
 def _steps(trace: Trace, calls: list[Call]) -> list[Step]:
-    parts = [(call, index) for call in calls for index in range(len(call.members))]
-    parts.sort(key=lambda part: (part[0].members[part[1]].started_at_ns, part[0].members[part[1]].span_id))
-    open_steps: dict[str, int] = {}
+    parts = [(span, call, index) for call in calls for index, span in enumerate(call.members)]
+    parts.sort(key=lambda part: (part[0].started_at_ns, part[0].span_id))
+    open_steps: dict[str, Step] = {}
     steps: list[Step] = []
-    for call, index in parts:
-        container, path = trace.container(call.members[index])
-        at = open_steps.get(container)
-        if call.line_kind == "tool" and at is not None and _follows(steps[at], call.members[index]):
-            steps[at] = steps[at]._replace(tools=(*steps[at].tools, (call, index)))
-            continue
-        open_steps[container] = len(steps)
+    for span, call, index in parts:
+        container, path = trace.container(span)
         if call.line_kind == "tool":
-            steps.append(Step(container, path, None, ((call, index),)))
+            step = open_steps.get(container)
+            if step is not None and _follows(step, span):
+                step.tools.append((call, index))
+                step.spans.append(span)
+                step.ok = step.ok and not span.failed
+                continue
+            step = Step(container, path, None, [(call, index)], [span], not span.failed)
         else:
-            steps.append(Step(container, path, (call, index), ()))
+            step = Step(container, path, (call, index), [], [span], not span.failed)
+        open_steps[container] = step
+        steps.append(step)
     return steps
 
 
@@ -122,22 +124,27 @@ def _follows(step: Step, tool: Span) -> bool:
     return not again and asked.ended_at_ns <= tool.started_at_ns + CLOCK_TOLERANCE_NS
 
 
-def _with_crashes(trace: Trace, steps: list[Step]) -> list[Step]:
+def _mark_crashes(trace: Trace, steps: list[Step]) -> None:
     """Mark steps whose calls all succeeded but whose step span ended in error: the last step inside it crashed.
 
     Step spans are those between a call and the top span; innermost first, so an error that travels up counts once.
     """
-    inside: dict[str, list[int]] = {}
-    for index, step in enumerate(steps):
-        for ancestor in {a.span_id: a for span in step.spans for a in trace.ancestors(span)[:-1]}.values():
-            if ancestor.failed and ancestor.span_role not in ("inference", "http", "tool"):
-                inside.setdefault(ancestor.span_id, []).append(index)
-    steps = list(steps)
+    failed = {
+        span.span_id
+        for span in trace.spans
+        if span.span_role not in ("inference", "http", "tool") and span.failed
+    }
+    if not failed:
+        return
+    inside: dict[str, list[Step]] = {}
+    for step in steps:
+        for span_id in dict.fromkeys(a.span_id for span in step.spans for a in trace.ancestors(span)[:-1]):
+            if span_id in failed:
+                inside.setdefault(span_id, []).append(step)
     for span_id in sorted(inside, key=lambda key: -len(trace.ancestors(trace.by_id[key]))):
-        members = inside[span_id]
-        if all(steps[index].ok for index in members):
-            steps[members[-1]] = steps[members[-1]]._replace(crashed=True)
-    return steps
+        if all(step.ok for step in inside[span_id]):
+            crashed = inside[span_id][-1]
+            crashed.crashed, crashed.ok = True, False
 
 
 def _operations(steps: list[Step]) -> list[list[tuple[str, Step]]]:
@@ -187,31 +194,25 @@ def _retry_kind(earlier: Step, step: Step) -> str | None:
 
 def _attempts_of_operation(chain: list[tuple[str, Step]]) -> list[Attempt]:
     first = chain[0][1].spans[0]
-    tries: list[tuple[str, list[Line]]] = []
-    crashes: set[int] = set()
+    operation = _operation(first)
+    tries: list[Attempt] = []
     for kind, step in chain:
         sends = _sends(step.inference, kind) if step.inference else []
-        tries += [(line.kind, [line]) for line in sends]
-        tools = [_tool_line(call, index, kind) for call, index in step.tools]
-        if tools and sends:
-            tries[-1][1].extend(tools)
-        elif tools:
-            tries.append((kind, tools))
-        if step.crashed:
-            crashes.add(len(tries) - 1)
-    outcomes = [i not in crashes and all(line.ok for line in lines) for i, (_, lines) in enumerate(tries)]
-    return [
-        Attempt(
-            operation_id=first.span_id,
-            operation=_operation(first),
-            number=number + 1,
-            retry_kind=kind,
-            lines=tuple(lines),
-            ok=outcomes[number],
-            rescued=not outcomes[number] and any(outcomes[number + 1 :]),
-        )
-        for number, (kind, lines) in enumerate(tries)
-    ]
+        for send in sends:
+            tries.append(Attempt(first.span_id, operation, len(tries) + 1, send.kind, [send], send.ok, False))
+        if not sends:
+            tries.append(Attempt(first.span_id, operation, len(tries) + 1, kind, [], True, False))
+        attempt = tries[-1]
+        for call, index in step.tools:
+            line = _tool_line(call, index, kind)
+            attempt.lines.append(line)
+            attempt.ok = attempt.ok and line.ok
+        attempt.ok = attempt.ok and not step.crashed
+    succeeded = False
+    for attempt in reversed(tries):
+        attempt.rescued = succeeded and not attempt.ok
+        succeeded = succeeded or attempt.ok
+    return tries
 
 
 def _operation(span: Span) -> str:
@@ -226,30 +227,22 @@ def _sends(part: tuple[Call, int], kind: str) -> list[Line]:
     missing = 0
     if call.grade == "declared" and len(call.members) == 1:
         missing = (call.attempts or 1) - max(1, len(https))
-    spans: list[Span] = [member] * missing + (list(https) or [member])
-    lines: list[Line] = []
-    for position, span in enumerate(spans):
-        last = position == len(spans) - 1
-        line_kind = own_kind if position == 0 else "sdk_retry"
-        if last:
-            lines.append(_line(call, member, span.started_at_ns, span, line_kind))
-        else:
-            lines.append(_earlier_send(call, member, span, line_kind))
+    sends = [member] * missing + list(https or (member,))
+    last = sends.pop()
+    lines = [_earlier_send(call, member, send, "sdk_retry") for send in sends]
+    lines.append(_line(call, member, last.started_at_ns, last, "sdk_retry"))
+    lines[0].kind = own_kind
     return lines
 
 
 def _line(call: Call, member: Span, started_at_ns: int, send: Span, kind: str) -> Line:
     """The last send of a member: it succeeded when the member did, and carries the member's usage."""
+    duration_ns = max(0, member.ended_at_ns - started_at_ns)
+    failed = member.failed
+    error_class = member.error_class if failed else None
+    status_code = send.http_status_code or member.http_status_code
     return Line(
-        call=call,
-        span=send,
-        started_at_ns=started_at_ns,
-        duration_ns=max(0, member.ended_at_ns - started_at_ns),
-        ok=not member.failed,
-        carries_usage=True,
-        error_class=member.error_class if member.failed else None,
-        http_status_code=send.http_status_code or member.http_status_code,
-        kind=kind,
+        call, member, send, started_at_ns, duration_ns, not failed, True, error_class, status_code, kind
     )
 
 
@@ -258,6 +251,7 @@ def _earlier_send(call: Call, member: Span, send: Span, kind: str) -> Line:
     seen = send is not member
     return Line(
         call=call,
+        member=member,
         span=send,
         started_at_ns=send.started_at_ns,
         duration_ns=send.ended_at_ns - send.started_at_ns if seen else 0,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from functools import lru_cache
 from math import floor, log
+from operator import attrgetter
 
 import polars as pl
 
@@ -12,12 +11,12 @@ from core.ledger.calls import Call, calls_of
 from core.ledger.cost import Costing
 from core.ledger.dedup import removals
 from core.ledger.operations import Attempt, Line, attempts_of
-from core.ledger.trace import CONTAINER_ROLES, Span, Trace
+from core.ledger.trace import Span, Trace
 
 Row = tuple[object, ...]
+"""The cells of a schema's columns in order, without those of TOLD_BY_START."""
 HOUR_NS = 3_600 * 10**9
 DAY_NS = 24 * HOUR_NS
-EPOCH = dt.date(1970, 1, 1)
 BUCKET_WIDTH = log(1.02)
 
 _MONEY = pl.Decimal(24, 12)
@@ -27,6 +26,11 @@ _WHEN: dict[str, type[pl.DataType]] = {
     "hour": pl.Int64,
     "duration_ns": pl.Int64,
 }
+TOLD_BY_START = {
+    "day": (pl.col("started_at_ns") // DAY_NS).cast(pl.Int32).cast(pl.Date).alias("day"),
+    "hour": (pl.col("started_at_ns") // HOUR_NS).alias("hour"),
+}
+"""Columns that follow from the start, in UTC: cheaper for all rows at once than for each."""
 Schema = dict[str, pl.DataType | type[pl.DataType]]
 
 RUN_SCHEMA: Schema = {
@@ -88,7 +92,7 @@ def trace_rows(spans: list[Span], costing: Costing) -> tuple[Row, list[Row], lis
     attempts = attempts_of(trace, calls)
     kept = [attempt for attempt in attempts if attempt.lines[0].call.removal is None]
     final = max(
-        (attempt for attempt in kept if attempt.ok),
+        [attempt for attempt in kept if attempt.ok],
         key=lambda attempt: (attempt.lines[0].started_at_ns, attempt.operation_id, attempt.number),
         default=None,
     )
@@ -100,31 +104,17 @@ def trace_rows(spans: list[Span], costing: Costing) -> tuple[Row, list[Row], lis
     return _run_row(trace, kept), [_call_row(trace, call) for call in calls], lines
 
 
-def _when(started_at_ns: int, duration_ns: int) -> Row:
-    return started_at_ns, _day(started_at_ns // DAY_NS), started_at_ns // HOUR_NS, duration_ns
-
-
-@lru_cache(maxsize=4_096)
-def _day(number: int) -> dt.date:
-    return EPOCH + dt.timedelta(days=number)
-
-
 def _run_row(trace: Trace, kept: list[Attempt]) -> Row:
-    tops = (span for span in trace.spans if span.parent_span_id not in trace.by_id)
-    # Where every span has a parent, they are each other's: the first one stands for the run.
-    top = trace.root or next(tops, min(trace.spans, key=lambda span: (span.started_at_ns, span.span_id)))
-    agents = [span for span in trace.spans if span.span_role in CONTAINER_ROLES]
-    top_agents = [span for span in agents if not any(a in agents for a in trace.ancestors(span))]
-    last = max(kept, key=lambda attempt: max(line.started_at_ns for line in attempt.lines), default=None)
-    last_agent = max(top_agents, key=lambda span: span.ended_at_ns, default=None)
-    ok = not top.failed and not (last_agent and last_agent.failed) and (last is None or last.ok)
+    top = trace.root or _top_of_rootless(trace)
+    ok = not top.failed and _agents_ended_well(trace) and _last_attempt_ok(kept)
     return (
         top.trace_id,
         top.name,
         top.service_name,
         _first(trace, "cloud_region", top),
         top.deployment_environment_name,
-        *_when(top.started_at_ns, max(span.ended_at_ns for span in trace.spans) - top.started_at_ns),
+        top.started_at_ns,
+        max([span.ended_at_ns for span in trace.spans]) - top.started_at_ns,
         trace.root is not None,
         ok,
         _first(trace, "conversation_id", top),
@@ -132,9 +122,41 @@ def _run_row(trace: Trace, kept: list[Attempt]) -> Row:
     )
 
 
+def _top_of_rootless(trace: Trace) -> Span:
+    for span in trace.spans:
+        if span.parent_span_id not in trace.by_id:
+            return span
+    # Every span has a parent, so they are each other's: the first one stands for the run.
+    return min(trace.spans, key=lambda span: (span.started_at_ns, span.span_id))
+
+
+def _agents_ended_well(trace: Trace) -> bool:
+    """Whether the last to end of the agents that no other agent runs did not fail."""
+    agents = [trace.by_id[span_id] for span_id in trace.containers]
+    top_agents = [
+        span for span in agents if not any(a.span_id in trace.containers for a in trace.ancestors(span))
+    ]
+    last = max(top_agents, key=lambda span: span.ended_at_ns, default=None)
+    return last is None or not last.failed
+
+
+def _last_attempt_ok(kept: list[Attempt]) -> bool:
+    """Whether the attempt with the latest start of a line succeeded."""
+    ok, latest_ns = True, None
+    for attempt in kept:
+        for line in attempt.lines:
+            if latest_ns is None or line.started_at_ns > latest_ns:
+                ok, latest_ns = attempt.ok, line.started_at_ns
+    return ok
+
+
 def _first(trace: Trace, column: str, top: Span) -> object:
-    values = (getattr(span, column) for span in (top, *trace.spans))
-    return next((value for value in values if value is not None), None)
+    """The value of the top span, else of the first span that has one."""
+    value_of = attrgetter(column)
+    value = value_of(top)
+    if value is not None:
+        return value
+    return next((value for value in map(value_of, trace.spans) if value is not None), None)
 
 
 def _call_row(trace: Trace, call: Call) -> Row:
@@ -156,7 +178,8 @@ def _call_row(trace: Trace, call: Call) -> Row:
         span.response_model,
         span.tool_name,
         span.dialect,
-        *_when(first.started_at_ns, duration_ns),
+        first.started_at_ns,
+        duration_ns,
         floor(log(max(duration_ns / 1e6, 0.001)) / BUCKET_WIDTH),
         call.ok,
         span.error_class if span.failed else None,
@@ -174,8 +197,7 @@ def _call_row(trace: Trace, call: Call) -> Row:
 
 
 def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costing: Costing) -> Row:
-    member = next((m for m in line.call.members if line.span is m), None) or _member_of(line)
-    usage = member if line.carries_usage else None
+    member, usage = line.member, line.member if line.carries_usage else None
     provider = _provider(member)
     cost = costing.cost(line, member, provider)
     return (
@@ -193,7 +215,8 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
         provider,
         member.model,
         member.tool_name,
-        *_when(line.started_at_ns, line.duration_ns),
+        line.started_at_ns,
+        line.duration_ns,
         line.ok,
         attempt.ok,
         attempt.rescued,
@@ -203,22 +226,16 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
         line.http_status_code,
         usage.response_id if usage else None,
         line.span.provider_request_id or (usage.provider_request_id if usage else None),
-        *([usage.input_tokens, usage.output_tokens] if usage else [None, None]),
-        *([usage.cache_read_tokens, usage.cache_write_tokens] if usage else [None, None]),
+        usage.input_tokens if usage else None,
+        usage.output_tokens if usage else None,
+        usage.cache_read_tokens if usage else None,
+        usage.cache_write_tokens if usage else None,
         usage.reasoning_tokens if usage else None,
         cost.usd,
         cost.source,
         cost.billable,
         line.call.removal.rule if line.call.removal else None,
     )
-
-
-def _member_of(line: Line) -> Span:
-    """The member span whose HTTP span the line shows."""
-    for member, sends in zip(line.call.members, line.call.sends, strict=False):
-        if any(send is line.span for send in sends):
-            return member
-    return line.call.span
 
 
 def _provider(span: Span) -> str | None:

@@ -6,8 +6,8 @@ Pure: spans in, answers out. `Trace` is built from the rows of one trace with re
 from __future__ import annotations
 
 from bisect import bisect_right
-from functools import cached_property
 from itertools import accumulate
+from operator import attrgetter
 from typing import NamedTuple
 
 CLOCK_TOLERANCE_NS = 2_000_000
@@ -124,44 +124,81 @@ class Around:
         return found
 
 
+def _rooted(children: dict[str | None, list[Span]]) -> set[str]:
+    """Ids of spans that hang, through parents that arrived, on a span without a parent."""
+    reached = [span.span_id for span in children.get(None, [])]
+    for span_id in reached:  # grows while it is walked
+        if span_id in children:
+            reached += [child.span_id for child in children[span_id]]
+    return set(reached)
+
+
+def _containers(spans: list[Span]) -> dict[str, str]:
+    """Ids of agent and workflow spans, in order of start, to the first of the attempts they repeat.
+
+    An agent step that ended in error and is followed, under the same parent, by one of the same name is
+    the same container: an orchestrator that restarts a step opens a new span for it.
+    """
+    first: dict[str, str] = {}
+    latest: dict[tuple[str | None, str], Span] = {}
+    for span in spans:
+        if span.span_role not in CONTAINER_ROLES:
+            continue
+        before = latest.get((span.parent_span_id, span.name))
+        restarted = (
+            before is not None
+            and before.failed
+            and before.ended_at_ns <= span.started_at_ns + CLOCK_TOLERANCE_NS
+        )
+        first[span.span_id] = first[before.span_id] if before and restarted else span.span_id
+        latest[(span.parent_span_id, span.name)] = span
+    return first
+
+
+_IN_TIME = attrgetter("started_at_ns", "ended_at_ns", "span_id")
+
+
 class Trace:
     """The spans of one trace and their family relations. Parents that never arrived are simply absent."""
 
     def __init__(self, spans: list[Span]) -> None:
-        self.spans = sorted(spans, key=lambda span: (span.started_at_ns, span.ended_at_ns, span.span_id))
+        self.spans = sorted(spans, key=_IN_TIME)
         self.by_id = {span.span_id: span for span in self.spans}
-        self._ancestors: dict[str, list[Span]] = {}
-
-    @cached_property
-    def children(self) -> dict[str | None, list[Span]]:
+        self.children: dict[str | None, list[Span]] = {}
         """Spans by parent id, in order of start."""
-        children: dict[str | None, list[Span]] = {}
         for span in self.spans:
-            children.setdefault(span.parent_span_id, []).append(span)
-        return children
+            self.children.setdefault(span.parent_span_id, []).append(span)
+        self.containers = _containers(self.spans)
+        self._rooted = _rooted(self.children)
+        self._of_role: dict[str, list[Span]] = {}
+        self._above: dict[str | None, list[Span]] = {}
+        """Ancestors by parent id: siblings have the same."""
+        self._in_cycle: dict[str, list[Span]] = {}
+        """Ancestors by span id where they end in a cycle: it ends at a different span for each sibling."""
+        self._places: dict[str | None, tuple[str, tuple[str, ...]]] = {}
 
     def ancestors(self, span: Span) -> list[Span]:
         """From the parent up to the top-most span that arrived, or DEEPEST levels. A cycle (hostile ids) ends it."""
-        known = self._ancestors.get(span.span_id)
-        if known is not None:
-            return known
+        known = self._above.get(span.parent_span_id)
+        if known is None:
+            known = self._in_cycle.get(span.span_id)
+        return self._walked_up(span) if known is None else known
+
+    def _walked_up(self, span: Span) -> list[Span]:
         found: list[Span] = []
         seen = {span.span_id}
         parent = self.by_id.get(span.parent_span_id or "")
-        while parent is not None and parent.span_id not in seen and len(found) < DEEPEST:
+        while parent is not None:
+            if parent.span_id in seen:
+                self._in_cycle[span.span_id] = found
+                return found
+            if len(found) == DEEPEST:
+                break
             found.append(parent)
             seen.add(parent.span_id)
             parent = self.by_id.get(parent.parent_span_id or "")
-        self._ancestors[span.span_id] = found
+        self._above[span.parent_span_id] = found
         return found
-
-    @cached_property
-    def _rooted(self) -> set[str]:
-        """Spans that hang, through parents that arrived, on a span without a parent."""
-        reached = [span.span_id for span in self.children.get(None, [])]
-        for span_id in reached:  # grows while it is walked
-            reached += [child.span_id for child in self.children.get(span_id, [])]
-        return set(reached)
 
     def orphaned(self, span: Span) -> bool:
         """Whether the span, or one above it, names a parent that has not arrived."""
@@ -169,37 +206,25 @@ class Trace:
 
     def of_role(self, role: str) -> list[Span]:
         """Spans of one role, in order of start."""
-        return [span for span in self.spans if span.span_role == role]
+        if role not in self._of_role:
+            self._of_role[role] = [span for span in self.spans if span.span_role == role]
+        return self._of_role[role]
 
-    @cached_property
+    @property
     def root(self) -> Span | None:
         """The span without a parent; the earliest when there are several."""
-        return next((span for span in self.spans if span.parent_span_id is None), None)
-
-    @cached_property
-    def containers(self) -> dict[str, str]:
-        """Agent and workflow spans to the first of the attempts they repeat.
-
-        An agent step that ended in error and is followed, under the same parent, by one of the same name is
-        the same container: an orchestrator that restarts a step opens a new span for it.
-        """
-        first: dict[str, str] = {}
-        latest: dict[tuple[str | None, str], Span] = {}
-        for span in self.spans:
-            if span.span_role not in CONTAINER_ROLES:
-                continue
-            before = latest.get((span.parent_span_id, span.name))
-            restarted = (
-                before is not None
-                and before.failed
-                and before.ended_at_ns <= span.started_at_ns + CLOCK_TOLERANCE_NS
-            )
-            first[span.span_id] = first[before.span_id] if before and restarted else span.span_id
-            latest[(span.parent_span_id, span.name)] = span
-        return first
+        return self.children[None][0] if None in self.children else None
 
     def container(self, span: Span) -> tuple[str, tuple[str, ...]]:
         """The agent (or top span) a call belongs to, and the names of the step spans between the two."""
+        known = self._places.get(span.parent_span_id)
+        if known is None:
+            known = self._place(span)
+            if span.parent_span_id in self._above:
+                self._places[span.parent_span_id] = known
+        return known
+
+    def _place(self, span: Span) -> tuple[str, tuple[str, ...]]:
         path: list[str] = []
         top = "" if span.parent_span_id is None else span.parent_span_id
         for ancestor in self.ancestors(span):
