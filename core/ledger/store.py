@@ -11,7 +11,6 @@ import datetime as dt
 import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import polars as pl
@@ -120,10 +119,6 @@ class Store:
     def submit_soon(self, batch: Batch) -> Future[Receipt]:
         """Queue one batch; the future resolves after its transaction has committed."""
         return self._writer.put(batch, wait=False)
-
-    def coming(self) -> AbstractContextManager[None]:
-        """Around the making of a batch: what else is written waits a moment, so that they share a transaction."""
-        return self._writer.coming()
 
     def submit_many(self, batches: Iterable[Batch]) -> list[Receipt]:
         """Store batches in order, letting them share transactions; waits for the last commit."""

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from core.ledger.batch import Batch, Receipt
@@ -20,8 +19,6 @@ from core.ledger.write import Ledger
 
 GROUP_ROWS = 20_000
 """A transaction closes at this many rows: above it the commit is no longer the main cost."""
-GATHER_S = 0.03
-"""How long it waits for batches that are being decoded: a commit of its own costs each of them 6 ms of CPU."""
 MEND_S = 2.0
 """Between two tries to go on after the disk failed."""
 REVIVED_S = 5.0
@@ -64,8 +61,6 @@ class Writer:
         self._file = file
         self._ledger = Ledger(file.connection.cursor())
         self._waiting: queue.Queue[_Waiting | _Alone | None] = queue.Queue(maxsize=queue_limit)
-        self._coming = 0
-        self._coming_lock = threading.Lock()
         self._broken: Exception | None = None
         self._thread = threading.Thread(target=self._write_groups, name="trueup-writer", daemon=True)
         self._thread.start()
@@ -78,17 +73,6 @@ class Writer:
         except queue.Full:
             raise Overloaded(self._waiting.qsize(), retry_after_s=1) from None
         return answer
-
-    @contextmanager
-    def coming(self) -> Iterator[None]:
-        """Around the making of a batch that will be put: what is written meanwhile waits a moment for it."""
-        with self._coming_lock:
-            self._coming += 1
-        try:
-            yield
-        finally:
-            with self._coming_lock:
-                self._coming -= 1
 
     def alone(self, work: Callable[[Ledger], Done]) -> Done:
         """Do work on the write connection, in order with the batches around it, and return what it returns."""
@@ -153,24 +137,19 @@ class Writer:
                     self._broken = None
 
     def _gather(self, first: _Waiting) -> tuple[list[_Waiting], _Waiting | _Alone | None]:
-        """What waits or is coming shares one transaction; with it, what came along and does not belong to it."""
+        """What waits by now shares one transaction; with it, what came along and does not belong to it."""
         group = [first]
-        rows, until = first.batch.rows_read, time.monotonic() + GATHER_S
+        rows = first.batch.rows_read
         while rows < GROUP_ROWS:
-            following = self._following(until)
+            try:
+                following = self._waiting.get_nowait()
+            except queue.Empty:
+                break
             if not isinstance(following, _Waiting):
                 return group, following
             group.append(following)
             rows += following.batch.rows_read
         return group, _NOTHING_YET
-
-    def _following(self, until: float) -> _Waiting | _Alone | None:
-        """What waits, or comes until then where something is coming; else _NOTHING_YET."""
-        left_s = until - time.monotonic() if self._coming else 0.0
-        try:
-            return self._waiting.get(block=left_s > 0, timeout=max(left_s, 0.0))
-        except queue.Empty:
-            return _NOTHING_YET
 
     def _do_alone(self, alone: _Alone) -> None:
         try:

@@ -39,16 +39,12 @@ METRICS = Signal("metrics", decode_metrics)
 
 
 def decode(process: Process, signal: Signal, body: bytes, media_type: str, gzipped: bool = False) -> Batch:
-    """The body's rows; raises BadRequest, BadCompression, BodyTooLarge or NotReady.
-
-    Takes milliseconds: call it in a thread.
-    """
-    options, store = ReadOptions(capture_content=process.settings.capture_content), process.ledger()
+    """The body's rows; raises BadRequest, BadCompression or BodyTooLarge. Takes milliseconds: call it in a thread."""
+    options = ReadOptions(capture_content=process.settings.capture_content)
     try:
         plain = gunzip(body, process.settings.body_limit) if gzipped else body
         do = process.workers.do if len(plain) >= WORTH_SENDING else here
-        with store.coming():
-            return do(signal.decode, plain, media_type, options)
+        return do(signal.decode, plain, media_type, options)
     except (BadCompression, BadRequest, BodyTooLarge):
         raise
     except Exception as error:  # a fault of ours, but met only by this body: sending it again cannot help

@@ -1,4 +1,4 @@
-"""Closing the ledger's file while statements run: none is cut short in silence, and none makes closing fail."""
+"""The ledger's file: its log, and closing it while statements run, which cuts none short in silence and does not fail."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from core.ledger import file as ledger_file
-from core.ledger.file import LedgerFile
+from core.ledger.file import CHECKPOINT_AT, LedgerFile
 
 FOR_EVER = "select sum(a.range * b.range) from range(10_000_000) a, range(10_000_000) b"
 
@@ -75,6 +75,14 @@ def test_a_closed_file_refuses_new_cursors(tmp_path: Path) -> None:
     file.close()
     with pytest.raises(duckdb.ConnectionException), file.cursor():
         pass
+
+
+def test_the_log_may_grow_to_what_is_read_back_in_half_a_second(tmp_path: Path) -> None:
+    file = LedgerFile(tmp_path / "trueup.duckdb", threads=1)
+    with file.cursor() as cursor:
+        set_to = cursor.execute("select current_setting('checkpoint_threshold')").fetchall()
+    file.close()
+    assert (CHECKPOINT_AT, set_to) == ("128MiB", [("128.0 MiB",)])
 
 
 def _running(cursor: duckdb.DuckDBPyConnection) -> threading.Thread:
