@@ -243,6 +243,13 @@ def test_a_detailed_result_of_vllm() -> None:
     assert (first["prompt_id"], second["prompt_id"]) == ("bench-0-5", "bench-1-6")
 
 
+@pytest.mark.parametrize("times", [7, "11.0", {"a": 1}, [11.0], None])
+def test_start_times_that_are_no_list_of_the_requests_are_left_to_the_request_rate(times: object) -> None:
+    """At 4 requests a second the second begins 0.25 s after the first."""
+    first, second = bench(RUN | {"start_times": times, "request_rate": 4.0}).frames["streams"].to_dicts()
+    assert second["started_at_ns"] - first["started_at_ns"] == 250_000_000
+
+
 def test_two_runs_in_one_file_are_two(tmp_path: object) -> None:
     batch = bench(RUN, RUN | {"date": "20261121-101500"})
     assert batch.frames["streams"]["stream_key"].n_unique() == 4

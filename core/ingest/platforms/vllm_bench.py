@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any, BinaryIO
 
@@ -42,11 +42,11 @@ def read(stream: BinaryIO, source: str, options: ReadOptions) -> Iterator[Batch]
             refused.append(quarantine.refused(number, None, run.reason, ""))
             continue
         columns = _columns(run)
-        began, key = _date(run.get("date")), _key(run, place)
+        began, key, first_s = _date(run.get("date")), _key(run, place), _first_s(columns["start_times"])
         for at, held in enumerate(zip(*columns.values(), strict=True)):
             number += 1
             one = dict(zip(columns, held, strict=True))
-            made = _row(run, key, began, at, one)
+            made = _row(run, key, began, first_s, at, one)
             if isinstance(made, str):
                 refused.append(quarantine.refused(number, None, made, ""))
             else:
@@ -93,7 +93,7 @@ def _key(run: Mapping[str, Any], place: int) -> str:
 
 
 def _row(
-    run: Mapping[str, Any], key: str, began_ns: int, at: int, one: Mapping[str, Any]
+    run: Mapping[str, Any], key: str, began_ns: int, first_s: float | None, at: int, one: Mapping[str, Any]
 ) -> dict[str, Any] | str:
     """A row of `streams`, or why the request has none."""
     if one["errors"]:
@@ -104,7 +104,7 @@ def _row(
     output = one["output_lens"]
     if isinstance(output, bool) or not isinstance(output, int) or not 0 <= output < 2**31:
         return "output_lens is no count of tokens; export the result again."
-    started, origin = _offset(run, at, one["start_times"])
+    after_s = _after_s(run, at, one["start_times"], first_s)
     times = [time * 1000 for time in accumulate(gaps, initial=first)]
     return {
         "stream_key": f"{key}/{at}",
@@ -115,19 +115,23 @@ def _row(
         "version_label": _text(run, "version") or _text(run, "label"),
         "cloud_region": _text(run, "region"),
         "prompt_id": f"bench-{at}-{one['input_lens']}",
-        "started_at_ns": began_ns + int((started - origin) * 1e9),
+        "started_at_ns": began_ns + int(after_s * 1e9),
         **measured(Chunks(times), output),
     }
 
 
-def _offset(run: Mapping[str, Any], at: int, started: Any) -> tuple[float, float]:
-    """When the request began, and the first of them: by a clock without a date, else by the request rate."""
-    known = [seconds for one in run.get("start_times") or () if (seconds := _seconds(one)) is not None]
+def _first_s(started: Sequence[Any]) -> float | None:
+    """The first time of a clock without a date; None where the run has no times."""
+    return min((seconds for one in started if (seconds := _seconds(one)) is not None), default=None)
+
+
+def _after_s(run: Mapping[str, Any], at: int, started: Any, first_s: float | None) -> float:
+    """Seconds after the first request of the run: by that clock, else by the request rate."""
     seconds = _seconds(started)
-    if seconds is not None and known and seconds - min(known) < 10**6:
-        return seconds, min(known)
+    if seconds is not None and first_s is not None and seconds - first_s < 10**6:
+        return seconds - first_s
     rate = _seconds(run.get("request_rate"))
-    return (at / rate if rate and at / rate < 10**6 else 0.0), 0.0
+    return at / rate if rate and at / rate < 10**6 else 0.0
 
 
 def _seconds(value: Any) -> float | None:
