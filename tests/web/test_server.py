@@ -37,8 +37,9 @@ HASHED = (hashlib.sha256(TOKEN.encode()).hexdigest(),)
 
 @contextmanager
 def serving(folder: Path, **settings: Any) -> Iterator[tuple[TestClient, Process]]:
-    """A client of the app, and its process."""
-    process = Process(Settings(data_dir=folder, derive_seconds=0.1, **settings), "127.0.0.1", 8501)
+    """A client of the app, and its process; without gRPC, whose port the machine may have given to something else."""
+    given = {"derive_seconds": 0.1, "grpc_port": 0} | settings
+    process = Process(Settings(data_dir=folder, **given), "127.0.0.1", 8501)
     application = Starlette(
         routes=routes(process), middleware=middleware(process), lifespan=lifespan(process)
     )
