@@ -22,7 +22,9 @@ BACKLOG = 30
 """Imports that wait: from then on there is no rest, and looking through the ledger pays for many spans at once."""
 RETENTION_EVERY_S = 3600.0
 WARM_MODULES = ("plotly.graph_objects", "pandas", "scipy.stats")
-"""Imports of a second or more each (measured 3 to 5 s of CPU for the last two): paid before the first visitor."""
+"""Imports of a second or more each (measured 3 to 5 s of CPU for the last two): paid before most visitors."""
+WARM_AFTER_S = 3.0
+"""From the start: who comes at once needs the interpreter more than these modules, and waits half a second less."""
 
 _log = logging.getLogger("trueup")
 
@@ -93,11 +95,10 @@ def _retain(store: Store, days: int) -> str | None:
     return None
 
 
-def warm_up() -> None:
-    """Import what pages need, then freeze the heap.
-
-    Frozen objects are not scanned for garbage again.
-    """
+def warm_up(stopping: threading.Event) -> None:
+    """Import what some pages need, then freeze the heap: frozen objects are not scanned for garbage again."""
+    if stopping.wait(WARM_AFTER_S):
+        return
     began = time.monotonic()
     for name in WARM_MODULES:
         importlib.import_module(name)

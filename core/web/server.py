@@ -177,7 +177,7 @@ def lifespan(process: Process) -> Callable[[object], AbstractAsyncContextManager
     async def run(_app: object) -> AsyncIterator[None]:
         await anyio.to_thread.run_sync(_open, process)
         stopping = threading.Event()
-        threading.Thread(target=warm_up, name="trueup-warm", daemon=True).start()
+        threading.Thread(target=warm_up, args=(stopping,), name="trueup-warm", daemon=True).start()
         beside = [_thread(keep, own, stopping) for own in process.every() for keep in _KEPT_UP] + [
             _thread(keep, process, stopping) for keep in _OF_THE_INSTANCE
         ]
