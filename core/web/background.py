@@ -21,8 +21,8 @@ REST_PER_WORK = 1.0
 BACKLOG = 30
 """Imports that wait: from then on there is no rest, and looking through the ledger pays for many spans at once."""
 RETENTION_EVERY_S = 3600.0
-WARM_MODULES = ("plotly.graph_objects", "pandas", "scipy.stats")
-"""Imports of a second or more each (measured 3 to 5 s of CPU for the last two): paid before most visitors."""
+WARM_MODULES = ("plotly.graph_objects", "scipy.stats")
+"""Imports that may take a second (half of one on a quiet machine): paid before most visitors."""
 WARM_AFTER_S = 3.0
 """From the start: who comes at once needs the interpreter more than these modules, and waits half a second less."""
 
