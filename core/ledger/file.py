@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -135,13 +136,19 @@ class LedgerFile:
             self._closing = True
             try:
                 if not self._gate.wait_for(lambda: not self._in_use, timeout=LAST_STATEMENTS_S):
-                    for cursor in self._in_use:
-                        cursor.interrupt()
-                    self._gate.wait_for(lambda: not self._in_use, timeout=LAST_STATEMENTS_S)
+                    self._interrupt()
                 self.connection.close()
             finally:
                 self._closing = False
                 self._gate.notify_all()
+
+    def _interrupt(self) -> None:
+        """Stop what the cursors in use do, again and again: an interrupt between two statements stops neither."""
+        until = time.monotonic() + LAST_STATEMENTS_S
+        while self._in_use and time.monotonic() < until:
+            for cursor in self._in_use:
+                cursor.interrupt()
+            self._gate.wait_for(lambda: not self._in_use, timeout=0.1)
 
 
 @contextmanager

@@ -11,8 +11,6 @@ import pytest
 from core.ledger import file as ledger_file
 from core.ledger.file import CHECKPOINT_AT, LedgerFile
 
-FOR_EVER = "select sum(a.range * b.range) from range(10_000_000) a, range(10_000_000) b"
-
 
 def test_duckdb_refuses_to_close_beside_a_running_statement(tmp_path: Path) -> None:
     file = LedgerFile(tmp_path / "trueup.duckdb", threads=1)
@@ -25,7 +23,10 @@ def test_duckdb_refuses_to_close_beside_a_running_statement(tmp_path: Path) -> N
     file.close()
 
 
-def test_closing_waits_for_a_statement_and_keeps_what_it_wrote(tmp_path: Path) -> None:
+def test_closing_waits_for_a_statement_and_keeps_what_it_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger_file, "LAST_STATEMENTS_S", 3_600.0)
     file = LedgerFile(tmp_path / "trueup.duckdb", threads=1)
     began = threading.Event()
 
@@ -49,22 +50,21 @@ def test_closing_waits_for_a_statement_and_keeps_what_it_wrote(tmp_path: Path) -
 def test_closing_stops_a_statement_that_would_not_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger_file, "LAST_STATEMENTS_S", 0.2)
+    monkeypatch.setattr(ledger_file, "LAST_STATEMENTS_S", 5.0)
     file = LedgerFile(tmp_path / "trueup.duckdb", threads=1)
     raised: list[Exception] = []
-    began = threading.Event()
+    inside = threading.Event()
 
     def ask() -> None:
         try:
             with file.cursor() as cursor:
-                began.set()
-                cursor.execute(FOR_EVER)
+                cursor.execute(_telling(cursor, inside))
         except duckdb.Error as error:
             raised.append(error)
 
     asking = threading.Thread(target=ask)
     asking.start()
-    began.wait()
+    inside.wait()
     file.close()
     asking.join()
     assert isinstance(raised[0], duckdb.InterruptException)
@@ -85,19 +85,25 @@ def test_the_log_may_grow_to_what_is_read_back_in_half_a_second(tmp_path: Path) 
     assert (CHECKPOINT_AT, set_to) == ("128MiB", [("128.0 MiB",)])
 
 
-def _running(cursor: duckdb.DuckDBPyConnection) -> threading.Thread:
-    """A thread inside a statement of `cursor` that ends only when it is interrupted."""
-    inside = threading.Event()
+def _telling(cursor: duckdb.DuckDBPyConnection, inside: threading.Event) -> str:
+    """A statement for `cursor` that does not end by itself, and sets `inside` when it has begun."""
 
     def entered(number: int) -> int:
         inside.set()
         return number
 
     cursor.create_function("entered", entered, [duckdb.sqltypes.BIGINT], duckdb.sqltypes.BIGINT)
+    return "select sum(entered(a.range) * b.range) from range(10_000_000) a, range(10_000_000) b"
+
+
+def _running(cursor: duckdb.DuckDBPyConnection) -> threading.Thread:
+    """A thread inside a statement of `cursor` that ends only when it is interrupted."""
+    inside = threading.Event()
+    statement = _telling(cursor, inside)
 
     def ask() -> None:
         with pytest.raises(duckdb.InterruptException):
-            cursor.execute(FOR_EVER.replace("a.range *", "entered(a.range) *"))
+            cursor.execute(statement)
 
     thread = threading.Thread(target=ask)
     thread.start()
