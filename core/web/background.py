@@ -21,10 +21,8 @@ REST_PER_WORK = 1.0
 BACKLOG = 30
 """Imports that wait: from then on there is no rest, and looking through the ledger pays for many spans at once."""
 RETENTION_EVERY_S = 3600.0
-WARM_MODULES = ("plotly.graph_objects", "scipy.stats")
-"""Imports that may take a second (half of one on a quiet machine): paid before most visitors."""
 WARM_AFTER_S = 3.0
-"""From the start: who comes at once needs the interpreter more than these modules, and waits half a second less."""
+"""From the start: who comes at once needs the interpreter more than a module for later, and waits half a second less."""
 
 _log = logging.getLogger("trueup")
 
@@ -96,12 +94,11 @@ def _retain(store: Store, days: int) -> str | None:
 
 
 def warm_up(stopping: threading.Event) -> None:
-    """Import what some pages need, then freeze the heap: frozen objects are not scanned for garbage again."""
+    """Import what takes half a second and some pages need, then freeze the heap: frozen objects are scanned no more."""
     if stopping.wait(WARM_AFTER_S):
         return
     began = time.monotonic()
-    for name in WARM_MODULES:
-        importlib.import_module(name)
+    importlib.import_module("scipy.stats")
     gc.collect()
     gc.freeze()
     _log.info("warm after %.1f s", time.monotonic() - began)
