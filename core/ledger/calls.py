@@ -207,9 +207,8 @@ def _merge_inferred(trace: Trace, calls: list[Call], window_ns: int) -> list[Cal
     merged: list[Call] = []
     open_failures: dict[tuple[object, ...], int] = {}
     for call in calls:
-        if call.grade != "unobservable" or (
-            call.ok and not open_failures
-        ):  # repeats nothing, nor is repeated
+        # It repeats nothing, nor is it repeated.
+        if call.grade != "unobservable" or (call.ok and not open_failures):
             merged.append(call)
             continue
         key = _same_operation(trace, call)
