@@ -1,7 +1,7 @@
 """`make bench`: print the tables of docs/benchmarks.md for this machine. SIZE=10M adds the large ledgers.
 
 `python -m tests.bench viewers` measures twenty viewers instead, `python -m tests.bench board 10M` the board of one size alone,
-`python -m tests.bench growth` how time and memory grow to 51 million spans (12 GB of disk).
+`python -m tests.bench growth` how time and memory grow to 54 million spans (12 GB of disk).
 BENCH_LEDGER names a folder with a ready demo ledger, BENCH_DIR the folder for what is built.
 """
 
@@ -76,7 +76,8 @@ def print_board(size: str) -> None:
         with chromium() as browser:
             one = pages.board(browser, ledger, Path(folder) / "log")
     print(
-        f"{one.spans:,} spans: every audit asked in {one.asked_s:.1f} s, {one.asked_rss_mib} MiB at its highest\n"
+        f"{one.spans:,} spans: every audit asked in {one.asked_s:.1f} s, {one.asked_rss_mib} MiB at its highest, "
+        f"{one.asked_whole_mib} with its workers\n"
     )
     print("| visit | first row s | whole board s | app's memory MiB |\n|---|---|---|---|")
     for visit in one.visits:
@@ -102,9 +103,10 @@ def print_growth() -> None:
     """Every size of the growth, and its picture in docs/."""
     found = []
     print(
-        "| spans | every audit asked s | board again s | retry ledger again s | MiB while asked | MiB with pages | file MiB |"
+        "| spans | every audit asked s | board again s | retry ledger again s | MiB while asked | with workers | "
+        "MiB with pages | file MiB | committed/s | queryable/s |"
     )
-    print("|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="trueup-bench-", dir=os.environ.get("BENCH_DIR")) as folder:
         demo = ready_demo(Path(folder) / "demo")
         for times in growth.REPEATS:
@@ -114,7 +116,8 @@ def print_growth() -> None:
             shutil.rmtree(ledger)
             seconds = " | ".join(f"{at:.2f}" for at in (one.asked_s, one.board_s, one.retries_s))
             print(
-                f"| {one.spans:,} | {seconds} | {one.asked_mib:,} | {one.pages_mib:,} | {one.file_mib:,} |",
+                f"| {one.spans:,} | {seconds} | {one.asked_mib:,} | {one.whole_mib:,} | {one.pages_mib:,} | {one.file_mib:,} | "
+                f"{one.committed_per_s:,.0f} | {one.queryable_per_s:,.0f} |",
                 flush=True,
             )
             found.append(one)

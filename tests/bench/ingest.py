@@ -59,41 +59,57 @@ def rss_mib(pid: int, peak: bool = False) -> int:
     return int(line.split()[1]) // 1024
 
 
+def whole_rss_mib(pid: int) -> int:
+    """Resident memory now of a process and those it started; what they share is counted in each."""
+    return rss_mib(pid) + sum(map(whole_rss_mib, children(pid)))
+
+
 def measure(spans: int) -> Ingest:
     """Send `spans` to a fresh app from four senders in bodies of 512."""
     with tempfile.TemporaryDirectory(prefix="trueup-bench-") as folder:
-        ledger = Path(folder) / "ledger"
-        with started(ledger, Path(folder) / "log") as running:
-            pid = running.process.pid
-            _warm(running)
-            before, imports = cpu_s(pid), int(fetch_json(f"{running.address}/readyz")["latest_import"])
-            load, took, waits = _send(running, spans)
-            acknowledged = time.perf_counter()
-            while True:
-                state = fetch_json(f"{running.address}/readyz")
-                if state["derived_version"] >= state["latest_import"] > imports:
-                    break
-                time.sleep(0.05)
-            # The generator makes its bodies before it sends: that time is not the app's.
-            queryable, cpu = took + time.perf_counter() - acknowledged, cpu_s(pid) - before
-            rss = rss_mib(pid, peak=True)
-            running.process.send_signal(signal.SIGTERM)
-            running.process.wait(timeout=120)
-        store = Store.open(ledger / "trueup.duckdb")
-        kept = int(store.ask("select count(*) from spans").item())
-        store.close()
-        size = (ledger / "trueup.duckdb").stat().st_size
-    sent = kept - BATCH
+        return measure_into(Path(folder) / "ledger", spans, Path(folder) / "log")
+
+
+def measure_into(ledger: Path, spans: int, log: Path) -> Ingest:
+    """The same into the ledger of a folder, which may hold spans already."""
+    with started(ledger, log) as running:
+        pid = running.process.pid
+        _warm(running)
+        before, imports = cpu_s(pid), _readyz(running)["latest_import"]
+        load, took, waits = _send(running, spans)
+        acknowledged = time.perf_counter()
+        _wait_derived(running, imports)
+        # The generator makes its bodies before it sends: that time is not the app's.
+        queryable, cpu = took + time.perf_counter() - acknowledged, cpu_s(pid) - before
+        rss = rss_mib(pid, peak=True)
+        running.process.send_signal(signal.SIGTERM)
+        running.process.wait(timeout=120)
+    store = Store.open(ledger / "trueup.duckdb")
+    sent = int(store.ask("select count(*) from spans where import_id > $imports", imports=imports).item())
+    kept = int(store.ask("select count(*) from spans").item())
+    store.close()
+    size = (ledger / "trueup.duckdb").stat().st_size
     return Ingest(load, sent, sent / took, sent / queryable, cpu / sent * 1e6, size / kept, *waits, rss)
 
 
 def _warm(running: Running) -> None:
     """One body before the clock starts: the first pays for imports and for the file."""
     assert send_body(running, otlp_bodies.protobuf(range(10**9, 10**9 + BATCH))) == 200
-    state = fetch_json(f"{running.address}/readyz")
-    while state["derived_version"] < state["latest_import"]:
+    _wait_derived(running, 0)
+
+
+def _wait_derived(running: Running, imports: int) -> None:
+    """Until everything that was taken in since import `imports` is derived."""
+    while True:
+        state = _readyz(running)
+        if state["derived_version"] >= state["latest_import"] > imports:
+            return
         time.sleep(0.05)
-        state = fetch_json(f"{running.address}/readyz")
+
+
+def _readyz(running: Running) -> dict[str, int]:
+    state: dict[str, int] = fetch_json(f"{running.address}/readyz")
+    return state
 
 
 def _send(running: Running, spans: int) -> tuple[str, float, tuple[float, float]]:
