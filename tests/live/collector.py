@@ -16,7 +16,6 @@ from tests.web.test_process import free_port
 
 RECIPE = Path(__file__).resolve().parents[2] / "docs/recipes/rotel/rotel.env"
 QUICK = {
-    "batch-timeout": "50ms",
     "otlp-exporter-retry-initial-backoff": "100ms",
     "otlp-exporter-retry-max-backoff": "500ms",
 }
