@@ -48,14 +48,13 @@ def count(store: Store, table: str) -> int:
 
 
 def rows(store: Store) -> dict[str, list[str]]:
-    """Every row in force of every table that telemetry comes into, without what ORDER names, sorted."""
+    """Every row in force of every table that telemetry comes into, without what ORDER names and the bytes of bodies, sorted."""
     store.derive()
     found = {}
     for name, derived in store.ask(HAVING_IMPORTS).rows():
         if name not in BOOKS:
-            told = store.ask(f"select * from {name} where {IN_FORCE if derived else 'true'}").drop(
-                ORDER, strict=False
-            )
+            kept = IN_FORCE if derived else "table_name <> 'imports'" if name == "duplicates" else "true"
+            told = store.ask(f"select * from {name} where {kept}").drop(ORDER, strict=False)
             found[name] = sorted(map(repr, told.rows()))
     return {name: one for name, one in found.items() if one}
 
