@@ -20,8 +20,8 @@ from tests.web.test_process import free_port
 
 pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 TOKEN = "a-token-of-24-characters"
-BOOKS = ("imports", "derivations")
-"""Which request brought rows and when: by the Collector's batches, these differ and must."""
+BOOKS = ("imports", "derivations", "attempt_hours", "call_hours")
+"""Which request brought rows, when, and the hourly sums as each derivation added to them: by the Collector's batches, these differ and must."""
 ORDER = ("import_id", "superseded_by", "first_import_id", "row_number")
 """Which import brought a row and where it stood there."""
 HAVING_IMPORTS = """
