@@ -21,7 +21,7 @@ from tests.web.test_process import free_port
 pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
 TOKEN = "a-token-of-24-characters"
 BOOKS = ("imports", "derivations", "attempt_hours", "call_hours")
-"""Which request brought rows, when, and the hourly sums as each derivation added to them: by the Collector's batches, these differ and must."""
+"""Which request brought rows, and hourly sums as each derivation added to them: with a Collector both differ and must."""
 ORDER = ("import_id", "superseded_by", "first_import_id", "row_number")
 """Which import brought a row and where it stood there."""
 HAVING_IMPORTS = """
