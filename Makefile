@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 SIZE ?= small
 ENGINES_HOME ?= .venvs
 
-.PHONY: check run test slow bench format setup setup-dev browser postgres nginx oidc spark-setup pins clean
+.PHONY: check run test slow bench format setup setup-dev browser postgres nginx oidc collector spark-setup pins clean
 
 check: setup-dev  ## format, lint, types, layers, fast tests: about a minute
 	$(BIN)/ruff format --check .
@@ -25,7 +25,7 @@ run: setup  ## the dashboard on demo data, or on what the ledger holds
 	if [ "$(SIZE)" != empty ]; then $(BIN)/python -m core demo --if-empty --size $(SIZE); fi
 	exec $(BIN)/python -m core serve
 
-test: setup-dev browser postgres nginx oidc  ## everything but the simulations
+test: setup-dev browser postgres nginx oidc collector  ## everything but the simulations
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 slow: setup-dev  ## the simulations: false alarms, power, large worlds
@@ -106,6 +106,12 @@ oidc:  ## the OpenID provider that tests of signing in start; outside the reposi
 	mkdir -p "$$cache" && cp tests/oidc/package.json tests/oidc/package-lock.json "$$cache"
 	if cd "$$cache" && npm ci --ignore-scripts --no-audit --no-fund --silent; then exit 0; fi
 	echo "oidc-provider could not be installed into $$cache, so signing in is not tested." >&2
+
+collector: setup-dev  ## rotel, which stands between SDK and app in the tests of docs/recipes/rotel
+	@if $(BIN)/python -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("rotel") is None)'; then exit 0; fi
+	pin="$$($(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["collector"])')"
+	if $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary :all: "$$pin"; then exit 0; fi
+	echo "$$pin has no wheel for this machine, so the tests with a real Collector are skipped." >&2
 
 clean:
 	rm -rf $(VENV) .venvs .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -32,7 +32,7 @@ def program() -> Path | None:
 LACKING = (
     ""
     if program()
-    else "rotel is not installed: it has wheels for Linux on x86-64 and CPython up to 3.13 only"
+    else "rotel is not installed: `make collector` brings it in where it has a wheel, on Linux, x86-64 and CPython up to 3.13"
 )
 
 
