@@ -6,6 +6,7 @@ where none is, or it died, the work is done in the thread that asked. See docs/d
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import logging
 import os
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -26,6 +28,8 @@ Done = TypeVar("Done")
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_S = 0.5
 """Some twenty bodies of 512 spans are decoded in that time."""
+WORTH_TRIMMING_S = 0.25
+"""Work from which a worker gives memory back to the machine: deriving and measuring, not each body that is decoded."""
 
 
 class Do(Protocol):
@@ -140,16 +144,28 @@ def _serve(road: Connection) -> None:
     """Do what comes down the road until the app closes it, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the app's to answer
     gc.set_threshold(200_000, 20, 20)  # rows are made by the hundred thousand, and none of them in circles
-    while True:
-        try:
-            work, given, named = pickle.loads(road.recv_bytes())
-        except (EOFError, OSError):
-            return
-        try:
-            answer: tuple[Exception | None, Any] = (None, work(*given, **named))
-        except Exception as error:  # raised again where the work was asked for
-            answer = (error, None)
-        road.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    while (took_s := _serve_one(road)) is not None:
+        if trim is not None and took_s >= WORTH_TRIMMING_S:
+            trim(0)  # rows made into Python objects leave holes that glibc keeps
+
+
+def _serve_one(road: Connection) -> float | None:
+    """Do one piece of work, in so many seconds; None once the app is gone.
+
+    A function of its own lets go of what the work took before the next is awaited.
+    """
+    try:
+        work, given, named = pickle.loads(road.recv_bytes())
+    except (EOFError, OSError):
+        return None
+    began = time.monotonic()
+    try:
+        answer: tuple[Exception | None, Any] = (None, work(*given, **named))
+    except Exception as error:  # raised again where the work was asked for
+        answer = (error, None)
+    road.send_bytes(pickle.dumps(answer, pickle.HIGHEST_PROTOCOL))
+    return time.monotonic() - began
 
 
 if __name__ == "__main__":

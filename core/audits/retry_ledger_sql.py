@@ -2,134 +2,51 @@
 
 Each aggregates in the database: the largest answer has a few dozen rows for each of the 4,096 clusters of runs, however
 many runs there are. Shared beginnings are constants put in front; values only ever travel as $parameters.
+
+DuckDB holds a CTE that is named more than once whole in memory. So the many rows of attempts are filtered anew wherever they
+are needed, and outcomes are cut down to the runs a question follows before anything else is made of them.
 """
 
 from __future__ import annotations
 
-from core.ledger.outcome_rows import LATEST_FIRST
+from core.audits.retry_ledger_flags_sql import RUN_FLAGS
 
-LINES = """
-with lines as (
-    select *
-    from attempts
+_LINES_IN_SCOPE = """
     where day between $start and $end
         and import_id <= $as_of and superseded_by > $as_of
         and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
         and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
         and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
         and (removed_rule is null or $double_counting = 'kept')
+"""
+"""Which attempts are in scope."""
+
+LINES = f"""
+with lines as (
+    select *
+    from attempts
+    {_LINES_IN_SCOPE}
 ),
 """
 """The attempt lines in scope; put in front of a question, which goes on after the comma."""
 
-_RUN_FLAGS = f"""
-stated as (
-    select *
-    from outcomes
-    where import_id <= $as_of
-        and import_id not in (select import_id from undone where undone_by <= $as_of)
-        and lower(name) in ('conversion', 'converted', 'task_success', 'resolved')
-),
-revised as (
-    select outcome_key
-    from stated
-    group by outcome_key
-    having count(*) > 1
-),
-in_force as (
-    select
-        stated.*,
-        1 as newest
-    from stated
-    left join revised on revised.outcome_key = stated.outcome_key
-    where revised.outcome_key is null
-    union all
-    select
-        stated.*,
-        row_number() over (partition by stated.outcome_key order by {LATEST_FIRST}) as newest
-    from stated
-    inner join revised on revised.outcome_key = stated.outcome_key
-),
-verdicts as (
-    select
-        outcome_key,
-        trace_id,
-        response_id,
-        conversation_id,
-        at_ns,
-        import_id,
-        case
-            when value is not null and value >= 0.5 then 1
-            when value is null and lower(label) in ('pass', 'true', 'success', 'converted') then 1
-            else 0
-        end as converted
-    from in_force
-    where newest = 1 and (value is not null or label is not null)
-),
-linked as (
-    select trace_id, outcome_key, at_ns, import_id, converted
-    from verdicts
-    where trace_id is not null
-    union all
-    select calls.trace_id, verdicts.outcome_key, verdicts.at_ns, verdicts.import_id, verdicts.converted
-    from verdicts
-    inner join calls on calls.response_id = verdicts.response_id
-    where verdicts.trace_id is null
-        and calls.import_id <= $as_of and calls.superseded_by > $as_of
-    union all
-    select ends.trace_id, verdicts.outcome_key, verdicts.at_ns, verdicts.import_id, verdicts.converted
-    from verdicts
-    inner join (
-        select
-            trace_id,
-            conversation_id,
-            row_number() over (partition by conversation_id order by started_at_ns desc, trace_id) as last_first
-        from runs
-        where conversation_id is not null and import_id <= $as_of and superseded_by > $as_of
-    ) as ends on ends.conversation_id = verdicts.conversation_id
-    where verdicts.trace_id is null and verdicts.response_id is null and ends.last_first = 1
-),
-several as (
-    select trace_id
-    from linked
-    group by trace_id
-    having count(*) > 1
-),
-latest as (
-    select
-        linked.trace_id,
-        linked.converted,
-        1 as newest
-    from linked
-    left join several on several.trace_id = linked.trace_id
-    where several.trace_id is null
-    union all
-    select
-        linked.trace_id,
-        linked.converted,
-        row_number() over (
-            partition by linked.trace_id order by linked.at_ns desc, linked.import_id desc, linked.outcome_key desc
-        ) as newest
-    from linked
-    inner join several on several.trace_id = linked.trace_id
-),
-run_flags as (
-    select
-        runs.trace_id,
-        runs.day,
-        runs.cloud_region,
-        runs.service_name,
-        case when runs.ok then 1 else 0 end as run_ok,
-        coalesce(latest.converted, -1) as outcome
-    from runs
-    left join latest on latest.trace_id = runs.trace_id and latest.newest = 1
-    where runs.import_id <= $as_of and runs.superseded_by > $as_of
-)
-"""
-
 RUNS = (
     LINES
-    + _RUN_FLAGS
+    + """
+followed as (
+    select
+        trace_id,
+        day,
+        ok
+    from runs
+    where import_id <= $as_of and superseded_by > $as_of
+        and day between $start and $end
+        and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
+        and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+        and ($models = '' or trace_id in (select trace_id from lines))
+),
+"""
+    + RUN_FLAGS
     + """
 select
     day,
@@ -138,19 +55,25 @@ select
     outcome,
     cast(count(*) as bigint) as runs
 from run_flags
-where day between $start and $end
-    and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
-    and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
-    and ($models = '' or trace_id in (select trace_id from lines))
 group by grouping sets ((day, run_ok, outcome), (substr(trace_id, 30, 3), run_ok, outcome))
 """
 )
 """Runs by day and, again, by cluster (last three hex digits of the trace id); outcome -1 = none recorded."""
 
 ATTEMPTS = (
-    LINES
-    + _RUN_FLAGS
-    + """
+    f"""
+with followed as (
+    select
+        trace_id,
+        day,
+        ok
+    from runs
+    where import_id <= $as_of and superseded_by > $as_of
+        and trace_id in (select trace_id from attempts {_LINES_IN_SCOPE})
+),
+"""
+    + RUN_FLAGS
+    + f"""
 , tried as (
     select
         trace_id,
@@ -164,62 +87,65 @@ ATTEMPTS = (
         max(case when orphan then 1 else 0 end) as orphan,
         sum(case when line_kind = 'inference' then expected_usd end) as inference_usd,
         sum(case when line_kind = 'tool' then expected_usd end) as tool_usd,
-        sum(case when line_kind = 'inference' then 1 else 0 end) as inference_lines,
-        sum(case when line_kind = 'tool' then 1 else 0 end) as tool_lines,
-        sum(case when line_kind = 'tool' and retry_kind <> 'first' then 1 else 0 end) as tool_retries,
-        sum(case when expected_usd is null and billable <> 'no' then 1 else 0 end) as unpriced
-    from lines
+        count(case when line_kind = 'inference' then 1 end) as inference_lines,
+        count(case when line_kind = 'tool' then 1 end) as tool_lines,
+        count(case when line_kind = 'tool' and retry_kind <> 'first' then 1 end) as tool_retries,
+        count(case when expected_usd is null and billable <> 'no' then 1 end) as unpriced
+    from attempts
+    {_LINES_IN_SCOPE}
     group by trace_id, operation_id, attempt_number
 ),
 repeated as (
     select
         trace_id,
         operation_id
-    from tried
-    where attempt_number > 1
+    from attempts
+    {_LINES_IN_SCOPE}
+        and attempt_number > 1
     group by trace_id, operation_id
+),
+failures as (
+    select
+        attempts.trace_id,
+        attempts.operation_id,
+        attempts.attempt_number,
+        cast(max(case when attempts.attempt_ok then 0 else 1 end) as integer) as failed
+    from attempts
+    inner join repeated
+        on repeated.trace_id = attempts.trace_id and repeated.operation_id = attempts.operation_id
+    {_LINES_IN_SCOPE}
+    group by attempts.trace_id, attempts.operation_id, attempts.attempt_number
 ),
 chained as (
     select
-        tried.*,
-        lag(failed, 1, -1) over (
-            partition by tried.trace_id, tried.operation_id order by attempt_number
-        ) as before,
-        lead(failed, 1, -1) over (
-            partition by tried.trace_id, tried.operation_id order by attempt_number
-        ) as after
-    from tried
-    inner join repeated
-        on repeated.trace_id = tried.trace_id and repeated.operation_id = tried.operation_id
-),
-ordered as (
-    select * from chained
-    union all
-    select
-        tried.*,
-        -1 as before,
-        -1 as after
-    from tried
-    left join repeated
-        on repeated.trace_id = tried.trace_id and repeated.operation_id = tried.operation_id
-    where repeated.trace_id is null
+        trace_id,
+        operation_id,
+        attempt_number,
+        lag(failed, 1, -1) over (partition by trace_id, operation_id order by attempt_number) as before,
+        lead(failed, 1, -1) over (partition by trace_id, operation_id order by attempt_number) as after
+    from failures
 ),
 placed as (
     select
-        ordered.*,
-        substr(ordered.trace_id, 30, 3) as cluster,
-        case when ordered.after = -1 then 1 else 0 end as is_last,
+        tried.*,
+        substr(tried.trace_id, 30, 3) as cluster,
+        coalesce(chained.before, -1) as before,
+        case when coalesce(chained.after, -1) = -1 then 1 else 0 end as is_last,
         case
-            when ordered.orphan = 1 then 'orphans'
-            when ordered.failed = 1 and ordered.rescued = 0 then 'unrescued'
-            when ordered.failed = 1 then 'rescued'
-            when ordered.last_success = 1 then 'last_success'
+            when tried.orphan = 1 then 'orphans'
+            when tried.failed = 1 and tried.rescued = 0 then 'unrescued'
+            when tried.failed = 1 then 'rescued'
+            when tried.last_success = 1 then 'last_success'
             else 'other_successful'
         end as bucket,
         coalesce(run_flags.run_ok, 0) as run_ok,
         coalesce(run_flags.outcome, -1) as outcome
-    from ordered
-    left join run_flags on run_flags.trace_id = ordered.trace_id
+    from tried
+    left join chained
+        on chained.trace_id = tried.trace_id
+        and chained.operation_id = tried.operation_id
+        and chained.attempt_number = tried.attempt_number
+    left join run_flags on run_flags.trace_id = tried.trace_id
 )
 select
     day,

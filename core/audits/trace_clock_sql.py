@@ -136,21 +136,30 @@ where span_events.day between $start and $end
 """Events on either span of a pair that crosses clocks: a merged timeline claims their order too."""
 
 ALONE = """
+with seen as (
+    select
+        trace_id,
+        span_id,
+        max(case when kind = 'client' then 1 else 0 end) as client,
+        max(case when kind = 'server' then 1 else 0 end) as server,
+        max(case when kind = 'client' and host_id is null and gen_ai_conversation_id is null then 1 else 0 end)
+            as client_without_clock,
+        max(case when kind = 'server' and host_id is null then 1 else 0 end) as server_without_clock
+    from spans
+    where kind in ('client', 'server')
+        and day between $start and $end
+        and import_id <= $as_of
+        and import_id not in (select import_id from undone where undone_by <= $as_of)
+        and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
+        and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
+    group by trace_id, span_id
+)
 select
-    cast(count(distinct case when kind = 'client' then concat(trace_id, span_id) end) as bigint) as clients,
-    cast(count(distinct case when kind = 'server' then concat(trace_id, span_id) end) as bigint) as servers,
-    cast(count(distinct case
-        when kind = 'client' and host_id is null and gen_ai_conversation_id is null then concat(trace_id, span_id)
-    end) as bigint) as clients_without_clock,
-    cast(count(distinct case when kind = 'server' and host_id is null then concat(trace_id, span_id) end) as bigint)
-        as servers_without_clock
-from spans
-where kind in ('client', 'server')
-    and day between $start and $end
-    and import_id <= $as_of
-    and import_id not in (select import_id from undone where undone_by <= $as_of)
-    and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
-    and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
+    cast(coalesce(sum(client), 0) as bigint)               as clients,
+    cast(coalesce(sum(server), 0) as bigint)               as servers,
+    cast(coalesce(sum(client_without_clock), 0) as bigint) as clients_without_clock,
+    cast(coalesce(sum(server_without_clock), 0) as bigint) as servers_without_clock
+from seen
 """
 """Spans of both kinds, and those that name no clock: what is missing where there are no pairs."""
 

@@ -242,6 +242,21 @@ def test_the_latest_outcome_is_in_force_and_absent_is_not_zero(store: Store) -> 
     assert (found.definition, found.runs, found.converted, found.with_outcome) == ("outcome", 4, 3, 3)
 
 
+def test_an_outcome_that_moved_to_another_run_left_the_first(store: Store) -> None:
+    """One key, first about run 1 and then about run 2, which is a day out of scope: in scope nothing has an outcome."""
+    later = DAY + dt.timedelta(days=1)
+    runs = [run(trace_id(1)), run(trace_id(2), day=later)]
+    attempts = [line(trace_id(1), "op", 1), line(trace_id(2), "op", 1, day=later)]
+    send(store, runs=runs, attempts=attempts, outcomes=[outcome(trace_id(1), 1.0, outcome_key="moved")])
+    only_first = SCOPE._replace(end=DAY)
+    assert measured(store, only_first).product.definition == "outcome"
+    send(store, outcomes=[outcome(trace_id(2), 1.0, outcome_key="moved", at_ns=at_ns(later, 12), day=later)])
+    found = measured(store, only_first).product
+    assert (found.definition, found.runs, found.with_outcome) == ("completed", 1, 0)
+    whole = measured(store).product
+    assert (whole.definition, whole.runs, whole.with_outcome, whole.converted) == ("outcome", 2, 1, 1)
+
+
 def test_an_older_file_that_is_read_later_does_not_take_an_outcome_back(store: Store) -> None:
     """Won at noon; the next import brings what was known at nine: lost."""
     one = trace_id(1)
