@@ -12,12 +12,12 @@ from __future__ import annotations
 from core.audits.retry_ledger_flags_sql import RUN_FLAGS
 
 _LINES_IN_SCOPE = """
-    where day between $start and $end
-        and import_id <= $as_of and superseded_by > $as_of
-        and ($regions = '' or strpos($regions, concat(chr(31), cloud_region, chr(31))) > 0)
-        and ($services = '' or strpos($services, concat(chr(31), service_name, chr(31))) > 0)
-        and ($models = '' or strpos($models, concat(chr(31), model, chr(31))) > 0)
-        and (removed_rule is null or $double_counting = 'kept')
+    where attempts.day between $start and $end
+        and attempts.import_id <= $as_of and attempts.superseded_by > $as_of
+        and ($regions = '' or strpos($regions, concat(chr(31), attempts.cloud_region, chr(31))) > 0)
+        and ($services = '' or strpos($services, concat(chr(31), attempts.service_name, chr(31))) > 0)
+        and ($models = '' or strpos($models, concat(chr(31), attempts.model, chr(31))) > 0)
+        and (attempts.removed_rule is null or $double_counting = 'kept')
 """
 """Which attempts are in scope."""
 
@@ -101,7 +101,7 @@ repeated as (
         operation_id
     from attempts
     {_LINES_IN_SCOPE}
-        and attempt_number > 1
+        and attempts.attempt_number > 1
     group by trace_id, operation_id
 ),
 failures as (
@@ -127,7 +127,15 @@ chained as (
 ),
 placed as (
     select
-        tried.*,
+        tried.day as day,
+        tried.grade as grade,
+        tried.failed as failed,
+        tried.inference_lines as inference_lines,
+        tried.tool_lines as tool_lines,
+        tried.tool_retries as tool_retries,
+        tried.unpriced as unpriced,
+        tried.inference_usd as inference_usd,
+        tried.tool_usd as tool_usd,
         substr(tried.trace_id, 30, 3) as cluster,
         coalesce(chained.before, -1) as before,
         case when coalesce(chained.after, -1) = -1 then 1 else 0 end as is_last,
@@ -171,7 +179,10 @@ group by grouping sets (
 )
 """
 )
-"""Attempts by what became of them and, again, by cluster; `before` is the attempt before (-1 none, 1 failed)."""
+"""Attempts by what became of them and, again, by cluster; `before` is the attempt before (-1 none, 1 failed).
+
+`placed` names its columns: ClickHouse calls those of `tried.*` by their table's name where a joined one has the same.
+"""
 
 CALLS = """
 with known as (

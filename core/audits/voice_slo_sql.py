@@ -22,8 +22,8 @@ seen as (
     select
         spans.*,
         row_number() over (partition by spans.trace_id, spans.span_id order by spans.import_id desc) as newest
-    from called
-    inner join spans on spans.trace_id = called.trace_id
+    from spans
+    inner join called on called.trace_id = spans.trace_id
     where (
             gen_ai_operation_name in (
                 'invoke_agent', 'chat', 'generate_content', 'execute_tool', 'speech_to_text', 'text_to_speech'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import polars as pl
@@ -17,6 +18,8 @@ from tests.engines.frames import assert_same
 from tests.engines.texts import Asked, asked
 
 pytestmark = pytest.mark.slow
+LISTS = ("arrivals", "sizes")
+"""Columns of lists as text."""
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +40,16 @@ def spread(exported: Exported, scope: Scope) -> list[Asked]:
     return [one for one in asked(exported.store.ask, scope) if not portable.duckdb_only(one.sql)]
 
 
+def by_numbers(frame: pl.DataFrame) -> pl.DataFrame:
+    """Lists of numbers that travel as text, told alike: ClickHouse writes 466 where DuckDB writes 466.0."""
+    lists = [name for name in LISTS if name in frame.columns]
+    return frame.with_columns(pl.col(lists).map_elements(_told_alike, pl.String)) if lists else frame
+
+
+def _told_alike(text: str) -> str:
+    return str([float(number) for number in json.loads(text)])
+
+
 def test_every_question_of_every_audit(clickhouse: ClickHouse, exported: Exported) -> None:
     rows = 0
     for name, scope in exported.scopes().items():
@@ -44,7 +57,8 @@ def test_every_question_of_every_audit(clickhouse: ClickHouse, exported: Exporte
             expected = exported.store.ask(sql, **values)
             found = clickhouse.ask(sql, values)
             assert found.columns == expected.columns
-            assert_same(found.cast(dict(expected.schema)), expected, sql, f"{audit}, {name}")
+            typed = found.cast(dict(expected.schema))
+            assert_same(by_numbers(typed), by_numbers(expected), sql, f"{audit}, {name}")
             rows += len(expected)
     assert rows > 10_000
 
