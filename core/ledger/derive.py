@@ -14,6 +14,7 @@ from core.ledger import rollups
 from core.ledger.cost import Costing
 from core.ledger.derived import derived_frames
 from core.ledger.file import transaction
+from core.ledger.lookback import no_spans_by
 from core.ledger.rollups import IN_FORCE
 from core.workers import Do, here
 
@@ -71,10 +72,11 @@ MEMBERS = f"""
     from spans
     join touched using (trace_id)
     where touched.chunk = $chunk
+        and spans.import_id > $none_by
         and spans.import_id <= $through
         and spans.import_id not in (select import_id from undone where undone_by <= $through)
 """
-"""Every span of a chunk's traces: the one time that the whole table is looked through."""
+"""Every span of a chunk's traces: the one time that spans are looked through, from the first import that may hold any."""
 
 TWICE = "select count(*) from (select trace_id, span_id from members group by trace_id, span_id having count(*) > 1)"
 """Spans that came more than once, by id; mostly none, and then no window has to be laid over the members."""
@@ -175,7 +177,8 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
     cursor.execute(TOUCHED, {**bounds, "traces_at_once": TRACES_AT_ONCE})
     chunks = cursor.execute("select distinct chunk from touched order by chunk").fetchall()
     for (chunk,) in chunks:
-        cursor.execute(MEMBERS, {"chunk": chunk, "through": through})
+        none_by = no_spans_by(cursor, int(chunk), after, through)
+        cursor.execute(MEMBERS, {"chunk": chunk, "none_by": none_by, "through": through})
         twice = _settle_repeats(cursor, after)
         _close_rows(cursor, int(chunk), after, through)
         spans = cursor.sql(NEWEST_OF_TRACES if twice else SPANS_OF_TRACES).pl()
