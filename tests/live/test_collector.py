@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from core.ledger.batch import Batch
+from core.ledger.rollups import IN_FORCE
 from core.ledger.store import Store
 from core.setting_values import token_hashes
 from tests.live.collector import LACKING, collector
 from tests.live.telemetry import Senders, logs, metrics, spans
-from tests.web.over_http import over_http, wait_for
+from tests.web.over_http import full_queue, over_http, wait_for, writer_held
 from tests.web.test_process import free_port
 
 pytestmark = pytest.mark.skipif(bool(LACKING), reason=LACKING)
@@ -29,7 +27,6 @@ select table_name, bool_or(column_name = 'superseded_by') as derived from duckdb
 where not internal group by 1 having bool_or(column_name = 'import_id') order by 1
 """
 SENT_AGAIN = "select count(*) from duplicates where table_name = 'imports'"
-IN_FORCE = "superseded_by = 9223372036854775807"
 
 
 def app(folder: Path, **settings: Any) -> Any:
@@ -53,7 +50,13 @@ def rows(store: Store) -> dict[str, list[str]]:
     found = {}
     for name, derived in store.ask(HAVING_IMPORTS).rows():
         if name not in BOOKS:
-            kept = IN_FORCE if derived else "table_name <> 'imports'" if name == "duplicates" else "true"
+            kept = (
+                f"superseded_by = {IN_FORCE}"
+                if derived
+                else "table_name <> 'imports'"
+                if name == "duplicates"
+                else "true"
+            )
             told = store.ask(f"select * from {name} where {kept}").drop(ORDER, strict=False)
             found[name] = sorted(map(repr, told.rows()))
     return {name: one for name, one in found.items() if one}
@@ -124,41 +127,20 @@ def test_what_was_sent_while_the_app_was_down_arrives_once(tmp_path: Path) -> No
 
 def test_an_answer_that_came_too_late_doubles_nothing(tmp_path: Path) -> None:
     """The app's writer is held until the Collector has given up waiting and sent the batch again; then both commit."""
-    sent, going_on = spans(range(1, 11)), threading.Event()
+    sent = spans(range(1, 11))
     with (
         app(tmp_path / "app") as process,
         collector(tmp_path, grpc_of(process), TOKEN, otlp_exporter_request_timeout="1s") as between,
         closing(Senders("grpc", between.grpc)) as to_collector,
     ):
         store = process.ledger()
-        held = threading.Thread(target=lambda: store._writer.alone(lambda _ledger: going_on.wait(240)))
-        held.start()
-        try:
+        with writer_held(store):
             to_collector.send(to_collector.spans, sent)
             wait_for(lambda: store.queue_depth() >= 2, 120)
-        finally:
-            going_on.set()
-            held.join()
         wait_for(lambda: store.ask(SENT_AGAIN).item() >= 1)
         assert between.said("will retry again") >= 1
         assert count(store, "spans") == len(sent)
         assert store.ask("select count(*) from imports where rows_accepted > 0").item() == 1
-
-
-@contextmanager
-def full(process: Any) -> Iterator[Store]:
-    """The app's queue is full for as long: its writer is held, and one batch waits."""
-    store, going_on = process.ledger(), threading.Event()
-    held = threading.Thread(target=lambda: store._writer.alone(lambda _ledger: going_on.wait(240)))
-    held.start()
-    wait_for(lambda: store.queue_depth() == 0)
-    fills = store.submit_soon(Batch("x", "otlp_traces", "sha", 0, {}))
-    try:
-        yield store
-    finally:
-        going_on.set()
-        held.join()
-    fills.result(timeout=240)
 
 
 @pytest.mark.parametrize(("protocol", "answer"), [("grpc", "ResourceExhausted"), ("http", "429")])
@@ -172,7 +154,8 @@ def test_a_full_app_is_asked_again_until_it_takes_the_batch(
             collector(tmp_path, address, TOKEN, otlp_exporter_protocol=protocol) as between,
             closing(Senders("grpc", between.grpc)) as to_collector,
         ):
-            with full(process) as store:
+            store = process.ledger()
+            with full_queue(store):
                 to_collector.send(to_collector.spans, sent)
                 wait_for(lambda: between.said("will retry again", answer) >= 2)
                 assert count(store, "spans") == 0

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import uvicorn
 from starlette.applications import Starlette
 
+from core.ledger.batch import Batch
+from core.ledger.store import Store
 from core.settings import Settings
 from core.web.process import Process
 from core.web.server import lifespan, middleware, routes
@@ -48,6 +50,34 @@ def wait_for(true: Any, seconds: float = 60) -> None:
     while not true():
         assert time.monotonic() < ends, "did not happen"
         time.sleep(0.02)
+
+
+@contextmanager
+def writer_held(store: Store) -> Iterator[None]:
+    """Nothing is written meanwhile: what is sent waits in the queue."""
+    begun, going_on = threading.Event(), threading.Event()
+
+    def hold(_ledger: object) -> None:
+        begun.set()
+        going_on.wait(240)
+
+    holder = threading.Thread(target=store._writer.alone, args=(hold,))
+    holder.start()
+    try:
+        assert begun.wait(240)
+        yield
+    finally:
+        going_on.set()
+        holder.join()
+
+
+@contextmanager
+def full_queue(store: Store) -> Iterator[None]:
+    """A queue of one is full meanwhile: the writer is held, and one batch waits."""
+    with writer_held(store):
+        fills = store.submit_soon(Batch("x", "otlp_traces", "sha", 0, {}))
+        yield
+    fills.result(timeout=240)
 
 
 class Received(NamedTuple):

@@ -6,7 +6,6 @@ import gzip
 import socket
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,14 +24,13 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from core.ledger.batch import Batch
-from core.ledger.store import Overloaded, Receipt
+from core.ledger.store import Overloaded
 from core.settings import Settings
 from core.state import State
 from core.web.otlp_grpc import PortTaken, keep_grpc, serve_grpc
 from core.web.process import Process
 from tests import otlp_bodies
-from tests.web.over_http import over_http, wait_for
+from tests.web.over_http import full_queue, over_http, wait_for
 from tests.web.test_process import free_port
 
 EXPORT = "/opentelemetry.proto.collector.{}Service/Export"
@@ -152,18 +150,8 @@ def test_messages_to_the_limit_are_taken_and_larger_ones_refused_packed_or_not(t
 
 
 def test_a_full_queue_says_when_to_come_again(tmp_path: Path) -> None:
-    with over_grpc(tmp_path, queue_limit=1) as (process, channel):
-        store, going_on = process.ledger(), threading.Event()
-        held = threading.Thread(target=lambda: store._writer.alone(lambda _ledger: going_on.wait(60)))
-        held.start()
-        wait_for(lambda: store.queue_depth() == 0)
-        fills: Future[Receipt] = store.submit_soon(Batch("x", "otlp_traces", "sha", 0, {}))
-        try:
-            error = refused(channel, otlp_bodies.protobuf(range(1, 2)))
-        finally:
-            going_on.set()
-            held.join()
-        fills.result(timeout=240)
+    with over_grpc(tmp_path, queue_limit=1) as (process, channel), full_queue(process.ledger()):
+        error = refused(channel, otlp_bodies.protobuf(range(1, 2)))
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     status = Status.FromString(dict(error.trailing_metadata())["grpc-status-details-bin"])
     delay = RetryInfo()
