@@ -26,8 +26,10 @@ _log = logging.getLogger("trueup.workers")
 Given = ParamSpec("Given")
 Done = TypeVar("Done")
 ROOT = Path(__file__).resolve().parents[1]
+SHORT_PATIENCE_S = 0.1
+"""A handful of bodies of 512 spans are decoded in that time: waiting for a worker is quicker than a thread of the app."""
 PATIENCE_S = 0.5
-"""Some twenty bodies of 512 spans are decoded in that time."""
+"""Some thirty bodies are decoded in that time."""
 WORTH_TRIMMING_S = 0.25
 """Work from which a worker gives memory back to the machine: deriving and measuring, not each body that is decoded."""
 
@@ -65,8 +67,8 @@ class Workers:
         self._idle: list[_Worker] = []
 
     def do(self, work: Callable[Given, Done], *given: Given.args, **named: Given.kwargs) -> Done:
-        """Do it in a free worker, else here; `work`, what it is given and what it answers must be picklable."""
-        return self._done(self._taken(0.0), work, *given, **named)
+        """Do it in a worker, waiting SHORT_PATIENCE_S for one, else here; all that passes must be picklable."""
+        return self._done(self._taken(SHORT_PATIENCE_S), work, *given, **named)
 
     def do_patiently(self, work: Callable[Given, Done], *given: Given.args, **named: Given.kwargs) -> Done:
         """The same for work of a second or so: it waits PATIENCE_S for a worker that does short work now."""

@@ -30,6 +30,13 @@ call; followed later, it may be the retry of a body that broke: then nobody can 
 LONGEST_SDK_BACKOFF_NS = 10 * 10**9
 """SDKs cap their own back-off at 8 s; a later request is not theirs."""
 
+BY_RESENDS = "each attempt has a span with its own resend_count"
+BY_RESEND_COUNT = "http.request.resend_count on the call's span"
+BY_SDK_SPANS = "the SDK opens one span per attempt"
+BY_NOTHING = "no HTTP spans and no resend count: attempts unknown"
+OF_A_TOOL = "a tool span does not say how often the tool tried"
+"""Evidence of a call's attempts, as a reader sees it."""
+
 
 @dataclass(slots=True)
 class Call:
@@ -67,7 +74,7 @@ def calls_of(trace: Trace, removed: dict[str, Removal]) -> list[Call]:
     found = [_graded(chain, links) for chain in _resend_chains(inferences)]
     found = _merge_inferred(trace, found, BACKOFF_WINDOW_NS)
     tools = [
-        Call((span,), ((),), None, "unobservable", "a tool span does not say how often the tool tried")
+        Call((span,), ((),), None, "unobservable", OF_A_TOOL)
         for span in trace.of_role("tool")
         if span.span_id not in removed
     ]
@@ -182,15 +189,15 @@ def _graded(chain: tuple[Span, ...], links: _Links) -> Call:
     seen = sum(map(len, sends))
     last = chain[-1]
     if len(chain) > 1 and last.resend_count is not None:
-        return Call(chain, sends, len(chain), "declared", "each attempt has a span with its own resend_count")
+        return Call(chain, sends, len(chain), "declared", BY_RESENDS)
     if len(chain) > 1 or last.dialect == "vercel_ai":
         count = sum(max(1, len(group)) for group in sends)
-        return Call(chain, sends, count, "observed", "the SDK opens one span per attempt")
+        return Call(chain, sends, count, "observed", BY_SDK_SPANS)
     declared = last.resend_count
     if declared is None and last.dialect == "anthropic_native":
         declared = 0
     if declared is not None and seen <= declared + 1:
-        return Call(chain, sends, declared + 1, "declared", "http.request.resend_count on the call's span")
+        return Call(chain, sends, declared + 1, "declared", BY_RESEND_COUNT)
     headers = [send.resend_count for group in sends for send in group if send.resend_count is not None]
     if headers and max(headers) + 1 >= seen:
         return Call(chain, sends, max(headers) + 1, "declared", "retry-count header on the HTTP spans")
@@ -199,7 +206,7 @@ def _graded(chain: tuple[Span, ...], links: _Links) -> Call:
         return Call(chain, ((),), None, "unobservable", why)
     if seen:
         return Call(chain, sends, seen, "observed", "one HTTP client span per attempt")
-    return Call(chain, sends, None, "unobservable", "no HTTP spans and no resend count: attempts unknown")
+    return Call(chain, sends, None, "unobservable", BY_NOTHING)
 
 
 def _merge_inferred(trace: Trace, calls: list[Call], window_ns: int) -> list[Call]:

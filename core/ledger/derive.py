@@ -10,11 +10,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from core.ledger import rollups
 from core.ledger.cost import Costing
 from core.ledger.derived import derived_frames
 from core.ledger.file import transaction
 from core.ledger.lookback import no_spans_by
+from core.ledger.repeats import newest, repeats
 from core.ledger.rollups import IN_FORCE
 from core.workers import Do, here
 
@@ -65,7 +68,6 @@ _COLUMNS = """
 """Of a span, in the order of trace.Span."""
 
 MEMBERS = f"""
-    create or replace temp table members as
     select
         {_COLUMNS},
         spans.rowid as row_id
@@ -78,70 +80,12 @@ MEMBERS = f"""
 """
 """Every span of a chunk's traces: the one time that spans are looked through, from the first import that may hold any."""
 
-TWICE = "select count(*) from (select trace_id, span_id from members group by trace_id, span_id having count(*) > 1)"
-"""Spans that came more than once, by id; mostly none, and then no window has to be laid over the members."""
-
-REPEATS = """
-    create or replace temp table repeats as
-    with copies as (
-        select
-            row_id,
-            import_id,
-            trace_id,
-            span_id,
-            row_number() over same_content as copy_number,
-            first_value(import_id) over same_content as first_import_id,
-            first_value(content_hash) over same_span as first_content_hash,
-            content_hash
-        from members
-        window
-            same_content as (partition by trace_id, span_id, content_hash order by import_id, row_id),
-            same_span as (partition by trace_id, span_id order by import_id, content_hash)
-    )
+ANY_MAY_BE_KNOWN = """
     select
-        row_id,
-        import_id,
-        concat(trace_id, '/', span_id) as row_key,
-        first_import_id,
-        case when copy_number > 1 then 'exact' else 'revision' end as kind
-    from copies
-    where copy_number > 1 or (content_hash <> first_content_hash and import_id > $after)
+        $after = 0
+        or (select count(*) from undone where undone_by > $after and undone_by <= $through) > 0
 """
-
-NEWEST_OF_TRACES = f"""
-    with newest as (
-        select
-            *,
-            row_number() over (
-                partition by trace_id, span_id order by import_id desc, content_hash
-            ) as revision
-        from members
-    )
-    select
-        {_COLUMNS}
-    from newest
-    where revision = 1
-    order by trace_id
-"""
-
-SPANS_OF_TRACES = f"select {_COLUMNS} from members order by trace_id"
-"""The same where no span is there twice."""
-
-KNOWN_BEFORE = """
-    create or replace temp table known_before as
-    select distinct trace_id
-    from members
-    where import_id <= $after
-    union
-    select trace_id
-    from touched
-    where chunk = $chunk
-        and (
-            $after = 0
-            or (select count(*) from undone where undone_by > $after and undone_by <= $through) > 0
-        )
-"""
-"""Traces that may have derived rows already: any of them when all is derived anew, or after an undo."""
+"""Whether any trace may have derived rows: when all is derived anew, or after an undo."""
 
 
 def derived_through(connection: DuckDBPyConnection) -> int:
@@ -178,42 +122,52 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
     chunks = cursor.execute("select distinct chunk from touched order by chunk").fetchall()
     for (chunk,) in chunks:
         none_by = no_spans_by(cursor, int(chunk), after, through)
-        cursor.execute(MEMBERS, {"chunk": chunk, "none_by": none_by, "through": through})
-        twice = _settle_repeats(cursor, after)
-        _close_rows(cursor, int(chunk), after, through)
-        spans = cursor.sql(NEWEST_OF_TRACES if twice else SPANS_OF_TRACES).pl()
+        members = cursor.sql(MEMBERS, params={"chunk": chunk, "none_by": none_by, "through": through}).pl()
+        _close_rows(cursor, _known_before(cursor, members, int(chunk), after, through), through)
+        spans = _without_repeats(cursor, members, after)
         make = do if spans.height >= WORTH_SENDING else here
         for table, frame in make(derived_frames, spans, costing, through):
-            cursor.register("derived", frame.to_arrow())
-            cursor.execute(f"insert into {table} by name select * from derived")
-            cursor.unregister("derived")
+            _add(cursor, table, frame)
     rollups.add(cursor, through)
 
 
-def _settle_repeats(cursor: DuckDBPyConnection, after: int) -> bool:
-    """Record the repeats among the chunk's spans and drop the exact ones; whether there was any span more than once."""
-    if not cursor.execute(TWICE).fetchall()[0][0]:
-        return False
-    cursor.execute(REPEATS, {"after": after})
-    found = cursor.execute("select count(*) from repeats").fetchall()
-    if found[0][0]:
+def _add(cursor: DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
+    cursor.register("derived", rows.to_arrow())
+    cursor.execute(f"insert into {table} by name select * from derived")
+    cursor.unregister("derived")
+
+
+def _without_repeats(cursor: DuckDBPyConnection, members: pl.DataFrame, after: int) -> pl.DataFrame:
+    """The newest of each span. Repeats are recorded, and those that say nothing new dropped from the ledger's spans."""
+    found = repeats(members, after)
+    if found.height:
+        cursor.register("repeats", found.to_arrow())
         cursor.execute(
             "insert into duplicates select import_id, 'spans', row_key, first_import_id, kind from repeats"
         )
         cursor.execute("delete from spans where rowid in (select row_id from repeats where kind = 'exact')")
-        cursor.execute(
-            "delete from members where row_id in (select row_id from repeats where kind = 'exact')"
-        )
-    return True
+        cursor.unregister("repeats")
+    return newest(members)
 
 
-def _close_rows(cursor: DuckDBPyConnection, chunk: int, after: int, through: int) -> None:
-    """Close what was derived of the chunk's traces; for traces that are all new no table is read."""
-    cursor.execute(KNOWN_BEFORE, {"chunk": chunk, "after": after, "through": through})
-    known = cursor.execute("select count(*) from known_before").fetchall()
-    for table in ("runs", "calls", "attempts") if known[0][0] else ():
+def _known_before(
+    cursor: DuckDBPyConnection, members: pl.DataFrame, chunk: int, after: int, through: int
+) -> pl.DataFrame:
+    """Traces of the chunk that may have derived rows already."""
+    if cursor.execute(ANY_MAY_BE_KNOWN, {"after": after, "through": through}).fetchall()[0][0]:
+        return cursor.sql("select trace_id from touched where chunk = $chunk", params={"chunk": chunk}).pl()
+    return members.filter(pl.col("import_id") <= after).select("trace_id").unique()
+
+
+def _close_rows(cursor: DuckDBPyConnection, known: pl.DataFrame, through: int) -> None:
+    """Close what was derived of these traces; without any no table is read."""
+    if known.is_empty():
+        return
+    cursor.register("known", known.to_arrow())
+    for table in ("runs", "calls", "attempts"):
         cursor.execute(
             f"update {table} set superseded_by = $through "
-            f"where superseded_by = {IN_FORCE} and trace_id in (select trace_id from known_before)",
+            f"where superseded_by = {IN_FORCE} and trace_id in (select trace_id from known)",
             {"through": through},
         )
+    cursor.unregister("known")

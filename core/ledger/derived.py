@@ -9,16 +9,10 @@ from operator import attrgetter
 import polars as pl
 
 from core.ledger.cost import Costing
+from core.ledger.plain import plain_traces
+from core.ledger.plain_rows import plain_rows
 from core.ledger.rollups import IN_FORCE
-from core.ledger.rows import (
-    ATTEMPT_SCHEMA,
-    CALL_SCHEMA,
-    RUN_SCHEMA,
-    TOLD_BY_START,
-    Row,
-    Schema,
-    trace_rows,
-)
+from core.ledger.rows import SCHEMAS, TOLD_BY_START, Row, Schema, trace_rows
 from core.ledger.trace import Span
 
 SPANS_AT_ONCE = 2_048
@@ -27,6 +21,15 @@ SPANS_AT_ONCE = 2_048
 
 def derived_frames(spans: pl.DataFrame, costing: Costing, through: int) -> list[tuple[str, pl.DataFrame]]:
     """(table, rows derived at version `through`) of the traces; `spans` as trace.Span, rows of a trace together."""
+    plain = plain_traces(spans.rename(dict(zip(spans.columns, Span._fields, strict=True))))
+    found = _rows_of_others(plain.others, costing)
+    if plain.spans.height:
+        found += plain_rows(plain, costing)
+    return [(table, _in_version(table, rows, through)) for table, rows in found if rows.height]
+
+
+def _rows_of_others(spans: pl.DataFrame, costing: Costing) -> list[tuple[str, pl.DataFrame]]:
+    """Rows of traces that are looked through one by one."""
     runs: list[Row] = []
     calls: list[Row] = []
     attempts: list[Row] = []
@@ -35,12 +38,8 @@ def derived_frames(spans: pl.DataFrame, costing: Costing, through: int) -> list[
         runs.append(run)
         calls += some_calls
         attempts += some_attempts
-    found = (
-        ("runs", runs, RUN_SCHEMA),
-        ("calls", calls, CALL_SCHEMA),
-        ("attempts", attempts, ATTEMPT_SCHEMA),
-    )
-    return [(table, _frame(records, schema, through)) for table, records, schema in found if records]
+    found = (("runs", runs), ("calls", calls), ("attempts", attempts))
+    return [(table, _frame(records, SCHEMAS[table])) for table, records in found if records]
 
 
 def _each(spans: pl.DataFrame) -> Iterator[Span]:
@@ -49,15 +48,20 @@ def _each(spans: pl.DataFrame) -> Iterator[Span]:
         yield from map(Span._make, zip(*(column.to_list() for column in part), strict=True))
 
 
-def _frame(records: list[Row], schema: Schema, through: int) -> pl.DataFrame:
+def _frame(records: list[Row], schema: Schema) -> pl.DataFrame:
     # Column by column: Polars reads row tuples several times slower.
     names = [name for name in schema if name not in TOLD_BY_START]
-    series = [
-        pl.Series(name, values, dtype=schema[name], strict=True)
-        for name, values in zip(names, zip(*records, strict=True), strict=True)
-    ]
-    return pl.DataFrame(series).select(
-        *(TOLD_BY_START.get(name, pl.col(name)) for name in schema),
+    return pl.DataFrame(
+        [
+            pl.Series(name, values, dtype=schema[name], strict=True)
+            for name, values in zip(names, zip(*records, strict=True), strict=True)
+        ]
+    )
+
+
+def _in_version(table: str, rows: pl.DataFrame, through: int) -> pl.DataFrame:
+    return rows.select(
+        *(TOLD_BY_START.get(name, pl.col(name)) for name in SCHEMAS[table]),
         pl.lit(through, dtype=pl.Int64).alias("import_id"),
         pl.lit(IN_FORCE, dtype=pl.Int64).alias("superseded_by"),
     )

@@ -8,7 +8,7 @@ from operator import attrgetter
 import polars as pl
 
 from core.ledger.calls import Call, calls_of
-from core.ledger.cost import Costing
+from core.ledger.cost import Billed, Costing
 from core.ledger.dedup import removals
 from core.ledger.operations import Attempt, Line, attempts_of
 from core.ledger.trace import Span, Trace
@@ -19,7 +19,7 @@ HOUR_NS = 3_600 * 10**9
 DAY_NS = 24 * HOUR_NS
 BUCKET_WIDTH = log(1.02)
 
-_MONEY = pl.Decimal(24, 12)
+MONEY = pl.Decimal(24, 12)
 _WHEN: dict[str, type[pl.DataType]] = {
     "started_at_ns": pl.Int64,
     "day": pl.Date,
@@ -78,11 +78,12 @@ ATTEMPT_SCHEMA: Schema = {
     "provider_request_id": pl.String,
     **dict.fromkeys(("input_tokens", "output_tokens", "cache_read_tokens"), pl.Int64),
     **dict.fromkeys(("cache_write_tokens", "reasoning_tokens"), pl.Int64),
-    "expected_usd": _MONEY,
+    "expected_usd": MONEY,
     "price_source": pl.String,
     "billable": pl.String,
     "removed_rule": pl.String,
 }
+SCHEMAS = {"runs": RUN_SCHEMA, "calls": CALL_SCHEMA, "attempts": ATTEMPT_SCHEMA}
 
 
 def trace_rows(spans: list[Span], costing: Costing) -> tuple[Row, list[Row], list[Row]]:
@@ -199,7 +200,25 @@ def _call_row(trace: Trace, call: Call) -> Row:
 def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costing: Costing) -> Row:
     member, usage = line.member, line.member if line.carries_usage else None
     provider = _provider(member)
-    cost = costing.cost(line, member, provider)
+    cost = costing.cost(
+        Billed(
+            line.call.line_kind,
+            provider,
+            member.model,
+            member.tool_name,
+            member.service_tier,
+            line.started_at_ns,
+            line.ok,
+            line.error_class,
+            line.http_status_code,
+            usage.input_tokens if usage else None,
+            usage.output_tokens if usage else None,
+            usage.cache_read_tokens if usage else None,
+            usage.cache_write_tokens if usage else None,
+            usage.reasoning_tokens if usage else None,
+            usage.reported_cost_usd if usage else None,
+        )
+    )
     return (
         member.trace_id,
         attempt.operation_id,

@@ -36,7 +36,7 @@ MODEL_PATHS = (
 
 
 class Span(NamedTuple):
-    """The columns of `spans` the retry ledger reads, in the order of derive.NEWEST_OF_TRACES."""
+    """The columns of `spans` the retry ledger reads, in the order of derive.MEMBERS."""
 
     import_id: int
     trace_id: str
