@@ -29,7 +29,6 @@ call; followed later, it may be the retry of a body that broke: then nobody can 
 
 LONGEST_SDK_BACKOFF_NS = 10 * 10**9
 """SDKs cap their own back-off at 8 s; a later request is not theirs."""
-
 BY_RESENDS = "each attempt has a span with its own resend_count"
 BY_RESEND_COUNT = "http.request.resend_count on the call's span"
 BY_SDK_SPANS = "the SDK opens one span per attempt"

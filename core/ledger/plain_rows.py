@@ -75,13 +75,14 @@ def _in_calls(calls: pl.DataFrame) -> pl.DataFrame:
     """Attempts with what their call says: its first attempt, the span that stands for it, the last, and its grade."""
     before = positions(calls["resends"].to_numpy())
     last, first = _lasts(before), calls[np.arange(before.size) - before]
-    return calls.with_columns(
+    told = calls.with_columns(
         pl.Series("resends_before", before[last]),
         pl.Series("is_call", last == np.arange(before.size)),
         calls["span_id"].gather(last).alias("call_span_id"),
         first["started_at_ns"].alias("first_ns"),
         first["rooted"].alias("first_rooted"),
-    ).with_columns(_GRADE.alias("grade"))
+    )
+    return told.with_columns(told.select(_GRADE.alias("grade"))["grade"].gather(last))
 
 
 def _calls(attempts: pl.DataFrame) -> pl.DataFrame:

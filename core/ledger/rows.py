@@ -200,25 +200,7 @@ def _call_row(trace: Trace, call: Call) -> Row:
 def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costing: Costing) -> Row:
     member, usage = line.member, line.member if line.carries_usage else None
     provider = _provider(member)
-    cost = costing.cost(
-        Billed(
-            line.call.line_kind,
-            provider,
-            member.model,
-            member.tool_name,
-            member.service_tier,
-            line.started_at_ns,
-            line.ok,
-            line.error_class,
-            line.http_status_code,
-            usage.input_tokens if usage else None,
-            usage.output_tokens if usage else None,
-            usage.cache_read_tokens if usage else None,
-            usage.cache_write_tokens if usage else None,
-            usage.reasoning_tokens if usage else None,
-            usage.reported_cost_usd if usage else None,
-        )
-    )
+    cost = costing.cost(_billed(line, member, usage, provider))
     return (
         member.trace_id,
         attempt.operation_id,
@@ -254,6 +236,26 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
         cost.source,
         cost.billable,
         line.call.removal.rule if line.call.removal else None,
+    )
+
+
+def _billed(line: Line, member: Span, usage: Span | None, provider: str | None) -> Billed:
+    return Billed(
+        line.call.line_kind,
+        provider,
+        member.model,
+        member.tool_name,
+        member.service_tier,
+        line.started_at_ns,
+        line.ok,
+        line.error_class,
+        line.http_status_code,
+        usage.input_tokens if usage else None,
+        usage.output_tokens if usage else None,
+        usage.cache_read_tokens if usage else None,
+        usage.cache_write_tokens if usage else None,
+        usage.reasoning_tokens if usage else None,
+        usage.reported_cost_usd if usage else None,
     )
 
 

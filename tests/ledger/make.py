@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import polars as pl
+
 from core.ledger.trace import Span
 
 MS = 1_000_000
 DAY_ONE_NS = 1_795_000_000 * 10**9
+
+
+_TYPES = {
+    "reported_cost_usd": pl.Decimal(24, 12),
+    **dict.fromkeys(("http_status_code", "resend_count"), pl.Int32),
+    **dict.fromkeys(("import_id", "started_at_ns", "ended_at_ns", "input_tokens", "output_tokens"), pl.Int64),
+    **dict.fromkeys(("cache_read_tokens", "cache_write_tokens", "reasoning_tokens"), pl.Int64),
+}
 
 
 def span(span_id: str, start_ms: float, end_ms: float, role: str = "inference", **fields: object) -> Span:
@@ -46,3 +58,8 @@ def http(
         fields.setdefault("error_class", "timeout" if status_code is None else "server")
         fields.setdefault("status", "ERROR")
     return span(span_id, start_ms, end_ms, "http", http_status_code=status_code, **fields)
+
+
+def span_frame(spans: Sequence[Span]) -> pl.DataFrame:
+    """Spans as the ledger's question for them answers."""
+    return pl.DataFrame(spans, {name: _TYPES.get(name, pl.String) for name in Span._fields}, orient="row")

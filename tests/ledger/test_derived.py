@@ -11,14 +11,13 @@ from core.ledger.cost import Costing
 from core.ledger.derived import SPANS_AT_ONCE, derived_frames
 from core.ledger.rows import ATTEMPT_SCHEMA, CALL_SCHEMA, RUN_SCHEMA, Schema
 from core.ledger.trace import Span
-from tests.ledger.make import span
+from tests.ledger.make import span, span_frame
 
 MIDNIGHT_NS = 1_795_046_400 * 10**9
 
 
 def frames(*spans: Span) -> dict[str, pl.DataFrame]:
-    rows = pl.DataFrame(spans, schema=Span._fields, orient="row", infer_schema_length=None)
-    return dict(derived_frames(rows, Costing.load(None), 7))
+    return dict(derived_frames(span_frame(spans), Costing.load(None), 7))
 
 
 def test_columns_are_those_of_the_schemas_then_the_version() -> None:
