@@ -58,8 +58,10 @@ def stream_row(span: WireSpan, row: Sequence[Any]) -> dict[str, Any] | None:
 
     `row` is the span's, in the order of HEAD and STORED.
     """
-    chunks = [event for event in span.events if event.name in CHUNK_EVENTS] if span.events else []
     said = _said(span.attributes) if row[_ROLE] == "inference" else None
+    if said is None and not span.events:
+        return None  # the quick way for almost every span
+    chunks = [event for event in span.events if event.name in CHUNK_EVENTS]
     output, reasoning = row[_OUTPUT], row[_REASONING]
     if chunks and (found := _chunks(chunks, span)):
         told = {"source": "chunk_events", **measured(found, output, reasoning)}
