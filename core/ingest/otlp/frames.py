@@ -51,7 +51,7 @@ def span_frames(found: SpanRows) -> dict[str, pl.DataFrame]:
     if found.rows:
         duration = pl.col("ended_at_ns") - pl.col("started_at_ns")
         milliseconds = pl.max_horizontal(duration / 1e6, pl.lit(0.001))
-        frames["spans"] = frame(found.rows, SPAN_SCHEMA).with_columns(
+        frames["spans"] = frame(found.rows, SPAN_SCHEMA).with_columns_seq(
             duration.alias("duration_ns"),
             (milliseconds.log() / math.log(BUCKET_BASE)).floor().cast(pl.Int32).alias("duration_bucket"),
             day_of("started_at_ns"),
