@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 TRACES_AT_ONCE = 10_000
 """Traces read into memory together: about 60,000 spans, 200 MB of Python objects at most."""
 
-WORTH_SENDING = 2_000
-"""Spans that a worker process derives from; fewer take less than a tenth of a second here."""
-
 TOUCHED = """
     create or replace temp table touched as
     with arrived as (
@@ -125,8 +122,7 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
         members = cursor.sql(MEMBERS, params={"chunk": chunk, "none_by": none_by, "through": through}).pl()
         _close_rows(cursor, _known_before(cursor, members, int(chunk), after, through), through)
         spans = _without_repeats(cursor, members, after)
-        make = do if spans.height >= WORTH_SENDING else here
-        for table, frame in make(derived_frames, spans, costing, through):
+        for table, frame in derived_frames(spans, costing, through, do):
             _add(cursor, table, frame)
     rollups.add(cursor, through)
 

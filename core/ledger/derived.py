@@ -1,4 +1,7 @@
-"""Spans of whole traces to frames of runs, calls and attempts: pure, so that a worker process can do it."""
+"""Spans of whole traces to frames of runs, calls and attempts.
+
+Plain traces, most of them, are derived in columns where they are; the others one by one, by a worker process if there are many.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +17,32 @@ from core.ledger.plain_rows import plain_rows
 from core.ledger.rollups import IN_FORCE
 from core.ledger.rows import SCHEMAS, TOLD_BY_START, Row, Schema, trace_rows
 from core.ledger.trace import Span
+from core.workers import Do, here
+
+WORTH_SENDING = 2_000
+"""Spans, of traces that are not plain, that a worker process derives from; fewer take less than a tenth of a second here."""
 
 SPANS_AT_ONCE = 2_048
 """Spans read out of the frame together, so that its cells are not all Python objects at once."""
 
 
-def derived_frames(spans: pl.DataFrame, costing: Costing, through: int) -> list[tuple[str, pl.DataFrame]]:
-    """(table, rows derived at version `through`) of the traces; `spans` as trace.Span, rows of a trace together."""
+def derived_frames(
+    spans: pl.DataFrame, costing: Costing, through: int, do: Do = here
+) -> list[tuple[str, pl.DataFrame]]:
+    """(table, rows derived at version `through`) of whole traces; `spans` with the columns of trace.Span in their order.
+
+    A table may come twice: rows of plain traces and rows of the others.
+    """
     plain = plain_traces(spans.rename(dict(zip(spans.columns, Span._fields, strict=True))))
-    found = _rows_of_others(plain.others, costing)
+    make = do if plain.others.height >= WORTH_SENDING else here
+    found = make(rows_of_others, plain.others, costing)
     if plain.spans.height:
         found += plain_rows(plain, costing)
     return [(table, _in_version(table, rows, through)) for table, rows in found if rows.height]
 
 
-def _rows_of_others(spans: pl.DataFrame, costing: Costing) -> list[tuple[str, pl.DataFrame]]:
-    """Rows of traces that are looked through one by one."""
+def rows_of_others(spans: pl.DataFrame, costing: Costing) -> list[tuple[str, pl.DataFrame]]:
+    """Rows of traces that are looked through one by one; `spans` as trace.Span, those of a trace together."""
     runs: list[Row] = []
     calls: list[Row] = []
     attempts: list[Row] = []
