@@ -2,7 +2,8 @@
 
 Pages never compute the board; they show what is kept, ask for what is not, and look again. The worker takes people's
 scopes first, then the board's own at the newest version. It rests REST_PER_WORK times as long as it worked, so that live
-ingest, which makes a version a second, does not spend the machine on findings nobody has looked at yet. Before it says
+ingest, which makes a version a second, does not spend the machine on findings nobody has looked at yet, and longer still
+while the ledger lags behind what comes in. Before it says
 that a version is complete, it answers there what people look at now: pages then move to it without computing anything.
 """
 
@@ -23,6 +24,9 @@ from core.measured import reports_progress
 from core.projects import PerProject
 
 REST_PER_WORK = 4.0
+BUSY_REST_PER_WORK = 9.0
+"""The rest while more than MOST_UNDERIVED imports wait to be derived: then what comes in needs the machine more."""
+MOST_UNDERIVED = 30
 SHORTEST_REST_S = 10.0
 MOST_WAITING = 50
 """Scopes; the one asked for longest ago is dropped."""
@@ -154,7 +158,11 @@ class BoardWorker:
             with self._lock:
                 self._progress.pop(_key(scope), None)
             if standard:
-                self._standard_due = time.monotonic() + max(SHORTEST_REST_S, REST_PER_WORK * self.took_s)
+                self._standard_due = time.monotonic() + self._rest_s()
+
+    def _rest_s(self) -> float:
+        is_busy = self.store.latest_import() - self.store.derived_version() > MOST_UNDERIVED
+        return max(SHORTEST_REST_S, (BUSY_REST_PER_WORK if is_busy else REST_PER_WORK) * self.took_s)
 
     def _answer_ahead(self, version: int) -> None:
         """What people look at, newest first, at a version that pages do not show yet; whoever waits is served between."""

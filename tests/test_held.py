@@ -208,3 +208,19 @@ def test_a_page_that_was_left_is_not_answered_ahead(live: Store, monkeypatch: py
     monkeypatch.setattr(board, "LOOKS_FOR_S", 0.0)
     worker._step()
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("underived", "took_s", "rest_s"),
+    [(0, 1.0, 10.0), (0, 5.0, 20.0), (30, 5.0, 20.0), (31, 5.0, 45.0), (31, 1.0, 10.0)],
+)
+def test_the_board_rests_longer_while_the_ledger_lags_behind(
+    live: Store, underived: int, took_s: float, rest_s: float
+) -> None:
+    """Of 5 s of work it rests 4 x 5 = 20 s, and 9 x 5 = 45 s while more than 30 imports wait; never less than 10 s."""
+    worker = board.running()
+    assert worker is not None
+    for number in range(underived):
+        live.submit(Batch("live", "otlp_traces", f"sha {number}", 0, {}))
+    worker.took_s = took_s
+    assert worker._rest_s() == rest_s
