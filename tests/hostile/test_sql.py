@@ -41,7 +41,7 @@ BUILT = {
     "core/ledger/copy.py:contents": "tables and columns of the schema",
     "core/ledger/copy.py:copy_ledger": "tables of the schema",
     "core/ledger/derive.py:_close_rows": "a table out of three that are written there",
-    "core/ledger/derive.py:_derive": "a table that the frames of a trace are made for",
+    "core/ledger/derive.py:_add": "a table that the frames of a trace are made for",
     "core/ledger/empty.py:_delete": "tables of the schema",
     "core/ledger/erase.py:_delete": "tables and columns of the schema",
     "core/ledger/erase.py:_forget": "tables of its own",
@@ -54,7 +54,7 @@ BUILT = {
     "core/ledger/rollups.py:rebuild": "tables that are written there",
     "core/ledger/undo.py:_check": "as many question marks as there are numbers",
     "core/ledger/write.py:_check_columns": "a table of a batch",
-    "core/ledger/write.py:_insert": "a table of a batch, which is compared with the schema before",
+    "core/ledger/write.py:_insert_arrow": "a table of a batch, which is compared with the schema before",
 }
 """Functions that build SQL, and of what: names of our own, because names cannot be parameters. No value of anybody's."""
 VERBS = (
