@@ -15,9 +15,9 @@ import polars as pl
 from core.ledger import rollups
 from core.ledger.cost import Costing
 from core.ledger.derived import derived_frames
-from core.ledger.file import transaction
+from core.ledger.file import insert, transaction
 from core.ledger.lookback import no_spans_by
-from core.ledger.repeats import newest, repeats
+from core.ledger.repeats import came_again, newest, repeats
 from core.ledger.rollups import IN_FORCE
 from core.workers import Do, here
 
@@ -123,18 +123,14 @@ def _derive(cursor: DuckDBPyConnection, costing: Costing, after: int, through: i
         _close_rows(cursor, _known_before(cursor, members, int(chunk), after, through), through)
         spans = _without_repeats(cursor, members, after)
         for table, frame in derived_frames(spans, costing, through, do):
-            _add(cursor, table, frame)
+            insert(cursor, table, frame)
     rollups.add(cursor, through)
-
-
-def _add(cursor: DuckDBPyConnection, table: str, rows: pl.DataFrame) -> None:
-    cursor.register("derived", rows.to_arrow())
-    cursor.execute(f"insert into {table} by name select * from derived")
-    cursor.unregister("derived")
 
 
 def _without_repeats(cursor: DuckDBPyConnection, members: pl.DataFrame, after: int) -> pl.DataFrame:
     """The newest of each span. Repeats are recorded, and those that say nothing new dropped from the ledger's spans."""
+    if not came_again(members).any():
+        return members.drop("row_id")
     found = repeats(members, after)
     if found.height:
         cursor.register("repeats", found.to_arrow())

@@ -8,8 +8,9 @@ _SAME_SPAN = ("trace_id", "span_id")
 _SAME_CONTENT = (*_SAME_SPAN, "content_hash")
 
 
-def _several(members: pl.DataFrame) -> pl.DataFrame:
-    return members.filter(members.select(_SAME_SPAN).is_duplicated())
+def came_again(members: pl.DataFrame) -> pl.Series:
+    """Whether each row is of a span that is there more than once."""
+    return members.select(_SAME_SPAN).is_duplicated()
 
 
 def repeats(members: pl.DataFrame, after: int) -> pl.DataFrame:
@@ -18,7 +19,7 @@ def repeats(members: pl.DataFrame, after: int) -> pl.DataFrame:
     'exact': the same content came before. 'revision': another content than the span's first, by an import later than
     `after`; those up to it are recorded already.
     """
-    several = _several(members)
+    several = members.filter(came_again(members))
     first = several.sort("import_id", "content_hash").unique(_SAME_SPAN, keep="first")
     copies = several.sort(*_SAME_CONTENT, "import_id", "row_id").with_columns(
         (pl.int_range(pl.len()).over(_SAME_CONTENT) > 0).alias("exact"),
@@ -36,8 +37,6 @@ def repeats(members: pl.DataFrame, after: int) -> pl.DataFrame:
 
 def newest(members: pl.DataFrame) -> pl.DataFrame:
     """Each span once, without `row_id`: of several contents the one that came first by the latest import."""
-    if not members.select(_SAME_SPAN).is_duplicated().any():
-        return members.drop("row_id")
     contents = members.sort("import_id", "row_id").unique(_SAME_CONTENT, keep="first", maintain_order=True)
     newest_first = contents.sort("content_hash").sort("import_id", descending=True, maintain_order=True)
     return newest_first.unique(_SAME_SPAN, keep="first", maintain_order=True).drop("row_id")

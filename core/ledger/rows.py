@@ -199,8 +199,8 @@ def _call_row(trace: Trace, call: Call) -> Row:
 
 def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costing: Costing) -> Row:
     member, usage = line.member, line.member if line.carries_usage else None
-    provider = _provider(member)
-    cost = costing.cost(_billed(line, member, usage, provider))
+    billed = _billed(line, member, usage)
+    cost = costing.cost(billed)
     return (
         member.trace_id,
         attempt.operation_id,
@@ -213,9 +213,9 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
         line.call.grade,
         member.service_name,
         member.cloud_region,
-        provider,
-        member.model,
-        member.tool_name,
+        billed.provider,
+        billed.model,
+        billed.tool_name,
         line.started_at_ns,
         line.duration_ns,
         line.ok,
@@ -227,11 +227,11 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
         line.http_status_code,
         usage.response_id if usage else None,
         line.span.provider_request_id or (usage.provider_request_id if usage else None),
-        usage.input_tokens if usage else None,
-        usage.output_tokens if usage else None,
-        usage.cache_read_tokens if usage else None,
-        usage.cache_write_tokens if usage else None,
-        usage.reasoning_tokens if usage else None,
+        billed.input_tokens,
+        billed.output_tokens,
+        billed.cache_read_tokens,
+        billed.cache_write_tokens,
+        billed.reasoning_tokens,
         cost.usd,
         cost.source,
         cost.billable,
@@ -239,10 +239,10 @@ def _attempt_row(trace: Trace, attempt: Attempt, line: Line, final: bool, costin
     )
 
 
-def _billed(line: Line, member: Span, usage: Span | None, provider: str | None) -> Billed:
+def _billed(line: Line, member: Span, usage: Span | None) -> Billed:
     return Billed(
         line.call.line_kind,
-        provider,
+        _provider(member),
         member.model,
         member.tool_name,
         member.service_tier,

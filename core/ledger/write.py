@@ -10,10 +10,9 @@ import polars as pl
 
 from core.ledger import empty, erase, undo
 from core.ledger.batch import EMPTIED, Batch, Receipt, TakenFile
-from core.ledger.file import transaction
+from core.ledger.file import insert, transaction
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 EVENT_TIME = {
@@ -51,7 +50,7 @@ KNOWN_LINES = """
         status,
         invoice_id
     from cost_lines
-    where line_key in (select line_key from arriving)
+    where line_key in (select line_key from lines_arriving)
         and batch_key is null
         and import_id not in (select import_id from undone)
     order by import_id
@@ -88,7 +87,7 @@ class Ledger:
                 for batch in batches:
                     receipts.append(self._place(batch, added, rows))
                 for table, frames in rows.items():
-                    self._insert(table, pl.concat(frames, how="diagonal_relaxed"))
+                    insert(self._connection, table, pl.concat(frames, how="diagonal_relaxed"))
         except Exception:
             self.last_import_id = before
             for sha256 in added:
@@ -125,7 +124,7 @@ class Ledger:
         """Record a file that was taken in, or could not be."""
         row = pl.DataFrame([{"at_ns": time.time_ns(), **file._asdict()}])
         with transaction(self._connection):
-            self._insert("files", row)
+            insert(self._connection, "files", row)
 
     def _place(self, batch: Batch, added: dict[str, int], rows: dict[str, list[pl.DataFrame]]) -> Receipt:
         first = self._known.get(batch.sha256)
@@ -164,9 +163,9 @@ class Ledger:
         self, lines: pl.DataFrame, import_id: int
     ) -> tuple[pl.DataFrame, list[dict[str, Any]]]:
         """Bill lines that say something new, and one duplicates row for each that was seen before."""
-        self._connection.register("arriving", lines.select("line_key").to_arrow())
+        self._connection.register("lines_arriving", lines.select("line_key").to_arrow())
         known = {row["line_key"]: row for row in self._connection.sql(KNOWN_LINES).pl().rows(named=True)}
-        self._connection.unregister("arriving")
+        self._connection.unregister("lines_arriving")
         keep: list[bool] = []
         repeats: list[dict[str, Any]] = []
         for row in lines.rows(named=True):
@@ -186,19 +185,12 @@ class Ledger:
     def keep_finding(self, row: pl.DataFrame) -> None:
         """Keep what an audit said, unless its rows were deleted while it was asked; no rows of an import."""
         emptied = self._connection.execute(EMPTIED_AT).fetchall()
-        self._insert("findings", row.filter(pl.col("version") >= int(emptied[0][0])))
+        insert(self._connection, "findings", row.filter(pl.col("version") >= int(emptied[0][0])))
 
     def _flush(self, rows: dict[str, list[pl.DataFrame]], table: str) -> None:
         """Write what the group holds for a table, so that its next batch is compared with it too."""
         if table in rows:
-            self._insert(table, pl.concat(rows.pop(table), how="diagonal_relaxed"))
-
-    def _insert(self, table: str, frame: pl.DataFrame) -> None:
-        self._insert_arrow(table, frame.to_arrow())
-
-    def _insert_arrow(self, table: str, arriving: pa.Table) -> None:
-        # DuckDB finds `arriving` among the names here. Registering it as a view first takes a fifth longer.
-        self._connection.execute(f"insert into {table} by name select * from arriving")
+            insert(self._connection, table, pl.concat(rows.pop(table), how="diagonal_relaxed"))
 
     def _check_columns(self, table: str, frame: pl.DataFrame) -> None:
         if table not in self._columns:

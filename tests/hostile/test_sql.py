@@ -41,20 +41,19 @@ BUILT = {
     "core/ledger/copy.py:contents": "tables and columns of the schema",
     "core/ledger/copy.py:copy_ledger": "tables of the schema",
     "core/ledger/derive.py:_close_rows": "a table out of three that are written there",
-    "core/ledger/derive.py:_add": "a table that the frames of a trace are made for",
     "core/ledger/empty.py:_delete": "tables of the schema",
     "core/ledger/erase.py:_delete": "tables and columns of the schema",
     "core/ledger/erase.py:_forget": "tables of its own",
     "core/ledger/erase.py:_name_them": "tables of its own; the name of the person is a parameter",
     "core/ledger/erase.py:_redact": "tables and columns of the schema; the name of the person is a parameter",
     "core/ledger/erase.py:erase": "tables and columns of the schema",
+    "core/ledger/file.py:insert": "a table of a batch, compared with the schema before, or one of derived rows",
     "core/ledger/lake.py:_table": "names of the schema, and the operator's path in quotes",
     "core/ledger/portable.py:_hidden_order": "no SQL: a sentence",
     "core/ledger/retain.py:delete_before": "tables that are written there",
     "core/ledger/rollups.py:rebuild": "tables that are written there",
     "core/ledger/undo.py:_check": "as many question marks as there are numbers",
     "core/ledger/write.py:_check_columns": "a table of a batch",
-    "core/ledger/write.py:_insert_arrow": "a table of a batch, which is compared with the schema before",
 }
 """Functions that build SQL, and of what: names of our own, because names cannot be parameters. No value of anybody's."""
 VERBS = (
